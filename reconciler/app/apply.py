@@ -50,7 +50,7 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
-    """Applies manifests or a saved plan. TaskctlError if nothing was sent."""
+    """Applies manifests or a saved plan. Raises TaskctlError if nothing was sent."""
     request = _with_saved_plan(ctx, request)
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
@@ -65,8 +65,8 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
 
 
 def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
-    """The request, with the saved plan and its options if a PATH is one. A plan that was made
-    without --wait is applied, and then only waited for. TaskctlError, also for other options."""
+    """The request, with the saved plan and its options if a PATH is a plan. After a plan that was
+    made without --wait, `--wait` only waits. Raises TaskctlError, also for other options."""
     files = [path for path in request.paths if is_plan_file(ctx.settings.path(path))]
     if not files:
         return request
@@ -87,8 +87,8 @@ def _run_wave(
     follows: Sequence[TaskRef] | None = None,
     before: Wave | None = None,
 ) -> tuple[Applied, Wave]:
-    """TaskctlError if nothing was sent; also if others have applied other manifests, or edited the
-    state, since the wave `before`."""
+    """Runs a wave. Raises TaskctlError if nothing was sent; also if others have applied other
+    manifests, or edited the state, since the wave `before`."""
     command = " ".join(("apply", *request.paths))[:_MAX_COMMAND]
     digest = declared_digest(space.manifests, space.scope)
     declared = before.declared if before is not None else None
@@ -120,7 +120,7 @@ class _LaterWaves:
         plan: Plan,
         wave: Wave,
     ) -> None:
-        # What this run creates, it never retries.
+        # This run never retries tasks that it created.
         self._ctx, self._space = ctx, replace(space, options=exactly(plan))
         self._request, self._options = request, options
         self._applied, self._wave = applied, wave
@@ -159,8 +159,8 @@ class _LaterWaves:
         return self._applied
 
     def _wait(self) -> End:
-        """Waits until all tasks have finished, or a held one may be created; between two waves, at
-        least for the interval, and never beyond the time limit. RemoteError."""
+        """Waits until all tasks have finished, or a held task may be created; between two waves, at
+        least for the interval, and never beyond the time limit. Raises RemoteError."""
         state, left = self._wave.state, self._left
         refs = sorted({*self._refs, *self._blocking} & known_refs(state))
         done = [self._done[ref] for ref in refs if ref in self._done]
@@ -187,13 +187,13 @@ class _LaterWaves:
 
     @property
     def _blocking(self) -> set[TaskRef]:
-        """The tasks that held ones wait for, in the organizations of this run."""
+        """The tasks that held tasks wait for, in the organizations of this run."""
         refs = {ref for task in self._held for ref in task.waits_for}
         return {ref for ref in refs if ref.org_name in self._organizations}
 
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
-        """Whether a task that held ones wait for has made progress since the last plan, or, once
-        all have ended, one that others elsewhere wait for is done: this is then recorded."""
+        """Whether a task that held tasks wait for has made progress since the last plan or, once
+        all have ended, a task that tasks elsewhere wait for is done, which is then recorded."""
         progress, blocking = self._wave.progress, self._blocking if self._follows else set()
         if all(s.state.is_finished or s.state.has_ended for s in statuses):
             done = {status.ref for status in statuses if status.state is TaskState.DONE}
@@ -255,14 +255,14 @@ class _LaterWaves:
         return replace(self._applied, report=report)
 
     def _held_now(self, task: PlannedTask) -> PlannedTask:
-        """A held task; those that it waits for have the statuses that were read last, since the
-        plan may be from before their create."""
+        """A held task, with the last statuses of the tasks that it waits for: the plan may be older
+        than these tasks."""
         states: dict[Arg, str] = {s.ref.seen_from(task.ref): s.state for s in self._statuses}
         return replace(task, remarks=tuple(_with_states(each, states) for each in task.remarks))
 
 
 def _with_states(remark: Remark, states: Mapping[Arg, str]) -> Remark:
-    """The remark with the current states of the tasks that it names."""
+    """The remark with the current states of its tasks."""
     ahead = remark.facts.get("ahead")
     if not isinstance(ahead, tuple):
         return remark

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 class _System(NamedTuple):
     """A CI system: the variable by which it is recognized, templates of the address of a run (the
-    first whose variables are set), and the variables with whoever ran it last, or started it."""
+    first whose variables are set), and the variables with the person who ran it last, or started
+    it."""
 
     variable: str
     name: str
@@ -93,7 +94,7 @@ def run_link(env: Mapping[str, str]) -> str:
 
 
 def this_run(client: Client | None, clock: Clock) -> Run:
-    """This run, from now on, as records name it: of a job and whoever started it, or of a user of
+    """This run, from now on, for records: its job and the person who started it, or the user of
     this system. Sends no request."""
     who = client.known_identity if client is not None else None
     at = client.service_clock() if client is not None else None
@@ -122,6 +123,6 @@ def _workflows(top: Path) -> Iterator[tuple[str, str]]:
     paths = [*sorted((top / ".github/workflows").glob("*.y*ml")), top / ".gitlab-ci.yml"]
     for path in paths[:_MAX_WORKFLOWS]:
         name = path.relative_to(top).as_posix()
-        with suppress(OSError):  # also a link to nowhere, which CI cannot read either
+        with suppress(OSError):  # also a broken link, which CI cannot read either
             if is_inside(top, name):
                 yield name, disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")

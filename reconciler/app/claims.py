@@ -1,5 +1,5 @@
-"""Refuses manifests that two configurations of a repository read: each keeps a state of its own,
-so each would create the tasks."""
+"""Rejects manifests that two configurations of a repository read: each has a separate state, so
+each would create the tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from reconciler.system.git import run_git
 
 
 def refuse_other_claims(settings: Settings, files: Sequence[str]) -> None:
-    """TaskctlError if another configuration claims one of these manifests, or cannot be read."""
+    """Raises TaskctlError if another configuration claims one of these manifests, or cannot be
+    read."""
     top, root = repository_root(settings.root), resolved(settings.root)
     if top is None:
         return

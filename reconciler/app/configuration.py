@@ -39,7 +39,7 @@ _MAX_PATHS = 1_000
 _MAX_PROBLEMS = 100
 _MAX_PARTS = 30
 _LONG_KEY = rb"(?<![\w.-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % _MAX_PARTS
-"""A dotted key. For each part, the library copies all that are before it."""
+"""A dotted key. For each part, the library copies all parts before it."""
 
 
 # Values
@@ -50,8 +50,8 @@ def _invalid(case: str, **facts: Arg) -> RemarkError:
 
 
 def _path(value: object, home: Path) -> str:
-    """A path relative to `home`, the file's directory. RemarkError if it is outside the repository
-    or hidden."""
+    """A path relative to `home`, the file's directory. Raises RemarkError if it is outside the
+    repository or hidden."""
     if not isinstance(value, str) or not 0 < len(value) <= limits.PATH_CHARACTERS:
         raise _invalid("path")
     top = repository_root(home) or home.resolve()
@@ -104,7 +104,7 @@ def _identity(value: object, _home: Path) -> str:
 
 
 def _state(value: object, _home: Path) -> str:
-    """Only a remote of the clone or the variable, so that no pull request can send prompts
+    """Only a remote of the clone, or the variable, so that a pull request cannot send prompts
     elsewhere."""
     if not isinstance(value, str) or not (value.startswith("git:") or value == STATE_VARIABLE):
         raise _invalid("address", variable=STATE_VARIABLE)
@@ -112,7 +112,7 @@ def _state(value: object, _home: Path) -> str:
 
 
 def _workflow(value: object, _home: Path) -> str:
-    """The file of a workflow: nothing else may be part of a command that taskctl prints."""
+    """The file of a workflow, because commands that taskctl prints contain it."""
     if not isinstance(value, str) or not _WORKFLOW.fullmatch(value):
         raise _invalid("workflow")
     return value
@@ -185,8 +185,8 @@ NO_CONFIG = Config(None, {})
 
 def find_config(folder: Path) -> Config:
     """The nearest file in `folder` or above it, up to the root of the repository. Outside of
-    repositories, only that in `folder`: others may have written those above it. TaskctlError for an
-    invalid one, and for one above `folder` that is another user's."""
+    repositories, only the file in `folder`: others may have written those above it. Raises
+    TaskctlError for an invalid file, and for another user's file above `folder`."""
     resolved = folder.resolve()
     root = repository_root(folder) or resolved
     for top in (resolved, *resolved.parents):
@@ -200,7 +200,8 @@ def find_config(folder: Path) -> Config:
 
 
 def config_in(home: Path) -> Config:
-    """The configuration in a directory. TaskctlError if it is invalid, or if there are two."""
+    """The configuration in a directory. Raises TaskctlError if it is invalid, or if there are
+    two."""
     found = [config for name in (NAME, PYPROJECT) if (config := _read(home / name)) is not None]
     if len(found) > 1:
         raise TaskctlError([_problem("two", Place(_shown(home / NAME)), other=PYPROJECT)])
@@ -208,7 +209,7 @@ def config_in(home: Path) -> Config:
 
 
 def _shown(path: Path) -> str:
-    """As the user would write it."""
+    """The file as the user would write it."""
     return Path(os.path.relpath(path)).as_posix()
 
 

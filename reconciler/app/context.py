@@ -1,4 +1,4 @@
-"""The composition root: the only place that builds clients, states and surveys."""
+"""The composition root: the only module that builds clients, states and surveys."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Context:
 
     def load(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
         """The manifests, checked against the policy, with problems as diagnostics. `now` selects
-        the periods of recurring entries, instead of this machine's clock. ManifestError if the
-        policy is invalid."""
+        the periods of recurring entries, instead of this machine's clock. Raises ManifestError if
+        the policy is invalid."""
         from reconciler.manifest.loader import load
 
         return load(
@@ -78,7 +78,7 @@ class Context:
         )
 
     def read(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
-        """Valid manifests. ManifestError with every problem of every file otherwise."""
+        """Valid manifests. Otherwise, raises ManifestError with every problem of every file."""
         manifests = self.load(paths, now)
         if has_errors(manifests.diagnostics):
             raise ManifestError(manifests.diagnostics)
@@ -86,7 +86,7 @@ class Context:
 
     @cached_property
     def policy(self) -> Policy | None:
-        """The policy that the configuration names. ManifestError if it is invalid."""
+        """The policy in the configuration. Raises ManifestError if it is invalid."""
         name = self.settings.policy
         if name is None:
             return None
@@ -107,8 +107,8 @@ class Context:
 
     @cached_property
     def location(self) -> StateLocation:
-        """The location of the state. StateError for an invalid address; TaskctlError in CI for a
-        state file that nobody named: the next runner would create all tasks again."""
+        """The location of the state. Raises StateError for an invalid address, and TaskctlError in
+        CI for a state file that was not specified: the next runner would create all tasks again."""
         if not (self.is_shared or self.connection.state or self.backend.is_local):
             from reconciler.app.ci import ci_system
 
@@ -120,8 +120,8 @@ class Context:
         return location
 
     def location_of(self, address: str) -> StateLocation:
-        """The state at an address or path, closed with this context. StateError for an invalid
-        address."""
+        """The state at an address or path, closed with this context. Raises StateError for an
+        invalid address."""
         from reconciler.app.state_address import is_address, shared_state
         from reconciler.state.local import LocalState
 
@@ -134,8 +134,8 @@ class Context:
 
     @cached_property
     def state_address(self) -> str:
-        """The address of the state, or its path as the user would write it. TaskctlError if the
-        configuration requires a variable that is not set."""
+        """The address of the state, or its path as the user would write it. Raises TaskctlError if
+        the configuration requires a variable that is not set."""
         backend, configured = self.backend, self.settings.state
         if self.connection.state:
             return self.connection.state
@@ -152,7 +152,7 @@ class Context:
 
     @property
     def is_shared(self) -> bool:
-        """Whether the state is a shared one."""
+        """Whether the state is shared."""
         from reconciler.app.state_address import is_address
 
         return is_address(self.state_address)
@@ -175,12 +175,13 @@ class Context:
 
     @cached_property
     def service(self) -> str:
-        """What tells the service from all others: a URL, or the file of an embedded service."""
+        """The identity of the service: a URL, or the file of an embedded service."""
         file = self.backend.local_db
         return self.backend.name if file is None else str(resolved(self.settings.root / file))
 
     def read_state(self) -> State:
-        """The state with its journal folded in; takes no lock and writes nothing. StateError."""
+        """The state with its journal folded in; takes no lock and writes nothing. Raises
+        StateError."""
         from reconciler.state.session import read_state
 
         state = read_state(self.location, backend=self.backend.name)
@@ -196,8 +197,8 @@ class Context:
         digest: str = "",
         follows: Declared | None = None,
     ) -> Session:
-        """Locks and opens the state, or that of another `location`, for changes. StateError if it
-        is locked or unusable; `moves`: a state that was moved may be opened. For `digest` and
+        """Locks and opens the state, or that of another `location`, for changes. Raises StateError
+        if it is locked or unusable. `moves`: a state that was moved may be opened. For `digest` and
         `follows`, see `Claim`."""
         from reconciler.app.ci import this_run
         from reconciler.state.location import Claim
@@ -219,8 +220,8 @@ class Context:
 
     @cached_property
     def repository(self) -> Path | None:
-        """The root of the repository that this command works in, or of what is around it in a
-        submodule or a CI job; None outside of repositories."""
+        """The root of the repository that this command works in; in a submodule or a CI job, the
+        root of the directory around it. None outside of repositories."""
         return outer_repository(self.settings.root, os.environ)
 
     # The service
@@ -269,7 +270,8 @@ class Context:
 
     @cached_property
     def default_org(self) -> Resolved | None:
-        """The organization of tasks whose manifest names none, and its source. TaskctlError."""
+        """The organization of tasks whose manifest does not set it, and its source. Raises
+        TaskctlError."""
         from reconciler.remote.credentials import home, resolve_org
 
         option, ask = self.connection.org, self.client.default_org
@@ -277,7 +279,7 @@ class Context:
 
     @cached_property
     def organization(self) -> str:
-        """The name of `default_org`. TaskctlError if there is none."""
+        """The name of `default_org`. Raises TaskctlError if there is none."""
         default = self.default_org
         if default is None:
             raise TaskctlError.of(Code.NO_ORGANIZATION)
@@ -287,8 +289,9 @@ class Context:
         return default.value
 
     def with_organizations(self, manifests: Manifests) -> Manifests:
-        """The manifests with an organization for every task and removed key. TaskctlError if there
-        is none, if nothing uses that of the option, or if two tasks turn out to be the same."""
+        """The manifests with an organization for every task and removed key. Raises TaskctlError if
+        there is no organization, if no task uses that of the option, or if two tasks are the
+        same."""
         named = sorted(name for name in manifests.organizations if name is not None)
         given = self.connection.org
         if given and named and None not in manifests.organizations and given not in named:
@@ -330,7 +333,7 @@ class Context:
 
     @cached_property
     def fresh_reader(self) -> TaskReader:
-        """A reader without a cache, such as for what decides about creates."""
+        """A reader without a cache, for decisions about creating tasks."""
         from reconciler.app.task_reader import TaskReader
 
         return TaskReader(self.client, None, self.now, self.settle_time)

@@ -1,4 +1,4 @@
-"""`doctor`: read-only checks of what an apply needs, besides valid manifests."""
+"""`doctor`: read-only checks of the requirements of an apply, other than valid manifests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Check(Value, frozen=True):
-    """The result of a check: `remark` says what it found, `diagnostics` why it failed."""
+    """The result of a check: `remark` is the finding, `diagnostics` the reasons for a failure."""
 
     name: str
     remark: Remark | None = None
@@ -37,8 +37,8 @@ class Check(Value, frozen=True):
 
 
 def doctor(ctx: Context) -> list[Check]:
-    """The results of the checks that apply here. After a failure, the checks that need what failed
-    are left out. Changes nothing. TaskctlError for an invalid backend."""
+    """The results of the checks that apply here. After a failure, checks that depend on it are
+    omitted. Changes nothing. Raises TaskctlError for an invalid backend."""
     local = ctx.backend.is_local
     checks: list[Check] = []
     failed: set[str] = set()
@@ -76,7 +76,7 @@ def _service(ctx: Context) -> Remark:
 
 
 def _state(ctx: Context) -> Remark:
-    """Where the state is, and how many tasks it has."""
+    """The location of the state, and the number of its tasks."""
     location, state = ctx.location, ctx.read_state()
     facts: dict[str, Arg] = {"path": location.display_name, "count": len(state.records)}
     if ctx.is_shared:
@@ -108,7 +108,7 @@ def _git(ctx: Context) -> Remark | None:
 
 
 def _ci(ctx: Context) -> Remark | None:
-    """No workflow that starts by itself may give an answer that only a person can give."""
+    """A workflow that starts by itself must not confirm what only a person can confirm."""
     top = repository_root(ctx.settings.root)
     if top is None:
         return None
@@ -118,7 +118,7 @@ def _ci(ctx: Context) -> Remark | None:
 
 
 def _marks(ctx: Context) -> Remark | None:
-    """From the newest task whose create was answered to this identity."""
+    """Checks the newest task whose response this identity received."""
     identity = ctx.client.identity()
     own = [
         (entry.at or _NEVER, record.ref, entry)

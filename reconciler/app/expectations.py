@@ -1,4 +1,5 @@
-"""Which tasks have delivered what their manifests expect: done, to merge, unmet, or unknown.
+"""Whether tasks have delivered the results that their manifests expect: done, to merge, unmet, or
+unknown.
 
 Runs on the main thread, where a signal can stop a schema that would take forever.
 """
@@ -59,7 +60,7 @@ class _Checker:
             found = Timer(limits.RESULT_SECONDS).run(lambda: self._mismatches(data))
         except (RemarkError, RecursionError, MemoryError):
             self._timeouts += 1
-            self._violations = None  # it was stopped somewhere
+            self._violations = None  # it was stopped during an evaluation
             return Verdict(TaskState.UNKNOWN, ((Code.UNKNOWN_RESULT, "time", {"limit": limit}),))
         return Verdict(TaskState.UNMET, tuple(found)) if found else Verdict()
 
@@ -82,8 +83,8 @@ class Evaluation:
     def of_all(
         self, statuses: Sequence[TaskStatus], expected: Mapping[TaskRef, Expectation | Diagnostic]
     ) -> list[TaskStatus]:
-        """The statuses, in the same order. `expected` has a diagnostic if an expectation is not
-        known."""
+        """The statuses, in the same order. `expected` has a diagnostic for an unknown
+        expectation."""
         found = {}  # by key, so that it does not depend on anything else what is tried
         for status in sorted(statuses, key=lambda status: natural(status.ref)):
             expect = expected.get(status.ref)
@@ -122,8 +123,8 @@ class Evaluation:
         return self._verdicts[key]
 
     def _checker(self, schema: Mapping[str, object]) -> _Checker:
-        """The checker of a schema, however many tasks have an equal one. Those of an entry, which
-        share it, follow each other."""
+        """The checker of a schema, which tasks with an equal schema share. Tasks of an entry follow
+        each other."""
         if self._last is None or self._last[0] is not schema:
             checker = self._checkers.setdefault(digest(schema), _Checker(schema))
             self._last = schema, checker
@@ -136,9 +137,9 @@ in an encoding with zero bytes."""
 
 
 class Expectations:
-    """Finds what the manifests that declare recorded tasks now say about them: the recorded file,
-    or else one of those that are read without a PATH, which are at `paths` (empty: the default
-    locations). Entries are not expanded, and only manifests that may matter are parsed."""
+    """Finds the current expectations of recorded tasks in their manifests: the recorded file, or
+    else a manifest that is read without a PATH, at `paths` (empty: the default locations). Entries
+    are not expanded, and only manifests that may matter are parsed."""
 
     def __init__(self, root: Path, paths: Sequence[str] = ()) -> None:
         self.problems: list[Diagnostic] = []
@@ -152,8 +153,8 @@ class Expectations:
         self._evaluation = Evaluation()
 
     def _declaring(self, file: str) -> Sequence[str]:
-        """The manifests that may say something about the tasks of a recorded file: itself, or if
-        there is no such file, all."""
+        """The manifests that may declare the tasks of a recorded file: the file itself or, if it
+        does not exist, all."""
         if file not in self._candidates:
             exists = bool(file) and (self._root / file).is_file()
             files = (file,) if exists else self._default_files()
@@ -163,7 +164,7 @@ class Expectations:
     def evaluate(
         self, statuses: Sequence[TaskStatus], records: Iterable[Record]
     ) -> list[TaskStatus]:
-        """The statuses; `problems` are those of manifests that cannot be read."""
+        """The statuses; `problems` are about unreadable manifests."""
         finished = {status.ref for status in statuses if status.state is TaskState.DONE}
         expected = {}
         for record in records:
@@ -172,18 +173,18 @@ class Expectations:
                 expected[record.ref] = expect
             if isinstance(expect, Diagnostic) and expect.args["file"] not in self._reported:
                 self._reported.add(str(expect.args["file"]))
-                self.problems.append(expect)  # one for each file; each task has its own, too
+                self.problems.append(expect)  # once per file; each task also has it
         return self._evaluation.of_all(statuses, expected)
 
     def _find(self, record: Record) -> Expectation | Diagnostic | None:
         """The expectation; None if there is none. If a manifest that may declare it is not valid,
-        and the task was created with one, what is expected is unknown."""
+        and the task was created with an expectation, the expectation is unknown."""
         name = _name_of(record)
         if not record.expects:
             declaring = filter(None, map(self._declared, self._declaring(record.file)))
             return next((d.expectations[name] for d in declaring if name in d.expectations), None)
         invalid = ""
-        for all_files in (False, True):  # a manifest with an expectation names it, most often
+        for all_files in (False, True):  # a manifest with an expectation usually contains the word
             for file in self._files_of(record):
                 skipped = self._is_irrelevant(file) and not all_files
                 declared = None if skipped else self._declared(file)
@@ -201,7 +202,7 @@ class Expectations:
             yield from self._default_files()
 
     def _is_irrelevant(self, file: str) -> bool:
-        """Whether a manifest says nothing about any task; False if it cannot be read."""
+        """Whether a manifest has no expectations; False if it cannot be read."""
         if file not in self._irrelevant:
             content = _WORDS[-1]
             if file and is_inside(self._root, file):

@@ -34,7 +34,7 @@ def write_file(
     the facts of the diagnostic if it cannot be written. A link is kept and its target replaced,
     unless it leads out of the repository. A new file has this `mode`, and so has an existing one
     unless it `keeps_mode`. Pipes, devices and descriptors (`/dev/fd/3`) are written to directly.
-    TaskctlError.
+    Raises TaskctlError.
     """
     refuse_link_out(root, name, "write")
     try:

@@ -1,4 +1,4 @@
-"""`fmt`: formats manifests, or reports which ones are not formatted."""
+"""`fmt`: formats manifests, or lists those that are not formatted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FmtReport:
 
 
 def fmt(ctx: Context, paths: Sequence[str], *, check: bool) -> FmtReport:
-    """Formats the manifests in place; with `check`, only reports what would change."""
+    """Formats the manifests in place; with `check`, only reports the files that would change."""
     report = FmtReport(check)
     finder = Finder(ctx.settings.root)
     finder.find(ctx.settings.names(paths) or ctx.settings.paths)

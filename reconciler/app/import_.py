@@ -1,6 +1,6 @@
 """`import`: existing tasks become manifest entries and records.
 
-Everything is read before anything is written. Then the manifest is made durable, and only then the
+Everything is read before anything is written. Then the manifest is made durable, and then the
 records: a run that is killed in between leaves a manifest whose `taskID`s the next plan adopts, and
 the next import records.
 """
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 
 class ImportSelection(Value, frozen=True):
-    """The tasks with these IDs; without IDs, all that are visible to the token or (`mine`) that its
-    user created, not older than `since` (a date or a duration)."""
+    """The tasks with these IDs; without IDs, all tasks that are visible to the token or (`mine`)
+    that its user created, not older than `since` (a date or a duration)."""
 
     ids: tuple[str, ...] = ()
     mine: bool = False
@@ -50,7 +50,7 @@ class ImportSelection(Value, frozen=True):
 def import_tasks(
     ctx: Context, file: str, selection: ImportSelection, *, dry_run: bool = False
 ) -> ImportReport:
-    """Imports tasks of the service into the manifest `file`. `dry_run` writes nothing.
+    """Imports tasks of the service into the manifest `file`. `dry_run` writes nothing. Raises
     TaskctlError."""
     return _Import(ctx, file, dry_run=dry_run).import_from_service(selection)
 
@@ -59,7 +59,7 @@ def import_program(
     ctx: Context, file: str, program: str, stdin: bytes, *, dry_run: bool = False
 ) -> ImportReport:
     """Imports the tasks of a Pulumi program or stack export, a file or `-` for `stdin`. Only tasks
-    with known IDs are requested from the service. TaskctlError."""
+    with known IDs are requested from the service. Raises TaskctlError."""
     return _Import(ctx, file, dry_run=dry_run).import_from_program(program, stdin)
 
 
@@ -99,8 +99,8 @@ class _Import:
 
     @contextmanager
     def _open(self, *, connect: bool) -> Iterator[tuple[State, Session | None]]:
-        """The state, and the session that records tasks: only existing ones of the service
-        (`connect`), and not in a dry run."""
+        """The state, and the session that records tasks: only for tasks of the service (`connect`),
+        and not in a dry run."""
         ctx, session = self._ctx, None
         if connect:
             ctx.client.identity()
@@ -112,7 +112,7 @@ class _Import:
             self._batch.keys = self._target.keys(state)
             yield state, session
 
-    # What to write
+    # The entries to write
 
     def _find_visible(self, resources: Sequence[Resource]) -> list[Candidate]:
         """The candidates that are visible to this token; reports the others as errors."""
@@ -233,7 +233,7 @@ class _Import:
 
 
 def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReason, str | None]:
-    """Why a task that already has a key is skipped, and the file of that key."""
+    """The reason why a task that already has a key is skipped, and the file of that key."""
     record = state.records.get(ref)
     if record is None:
         return SkipReason.REPLACING, None
@@ -241,8 +241,8 @@ def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReaso
 
 
 def _refuse_attempted(tasks: Sequence[RemoteTask], state: State) -> None:
-    """TaskctlError if an open attempt may have created one of the tasks. If it were recorded for
-    another key, the key of the attempt would get a second task."""
+    """Raises TaskctlError if an open attempt may have created one of the tasks. If it were recorded
+    for another key, the key of the attempt would get a second task."""
     for _, attempt in sorted(state.attempts.items()):
         for task in tasks:
             if _may_have_created(attempt, task, state):
@@ -261,7 +261,8 @@ def _may_have_created(attempt: Attempt, task: RemoteTask, state: State) -> bool:
 def _select(
     client: Client, org_name: str, selection: ImportSelection, now: datetime
 ) -> list[RemoteTask]:
-    """The tasks, the oldest first. TaskctlError with each ID that is not visible to the token."""
+    """The tasks, the oldest first. Raises TaskctlError with each ID that is not visible to the
+    token."""
     if selection.ids:
         tasks = {
             task_id: client.get_task(org_name, task_id) for task_id in dict.fromkeys(selection.ids)

@@ -34,8 +34,8 @@ from reconciler.system import disk
 
 class Target:
     """`name` is the file as shown in messages, `before` its content (None: it does not exist),
-    `known` the manifests in the default locations and in the file. TaskctlError if the file cannot
-    be written, or if a manifest is invalid."""
+    `known` the manifests in the default locations and in the file. Raises TaskctlError if the file
+    cannot be written, or if a manifest is invalid."""
 
     def __init__(self, ctx: Context, file: str) -> None:
         root = ctx.settings.root
@@ -59,14 +59,14 @@ class Target:
         return Keys(known | {task.key for task in self.known.tasks})
 
     def declaration(self, task: RemoteTask) -> DesiredTask | None:
-        """The declared task with the ID of this one."""
+        """The declared task with this task's ID."""
         for desired in self.known.tasks:
             if desired.task_id == task.id and desired.org_name in (None, task.org_name):
                 return desired
         return None
 
     def missing(self, state: State) -> list[DesiredTask]:
-        """The declared tasks that an imported one may match: those without a record, attempt or
+        """The declared tasks that an imported task may match: those without a record, attempt or
         ID."""
         known = known_refs(state)
         return [
@@ -77,7 +77,7 @@ class Target:
 
     def warnings(self, made: Added) -> Iterator[Diagnostic]:
         """Problems of the new tasks, by themselves and together with the others, one for all with
-        the same prompt. Notes would only advise how to create tasks, and these exist."""
+        the same prompt. Notes would only advise how to create tasks, and these tasks exist."""
         for problem in made.diagnostics:
             if problem.severity is Severity.NOTE:
                 continue
@@ -104,7 +104,7 @@ class Target:
                 yield replace(problem, severity=Severity.WARNING)
 
     def write(self, content: bytes) -> None:
-        """Writes the file atomically and durably. TaskctlError, also if it has changed."""
+        """Writes the file atomically and durably. Raises TaskctlError, also if it has changed."""
         if read_content(self._path, self.name) != self.before:
             raise TaskctlError.of(Code.IMPORT_TARGET, "changed", at=Place(self.name))
         write_file(self._ctx.settings.root, self.name, content, "import", mode=PUBLIC)
@@ -143,7 +143,7 @@ def _problem_of(path: Path) -> str | None:
 
 
 def read_content(path: Path, name: str) -> bytes | None:
-    """The content of a file, None if it does not exist. ManifestError."""
+    """The content of a file, None if it does not exist. Raises ManifestError."""
     try:
         return disk.read_file(path, follow=True)
     except OSError as problem:

@@ -40,8 +40,8 @@ _SHARED = f'state = "git:origin"\nmax-creates = 10\nrun-workflow = "{RUN}"\n'
 
 
 class InitOptions(Value, frozen=True):
-    """What to write besides a manifest, `.gitignore` and the configuration. `org` and
-    `machine_user` are filled in where they are known."""
+    """The files to write in addition to a manifest, `.gitignore` and the configuration. `org` and
+    `machine_user` replace placeholders, if known."""
 
     hook: bool = False
     workflow: bool = False
@@ -61,7 +61,8 @@ class InitOptions(Value, frozen=True):
 class InitReport:
     """File names as the user would write them: `written`, `kept`, and `shown` with their text.
     `folder` is the directory, empty for the current one; `tasks`: its manifests, if the
-    configuration of a directory above it applies; `placeholders`: those left in workflows."""
+    configuration of a directory above it applies; `placeholders`: the remaining placeholders in
+    workflows."""
 
     folder: str = ""
     tasks: str = ""
@@ -73,7 +74,7 @@ class InitReport:
 
 def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) -> InitReport:
     """Writes a manifest and its schema if there are none, `.gitignore`, the configuration if none
-    applies, and the selected files. The report has the text of those that exist already.
+    applies, and the selected files. The report has the text of files that already exist. Raises
     TaskctlError."""
     options = options or InitOptions()
     starter = _Starter(ctx, folder, options)
@@ -107,8 +108,8 @@ class _Starter:
         self._prefix = f"{self.report.folder}/" if self.report.folder else ""
 
     def separate(self) -> None:
-        """Creates the configuration before anything else, if what is above is another user's: then
-        nothing there is read."""
+        """Creates the configuration first if the files above belong to another user, so that they
+        are not read."""
         try:
             find_config(self._folder)
         except TaskctlError as problem:
@@ -156,8 +157,8 @@ class _Starter:
             self._write(GITIGNORE, before + text.encode())
 
     def write_config(self) -> None:
-        """A configuration, unless one applies to the directory; then what a shared state needs of
-        it."""
+        """A configuration, unless one already applies to the directory; then the settings for a
+        shared state."""
         if self._prefix + NAME in self.report.written:
             return
         config = find_config(self._folder)
@@ -183,11 +184,11 @@ class _Starter:
         shown = len(self.report.shown)
         for name, template in WORKFLOWS.items():
             self.create_or_show(name, filled(template_text(template), values), write=True)
-        del self.report.shown[shown + 1 :]  # showing one of them is enough
+        del self.report.shown[shown + 1 :]  # one text is enough
         self.report.placeholders += values.left
 
     def create_or_show(self, name: str, text: str, *, write: bool) -> None:
-        """Shows a file that exists: what it needs can be copied."""
+        """Creates a file, or shows the text to copy if it exists."""
         if write and not self._create(name, text):
             self.report.shown.append((name, text))
 
@@ -215,7 +216,7 @@ def _project(path: Path) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """The file, empty if there is none. OSError if it is too large."""
+    """The file, empty if it does not exist. Raises OSError if it is too large."""
     found = disk.read_file(path, most=limits.CONFIG_BYTES, follow=True) if path.is_file() else None
     return found or b""
 
@@ -236,15 +237,15 @@ class Placeholders(Value, frozen=True):
 
     @classmethod
     def known(cls, org: str | None, machine_user: str | None, project: str) -> Placeholders:
-        """With the commit that this taskctl was installed from, if it was one. The minute at which
-        the schedule of a `project` starts follows from its name: projects do not start together."""
+        """With the commit from which taskctl was installed, if known. The minute at which the
+        schedule of a `project` starts follows from its name: projects do not start together."""
         repository, commit = _installed()
         minute = 1 + int.from_bytes(sha256(project.encode()).digest()[:4]) % 59
         return cls(org, machine_user, repository, commit, minute)
 
     @property
     def left(self) -> list[str]:
-        """The placeholders that a person has to replace, and what with."""
+        """The placeholders that a person has to replace, and their values."""
         known = (
             (self.repository, "`your-org/taskctl` with the repository that holds taskctl"),
             (self.commit, "`COMMIT` with the commit of taskctl's tag"),
@@ -255,7 +256,7 @@ class Placeholders(Value, frozen=True):
 
 
 def filled(text: str, values: Placeholders) -> str:
-    """A workflow with these values. Its header names the placeholders that are left."""
+    """A workflow with these values. Its header lists the remaining placeholders."""
     left = values.left
     header = "".join(f"# Replace {name}.\n" for name in left).replace("`", "")
     text = _HEADER.sub(lambda _: header, text, count=1)

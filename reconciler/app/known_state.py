@@ -1,4 +1,4 @@
-"""The recorded tasks by their names, to tell who may answer each of them."""
+"""The recorded tasks by their names, to determine who may answer each task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class KnownState:
     """The state that was read last. `replaced` are the tasks that this run has replaced or removed,
-    by ID: the state no longer tells who created them."""
+    by ID: the state no longer has their creators."""
 
     def __init__(
         self, state: State | None = None, replaced: Mapping[str, Record] = MappingProxyType({})
@@ -24,7 +24,7 @@ class KnownState:
         self._by_name: dict[str, list[Record]] = {}
 
     def followed_by(self, state: State) -> KnownState:
-        """After a run of apply that ended with this state."""
+        """The known state after an apply that ended with this state."""
         if self._state is None:
             return KnownState(state)
         current = {record.task_id for record in state.records.values()}

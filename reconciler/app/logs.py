@@ -21,7 +21,7 @@ from reconciler.tasks.events import Event, EventSummary, advance, event_id, time
 from reconciler.tasks.status import state_of
 
 Entries = Iterator[tuple[Event, tuple[ConversationEntry, ...]]]
-"""Each event of a conversation, and what it shows to a reader."""
+"""Each event of a conversation, and the entries that it adds."""
 
 
 def logs(
@@ -32,8 +32,8 @@ def logs(
     since: str | None = None,
     single: bool = False,
 ) -> list[tuple[TaskRef, Entries]]:
-    """The conversation of each selected task, not older than `since` (a time or a
-    duration). `follow`: until the task has finished. TaskctlError, also if `follow` or `single` and
+    """The conversation of each selected task, not older than `since` (a time or a duration).
+    `follow`: until the task has finished. Raises TaskctlError, also if `follow` or `single` and
     several tasks are selected."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     if len(refs) > 1 and (follow or single):
@@ -54,7 +54,7 @@ def _entries(
 
 
 def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[Event]:
-    """TaskctlError if the task is not visible to this token."""
+    """The events of a task. Raises TaskctlError if the task is not visible to this token."""
     ctx, org_name = tasks.ctx, record.ref.org_name
     if ctx.client.get_task(org_name, record.task_id) is None:
         raise tasks.not_visible(record)
@@ -78,14 +78,14 @@ def follow_events(
     task_id: str,
     sleep: Callable[[float], None],
 ) -> Iterator[Event]:
-    """All events of a task until it has finished; `sleep` is in seconds. RemoteError, also for too
-    much that is open."""
+    """All events of a task until it has finished; `sleep` is in seconds. Raises RemoteError, also
+    if too much data is open."""
     seen: set[int] = set()
     on_page: set[int] = set()
     summary, token, kept, size = EventSummary(), None, Kept("open"), 0
     while True:
         remote = client.get_task(org_name, task_id)
-        # The events are read after the status, so that an idle task's last ones are included.
+        # The events are read after the status, so that an idle task's last events are included.
         for page, at in reader.event_pages(org_name, task_id, token):
             token, on_page = at, set()
             for event in page:

@@ -1,4 +1,4 @@
-"""Tasks selected by ID, including those that no key has any more."""
+"""Tasks selected by ID, including tasks that no key has any more."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _with_id(state: State, task_id: str) -> Record | None:
 
 
 def record_of_retired(task: RetiredTask, task_id: str) -> Record:
-    """As if a removed key still had its task, or a former one."""
+    """A record as if a removed key still had its task, or a former task."""
     return Record(
         ref=task.ref,
         task_id=task_id,
@@ -53,6 +53,6 @@ def record_of_retired(task: RetiredTask, task_id: str) -> Record:
 
 
 def record_of_id(org_name: str, task_id: str, creator: Identity) -> Record:
-    """As if a task that the state does not know were that of a key, which is its ID."""
+    """A record for a task that the state does not know, with its ID as the key."""
     ref = TaskRef(org_name, task_id)
     return Record(ref=ref, task_id=task_id, file="", inputs={}, digest="", identity=creator)

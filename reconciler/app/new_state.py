@@ -17,7 +17,8 @@ from reconciler.state.shared import SharedState
 
 
 def read_state(ctx: Context, *, adopts: bool) -> State:
-    """The state; to recover a lost one (`adopts`), a new one if there is no shared one."""
+    """The state; to recover a lost state (`adopts`), a new state if a shared state does not
+    exist."""
     location, backend = ctx.location, ctx.backend.name
     if adopts and isinstance(location, SharedState) and not location.exists(backend):
         return State(os.urandom(16).hex(), 0, backend)
@@ -25,8 +26,8 @@ def read_state(ctx: Context, *, adopts: bool) -> State:
 
 
 def begin_state(ctx: Context, space: Workspace) -> None:
-    """Says that this run begins a new state file, and names those in parent directories. To
-    recover a lost state, creates a shared one: in it, no key is created without an answer."""
+    """Notes that this run begins a new state file, and lists those in parent directories. To
+    recover a lost state, creates a shared state, in which no key is created without an answer."""
     location, adopts = ctx.location, space.options.adopt
     if isinstance(location, LocalState) and location.is_new and not adopts:
         others = _in_parents(ctx)
@@ -43,11 +44,11 @@ def begin_state(ctx: Context, space: Workspace) -> None:
 
 
 _NAMED = 10
-"""How many keys a question names; the others are counted."""
+"""The number of keys that a question lists; the others are counted."""
 
 
 def answers_about_rest(ctx: Context, plan: Plan, state: State) -> list[Event]:
-    """What a person answers about the keys without a task while a lost state is recovered."""
+    """The answers of a person about the keys without a task while a lost state is recovered."""
     refs = [task.ref for task in plan.tasks if task.reason is Reason.RECOVERING]
     if not refs or plan.options.adopt:
         return []
@@ -59,7 +60,7 @@ def answers_about_rest(ctx: Context, plan: Plan, state: State) -> list[Event]:
 
 
 def begun_recoveries(plan: Plan) -> list[Event]:
-    """What apply notes before it adopts anything."""
+    """The notes of apply before it adopts anything."""
     return [] if plan.is_noted else [Recovering(*each) for each in plan.recovering.items()]
 
 

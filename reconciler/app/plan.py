@@ -1,4 +1,4 @@
-"""`plan`: shows what apply would do. Changes nothing, here or at the service."""
+"""`plan`: shows what apply would do. Changes no task and no state."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def plan(
     fail_on: Sequence[str] = (),
     at: datetime | None = None,
 ) -> Plan:
-    """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: what
-    would be due then. TaskctlError."""
+    """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: plans
+    for that time. Raises TaskctlError."""
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
     state = read_state(ctx, adopts=options.adopt)
     inputs = inputs_of(ctx, space, state, space.options)
@@ -42,8 +42,8 @@ def plan(
 
 
 def _other_digest(ctx: Context, made: Plan, state: State) -> Iterator[Diagnostic]:
-    """A note if none of the recorded tasks belongs to this user: whoever applies is another one."""
-    if not made.has_changes() or ctx.settings.apply_as is not None:  # which has a note of its own
+    """A note if none of the recorded tasks belongs to this user, because another user applies."""
+    if not made.has_changes() or ctx.settings.apply_as is not None:  # which has a separate note
         return
     caller = ctx.client.identity()
     creators = [record.identity for record in state.records.values()]

@@ -27,7 +27,7 @@ def is_plan_file(path: Path) -> bool:
 
 
 def read_plan_file(path: Path, name: str) -> Plan:
-    """The saved plan in a file; `name` is the file as the user typed it. TaskctlError."""
+    """The saved plan in a file; `name` is the file as the user typed it. Raises TaskctlError."""
     try:
         data = disk.read_file(path, most=limits.SAVED_PLAN_BYTES, follow=True)
     except OSError as problem:
@@ -43,7 +43,7 @@ def _unreadable(name: str, reason: str) -> TaskctlError:
 
 def write_plan_file(root: Path, name: str, plan: Plan) -> None:
     """Writes the plan with mode 0600, because it contains prompts; `name` is relative to `root`.
-    TaskctlError."""
+    Raises TaskctlError."""
     data, most = encode_saved_plan(plan), limits.SAVED_PLAN_BYTES
     if len(data) > most:  # it could not be read again
         facts = {"size": f"{(len(data) >> 20) + 1}", "limit": f"{most >> 20}"}

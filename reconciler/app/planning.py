@@ -58,8 +58,7 @@ class Workspace(Value, frozen=True):
 def open_workspace(
     ctx: Context, paths: Sequence[str], options: PlanOptions, at: datetime | None = None
 ) -> Workspace:
-    """Reads the manifests, then resolves backend, token and organization. TaskctlError.
-
+    """Reads the manifests, then resolves backend, token and organization. Raises TaskctlError.
     Nothing is sent before all manifests are known to be valid. `at` selects the periods of
     recurring entries, instead of the current time.
     """
@@ -78,7 +77,7 @@ def open_workspace(
 
 def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) -> Manifests:
     """The manifests as of the earlier of this machine's clock, by which they were read, and the
-    service's, if those are in different periods. TaskctlError if they are too far apart."""
+    service's, if those are in different periods. Raises TaskctlError if they are too far apart."""
     _ = ctx.client.identity()  # its response contains the service's time
     machine, service = ctx.clock.now(), ctx.client.service_clock()
     ignored = ctx.client.ignored_date()
@@ -99,7 +98,7 @@ def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) ->
 
 
 def refuse_other_periods(ctx: Context, space: Workspace) -> None:
-    """TaskctlError if other periods are due now than when the manifests were read."""
+    """Raises TaskctlError if other periods are due now than when the manifests were read."""
     due, now = space.manifests.due, min(ctx.clock.now(), ctx.now())
     due_now = {
         entry: recurrence.due_name(now) for entry, recurrence in space.manifests.recurrences.items()
@@ -110,7 +109,8 @@ def refuse_other_periods(ctx: Context, space: Workspace) -> None:
 
 
 def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
-    """The progress of a task, and since when it has been running or waiting for a person."""
+    """The progress of a task, and the time since which it has been running or waiting for a
+    person."""
     since = status.created_at if status.state is TaskState.RUNNING else None
     if status.state is TaskState.TO_MERGE:
         since = status.summary.at
@@ -121,8 +121,8 @@ def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
 
 
 class Read(NamedTuple):
-    """What was read for a plan: the tasks (`view`), the `progress` of those that others may have to
-    wait for, and the states of those that may be `left` running. `done` are the IDs of tasks that
+    """The data read for a plan: the tasks (`view`), the `progress` of tasks that others may have to
+    wait for, and the states of tasks that may be `left` running. `done` are the IDs of tasks that
     are done, with the digests of the expectations that they met. `searched` are the organizations
     that were searched for look-alikes."""
 
@@ -142,9 +142,9 @@ def inputs_of(
     ages: AttemptAges | None = None,
     only: Collection[TaskRef] | None = None,
 ) -> PlanInputs:
-    """What a plan for the keys `only` is made from. `ages`: what an apply knows about the age of
-    its attempts; None for `taskctl plan`. TaskctlError for an invalid selection. An apply selects
-    once: it closes attempts, and a pattern might match nothing later."""
+    """The inputs of a plan for the keys `only`. `ages`: the ages of attempts, as known to an apply;
+    None for `taskctl plan`. Raises TaskctlError for an invalid selection. An apply selects once: it
+    closes attempts, and a pattern might match nothing later."""
     files = {record.file for record in state.records.values()}
     files |= {attempt.file for attempt in state.attempts.values()}
     return PlanInputs(
@@ -163,7 +163,7 @@ def inputs_of(
 
 
 def read(ctx: Context, survey: Survey, inputs: PlanInputs, before: Read | None = None) -> Read:
-    """What the service shows now. With `before`, only the tasks are read again. RemoteError."""
+    """The service's data now. With `before`, only the tasks are read again. Raises RemoteError."""
     identity, clocks = survey.begin()
     needs = needs_of(inputs, identity, clocks)
     survey.is_patient = before is None
@@ -185,14 +185,14 @@ def read(ctx: Context, survey: Survey, inputs: PlanInputs, before: Read | None =
 
 
 def bare_plan(inputs: PlanInputs, read: Read) -> Plan:
-    """The plan, without what only its reader has to know."""
+    """The plan, without information for its reader."""
     memory.resume_collection()  # comparisons leave reference cycles behind
     return make_plan(inputs, read.view, read.progress, read.left)
 
 
 def full_plan(ctx: Context, space: Workspace, inputs: PlanInputs, read: Read) -> Plan:
     """The plan with all diagnostics. For an apply, an exhausted budget and a wrong identity are
-    errors. TaskctlError."""
+    errors. Raises TaskctlError."""
     is_apply = inputs.ages is not None
     plan = _with_budgets(ctx, with_room(bare_plan(inputs, read), inputs.state), read.view)
     diagnostics = (
@@ -209,7 +209,7 @@ def full_plan(ctx: Context, space: Workspace, inputs: PlanInputs, read: Read) ->
 def _read_followed(
     ctx: Context, followed: Sequence[Followed], evaluation: Evaluation
 ) -> Sequence[TaskStatus]:
-    """The tasks that a missing one may have to wait for. RemoteError."""
+    """The tasks that a missing task may have to wait for. Raises RemoteError."""
     if not followed:
         return ()
     try:
@@ -217,14 +217,14 @@ def _read_followed(
     except RemoteError as problem:
         if problem.status not in REFUSED:
             raise
-        return ()  # they count by their records
+        return ()  # their records determine their progress
     return evaluation.of_all(statuses, _expected(followed))
 
 
 def _read_left(
     ctx: Context, tasks: Sequence[Followed], evaluation: Evaluation
 ) -> dict[TaskRef, TaskState]:
-    """By key, without those that cannot be read."""
+    """The states by key, without unreadable tasks."""
     statuses = _read_each(ctx, [task.record for task in tasks])
     return {s.ref: s.state for s in evaluation.of_all(statuses, _expected(tasks))}
 
@@ -265,8 +265,8 @@ def _careless(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _with_budgets(ctx: Context, plan: Plan, view: RemoteView) -> Plan:
-    """Adds the budget of each organization that the plan creates tasks in. A plan without creates
-    requests none, to be fast."""
+    """Adds the budget of each organization that the plan creates tasks in. A plan that creates no
+    tasks requests no budget, to be fast."""
     creates = sorted({task.ref.org_name for task in plan.tasks if task.creates})
     budgets = [budget for org in creates if (budget := ctx.budget(org)) is not None]
     return replace(plan, budgets=tuple(Outlook(each, view.clocks.moment) for each in budgets))
@@ -290,7 +290,7 @@ def _may_apply(ctx: Context) -> bool:
 
 
 def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
-    """A note if the configuration requires another identity for apply. TaskctlError if
+    """A note if the configuration requires another identity for apply. Raises TaskctlError if
     `refusing`."""
     required = ctx.settings.apply_as
     if required is None or _may_apply(ctx):
@@ -304,7 +304,7 @@ def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
 
 
 def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
-    """An error for each of the `kinds` that the plan has tasks of."""
+    """An error for each of the `kinds` for which the plan has tasks."""
     found = []
     for kind in kinds:
         keys = tuple(str(task.ref) for task in plan.tasks if task.action.value == kind)

@@ -40,7 +40,7 @@ class RecordedTasks(Value, frozen=True):
 
     @classmethod
     def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> RecordedTasks:
-        """Reads the state without a lock, and connects. `selectors` may include task IDs.
+        """Reads the state without a lock, and connects. `selectors` may include task IDs. Raises
         TaskctlError."""
         state = with_named_ids(ctx.read_state(), selectors)
         _ = ctx.client
@@ -57,25 +57,25 @@ class RecordedTasks(Value, frozen=True):
         entries: bool = True,
     ) -> tuple[RecordedTasks, tuple[TaskRef, ...]]:
         """The recorded tasks, and those that match (`select_refs`). `unrecorded`: a selector may
-        also be the `ORG/ID` of a task that the state does not know. TaskctlError."""
+        also be the `ORG/ID` of a task that the state does not know. Raises TaskctlError."""
         tasks = cls.open(ctx, selectors)
         if unrecorded:
             tasks = replace(tasks, state=_with_unrecorded(ctx, tasks.state, selectors))
         return tasks, select_refs(ctx, tasks.state, selectors, entries=entries)
 
     def record(self, ref: TaskRef) -> Record:
-        """The record of a key. TaskctlError if there is only an attempt."""
+        """The record of a key. Raises TaskctlError if there is only an attempt."""
         record = self.state.records.get(ref)
         if record is None:
             raise TaskctlError.of(Code.NO_TASK_YET, at=Place(key=ref.key), ref=str(ref))
         return record
 
     def records(self, refs: Iterable[TaskRef]) -> list[Record]:
-        """The records of those keys that have one."""
+        """The records of the keys that have a record."""
         return [self.state.records[ref] for ref in refs if ref in self.state.records]
 
     def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
-        """The current status of each task, those that need a person first. RemoteError."""
+        """The current status of each task, tasks that need a person first. Raises RemoteError."""
         records = self.records(refs)
         read = self.ctx.reader.statuses(records, self.ctx.connection.parallelism)
         read = self.expectations.evaluate(read, records)
@@ -85,7 +85,7 @@ class RecordedTasks(Value, frozen=True):
         return by_state(read)
 
     def status(self, record: Record) -> TaskStatus:
-        """The status of one task, with all its events up to now. RemoteError."""
+        """The status of one task, with all its events up to now. Raises RemoteError."""
         return self.expectations.evaluate([self.ctx.reader.status(record)], [record])[0]
 
     def not_visible(self, record: Record, command: tuple[str, ...] = ()) -> TaskctlError:
@@ -96,7 +96,7 @@ class RecordedTasks(Value, frozen=True):
 
 
 def _with_unrecorded(ctx: Context, state: State, selectors: Sequence[str]) -> State:
-    """The state with a record for each `ORG/ID` that it does not know and the service shows.
+    """The state with a record for each `ORG/ID` that it does not know and the service shows. Raises
     RemoteError."""
     found, files = dict(state.records), _files(state)
     for selector in selectors:
@@ -119,8 +119,8 @@ def with_retired(state: State) -> State:
 
 
 def select_keys(state: State, selector: str) -> tuple[TaskRef, ...]:
-    """The recorded or attempted tasks that a `KEY`, `ORG/KEY` or glob selects. StateError if there
-    are none."""
+    """The recorded or attempted tasks that a `KEY`, `ORG/KEY` or glob selects. Raises StateError if
+    there are none."""
     found = {ref for ref in known_refs(state) if matches_key(selector, [ref])}
     return (
         tuple(sorted(found, key=natural))
@@ -134,7 +134,7 @@ def select_refs(
 ) -> tuple[TaskRef, ...]:
     """The recorded tasks that match a selector: `KEY`, `ORG/KEY`, glob, PATH or, with `entries`, an
     entry; all of them without selectors. A key takes precedence over an entry, and both over a
-    file. StateError for a selector without a match."""
+    file. Raises StateError for a selector without a match."""
     files = _files(state)
     if not selectors:
         return tuple(sorted(files, key=natural))
@@ -162,7 +162,7 @@ def _matching(
     *,
     entries: bool = False,
 ) -> set[TaskRef]:
-    """The keys that match one selector. StateError if several organizations have the key."""
+    """The keys that match one selector. Raises StateError if several organizations have the key."""
     if any(selector in (ref.key, str(ref)) for ref in files):
         return {find(state, selector)}
     pattern = pattern_of(selector, files.keys()) if entries else selector
@@ -174,8 +174,8 @@ def _matching(
 
 
 def find_task(ctx: Context, state: State, name: str) -> TaskRef:
-    """The recorded or attempted task of a `KEY` or `ORG/KEY`. TaskctlError if there is none; if a
-    manifest declares it, it is only not created yet."""
+    """The recorded or attempted task of a `KEY` or `ORG/KEY`. Raises TaskctlError if there is none;
+    the error says whether a manifest declares it."""
     if not any(name in (ref.key, str(ref)) for ref in known_refs(state)):
         with suppress(ManifestError):
             if any(name in (task.key, str(task.ref)) for task in ctx.load(()).tasks):
@@ -186,7 +186,8 @@ def find_task(ctx: Context, state: State, name: str) -> TaskRef:
 def confirm(
     ctx: Context, question: str, *, yes: bool, again: tuple[str, ...], **facts: Arg
 ) -> bool:
-    """Whether to proceed. TaskctlError without a terminal; it suggests the command `again`."""
+    """Whether to proceed. Without a terminal, raises TaskctlError, which suggests the command
+    `again`."""
     if yes:
         return True
     if not ctx.ui.interactive:
@@ -196,7 +197,7 @@ def confirm(
 
 def since_when(text: str, now: datetime) -> datetime:
     """The time of a `--since`: `2026-11-01` (UTC), `2026-11-01T12:00:00Z`, or a duration before
-    `now`. TaskctlError."""
+    `now`. Raises TaskctlError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -34,7 +34,7 @@ Responses = Iterator[Response | TaskctlError]
 
 
 class Recipient(Value, frozen=True):
-    """A recorded task and its status. `command` is what answers it, for its creator."""
+    """A recorded task and its status. `command` is the command that answers it, for its creator."""
 
     tasks: RecordedTasks
     record: Record
@@ -43,7 +43,7 @@ class Recipient(Value, frozen=True):
 
     @classmethod
     def read(cls, tasks: RecordedTasks, ref: TaskRef, command: tuple[str, ...]) -> Recipient:
-        """The task of a key. TaskctlError if there is none, or if it is not visible to this
+        """The task of a key. Raises TaskctlError if there is none, or if it is not visible to this
         token."""
         record = tasks.record(ref)
         status = tasks.status(record)
@@ -53,7 +53,7 @@ class Recipient(Value, frozen=True):
 
     @classmethod
     def read_waiting(cls, tasks: RecordedTasks, refs: Sequence[TaskRef]) -> list[Recipient]:
-        """The tasks that wait for an approval or an answer. RemoteError."""
+        """The tasks that wait for an approval or an answer. Raises RemoteError."""
         recorded = [ref for ref in refs if ref in tasks.state.records]
         found = [cls(tasks, tasks.record(s.ref), s) for s in tasks.statuses(recorded)]
         return [task for task in found if task.status.approvals]
@@ -63,7 +63,8 @@ class Recipient(Value, frozen=True):
         return str(self.record.ref)
 
     def find_approval(self, request_id: str | None) -> Approval:
-        """The open request with that ID; without an ID, the only one. TaskctlError."""
+        """The open request with that ID; without an ID, the only open request. Raises
+        TaskctlError."""
         matching = [
             request for request in self.status.approvals if request_id in (None, request.id)
         ]
@@ -82,7 +83,8 @@ class Recipient(Value, frozen=True):
         raise TaskctlError.of(Code.NO_APPROVAL, case, at=place, status=status, **facts)
 
     def reply(self, approval: Approval, *, ok: bool, text: str) -> Response:
-        """Replies to a request that was shown. TaskctlError, also if it is no longer open."""
+        """Replies to a request that was shown. Raises TaskctlError, also if it is no longer
+        open."""
         if approval not in self.tasks.ctx.reader.status(self.record).approvals:
             raise TaskctlError.of(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)
         done, what = ("approved", "approval") if ok else ("rejected", "rejection")
@@ -95,8 +97,8 @@ class Recipient(Value, frozen=True):
     def send(
         self, members: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
     ) -> Response:
-        """Sends a user event with these members, once. TaskctlError if the task rejected it, or if
-        the outcome is unknown."""
+        """Sends a user event with these members, once. Raises TaskctlError if the task rejected it,
+        or if the outcome is unknown."""
         ref, ctx = self.record.ref, self.tasks.ctx
         event = {"timestamp": rfc3339(ctx.clock.now()), **members}
         failed = ctx.reader.respond(ref.org_name, self.record.task_id, event)
@@ -128,7 +130,7 @@ class Recipient(Value, frozen=True):
         raise TaskctlError([problem])
 
     def _is_shown(self) -> bool:
-        """Whether the service shows the task of this user. RemoteError."""
+        """Whether the service shows the task of this user. Raises RemoteError."""
         status = self.tasks.ctx.reader.status(self.record)
         return status.state not in (TaskState.GONE, TaskState.NOT_VISIBLE) and may_send(
             self.tasks.ctx.client.identity(), self.record, status
@@ -156,7 +158,7 @@ class Recipient(Value, frozen=True):
         ui.note(note, ref=self.name, status=self.status.state.label, words=words, request=request)
 
     def note_creator(self, command: tuple[str, ...]) -> None:
-        """Before a question: says if only another user can send the `command`."""
+        """Before a question, notes whether only another user can send the `command`."""
         ui, caller = self.tasks.ctx.ui, self.tasks.ctx.client.identity()
         if ui.interactive and not may_send(caller, self.record, self.status):
             ui.note("not_creator", ref=self.name, command=command)
@@ -177,7 +179,8 @@ def approve(
     yes: bool = False,
 ) -> Responses:
     """Approves the open requests of the selected tasks, after showing each; a question requires an
-    `answer`, and no other request accepts one. TaskctlError if no task has an open request."""
+    `answer`, and no other request accepts an answer. Raises TaskctlError if no task has an open
+    request."""
     for task, approval in _numbered(_open_requests(ctx, "approve", selectors, request_id, answer)):
         try:
             yield from _approve(task, approval, answer, yes=yes)
@@ -213,9 +216,9 @@ def reject(
     *,
     request_id: str | None = None,
 ) -> Responses:
-    """Rejects the open requests of the selected tasks, with what to do `instead`; several are
-    confirmed one by one, and without a terminal, the request must be named. TaskctlError if no task
-    has an open request."""
+    """Rejects the open requests of the selected tasks, with what to do `instead`. Several requests
+    are confirmed separately; without a terminal, the request must be specified. Raises TaskctlError
+    if no task has an open request."""
     requests = _open_requests(ctx, "reject", selectors, request_id, instead)
     is_meant = request_id is not None or (len(requests) == 1 and ctx.ui.interactive)
     for task, approval in _numbered(requests):
@@ -258,7 +261,7 @@ def _open_requests(
 def _numbered(
     requests: Sequence[tuple[Recipient, Approval]],
 ) -> Iterator[tuple[Recipient, Approval]]:
-    """The requests; if there are several, says before each which one it is."""
+    """The requests; if there are several, each is numbered in a note."""
     for number, (task, approval) in enumerate(requests, 1):
         if len(requests) > 1:
             task.note_request(number, len(requests))
@@ -266,7 +269,7 @@ def _numbered(
 
 
 def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:
-    """Sends a follow-up message to the selected tasks; to several after confirmation.
+    """Sends a follow-up message to the selected tasks; to several after confirmation. Raises
     TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, [selector], entries=False)
     names = tuple(map(str, refs))
@@ -291,7 +294,7 @@ def cancel(
     yes: bool = False,
 ) -> Responses:
     """Cancels the selected tasks, each after confirmation, also those that the state does not know;
-    `force` ends the session of a stuck task. TaskctlError."""
+    `force` ends the session of a stuck task. Raises TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors, unrecorded=True, entries=False)
     for ref in refs:
         try:

@@ -1,4 +1,4 @@
-"""`results`: what came out of each task."""
+"""`results`: the result of each task."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from reconciler.tasks.status import TaskStatus
 
 class ResultsReport(Value, frozen=True):
     """`statuses` are in the order of the manifests, orphans last, as they were `read_at`. `missing`
-    is the number of tasks that are not created yet, None if not counted. `others`: tasks that the
-    keys had, and duplicates."""
+    is the number of tasks that are not created yet, None if not counted. `others`: former tasks of
+    the keys, and duplicates."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
@@ -33,7 +33,7 @@ class ResultsReport(Value, frozen=True):
 
 def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False) -> ResultsReport:
     """The results of the selected tasks. Without `selectors`, counts the tasks that are not created
-    yet. `with_others`: includes the tasks that keys had, even if the key was removed.
+    yet. `with_others`: includes former tasks of keys, even if the key was removed. Raises
     TaskctlError."""
     tasks = RecordedTasks.open(ctx, selectors)
     every = with_retired(tasks.state) if with_others else tasks.state
@@ -60,8 +60,8 @@ def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False
 
 
 def _read(ctx: Context, others: Sequence[OtherTask]) -> Iterator[OtherTask]:
-    """Those tasks with their current outputs. A removed task that had finished is only read if it
-    is listed on the way."""
+    """The tasks with their current outputs. A removed task that had finished is read only if a
+    requested list contains it."""
     ids = {other.task_id: TaskId(other.ref.org_name, other.task_id) for other in others}
     ended = {ids[o.task_id] for o in others if o.outputs.get("status") == "idle"}
     wanted = set(ids.values()) - ended
@@ -72,8 +72,8 @@ def _read(ctx: Context, others: Sequence[OtherTask]) -> Iterator[OtherTask]:
 
 def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...] | None:
     """The tasks of the manifests that are read without a PATH; None if these have errors. The
-    policy does not matter. If a manifest names no organization, its tasks are those with their keys
-    in the state: only apply needs to know which organization it is."""
+    policy does not matter. If a manifest sets no organization, its tasks are matched by key: only
+    apply needs to know the organization."""
     manifests = load(ctx.settings.paths, root=ctx.settings.root, now=ctx.clock.now)
     errors = {d.code for d in manifests.diagnostics if d.severity is Severity.ERROR}
     if errors - {Code.NO_MANIFESTS}:
@@ -91,7 +91,7 @@ def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...] | None:
 def in_manifest_order(
     statuses: Iterable[TaskStatus], declared: Iterable[TaskRef]
 ) -> tuple[TaskStatus, ...]:
-    """The statuses in the order of the tables of results: that of the manifests, others last."""
+    """The statuses in the order of the manifests, others last."""
     order = {ref: number for number, ref in enumerate(declared)}
     last = len(order)
     return tuple(sorted(statuses, key=lambda s: (order.get(s.ref, last), natural(s.ref))))

@@ -1,4 +1,4 @@
-"""What the command line and the configuration file set for a use case."""
+"""The settings of a use case, from the command line and the configuration file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Settings(Value, frozen=True):
-    """The working directory `root`, and what the configuration file in it sets besides the defaults
-    of options. `called_in`: the directory that paths on the command line are relative to, if it is
-    another one.
+    """The working directory `root`, and the settings of the configuration file in it, other than
+    defaults of options. `called_in`: the directory that paths on the command line are relative to,
+    if it is different.
 
     `paths` replace the default locations of manifests; they and `policy` are relative to `root`.
     `config_file` is the name of the file, None if there is none. `all_problems`: similar
@@ -59,8 +59,8 @@ class Settings(Value, frozen=True):
         return tuple(_moved(path, self.folder, self.root) for path in typed)
 
     def embedded_file(self, name: str) -> Path:
-        """The file of an embedded service, relative to `root`. TaskctlError if it, or a file that
-        SQLite keeps beside it, is a link out of the repository."""
+        """The file of an embedded service, relative to `root`. Raises TaskctlError if it, or a file
+        that SQLite keeps next to it, is a link out of the repository."""
         path = self.root / name
         refuse_link_out(self.root, name, "write")
         for suffix in ("-journal", "-wal", "-shm"):

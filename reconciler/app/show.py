@@ -23,8 +23,8 @@ _PLAN = (".taskctl", ".plan", ".json")
 
 
 class TaskReport(Value, frozen=True):
-    """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change; None
-    if its manifest could not be read."""
+    """One task. `desired`: None if no manifest has it. `diff`: the changes in the manifest; None if
+    it could not be read."""
 
     ref: TaskRef
     state: State
@@ -38,7 +38,7 @@ def load_plan_or_task(
     ctx: Context, name: str, *, only_plan: bool = False
 ) -> Plan | tuple[TaskReport, datetime]:
     """The saved plan in a file, or a task and the service's time. A `name` that is not a file but
-    looks like a key is read as a key; with `only_plan`, it is an error. TaskctlError."""
+    looks like a key is read as a key; with `only_plan`, it is an error. Raises TaskctlError."""
     path = ctx.settings.path(name)
     if path.exists() or not _KEY.fullmatch(name) or name.endswith(_PLAN):
         return read_plan_file(path, name)
@@ -77,7 +77,7 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     if not (settings.root / record.file).is_file():
         return None, ()
     manifests = load([record.file], root=settings.root)
-    # Another file may declare what `after` names.
+    # Another file may declare the tasks in `after`.
     problems = tuple(d for d in manifests.diagnostics if d.code is not Code.INVALID_AFTER)
     if has_errors(problems):
         return None, problems

@@ -33,7 +33,7 @@ from reconciler.system import disk
 
 
 class Edit(Value, frozen=True):
-    """`done` names the edit of `ref`, `to` is the new key, task or file. `changed` is False if
+    """`done` is the kind of edit of `ref`, `to` the new key, task or file. `changed` is False if
     nothing had to change."""
 
     ref: TaskRef
@@ -43,14 +43,14 @@ class Edit(Value, frozen=True):
 
 
 def read_tasks(ctx: Context, selectors: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
-    """The state, also of another backend, and the selected tasks. TaskctlError."""
+    """The state, also of another backend, and the selected tasks. Raises TaskctlError."""
     state = with_named_ids(read_any_state(ctx.location, backend=ctx.backend.name), selectors)
     return state, select_refs(ctx, state, selectors)
 
 
 def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, ...]:
     """Moves records to other keys, several after confirmation. Returns nothing if it was declined.
-    TaskctlError."""
+    Raises TaskctlError."""
     with ctx.open_state("state mv") as session:
         state, at = session.state, ctx.clock.now()
         moves = edit.destinations(select_keys(state, old), old, new)
@@ -65,7 +65,7 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, 
 
 def remove_records(ctx: Context, selectors: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
     """Removes records, several after confirmation; the tasks keep running. Returns nothing if it
-    was declined. TaskctlError."""
+    was declined. Raises TaskctlError."""
     with ctx.open_state("state rm") as session:
         state, at = session.state, ctx.clock.now()
         refs = select_refs(ctx, state, selectors)
@@ -80,7 +80,7 @@ def accept_manifest(
     ctx: Context, selector: str, paths: Sequence[str], *, yes: bool
 ) -> tuple[Edit, ...]:
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
-    after confirmation. Returns nothing if it was declined. TaskctlError."""
+    after confirmation. Returns nothing if it was declined. Raises TaskctlError."""
     with ctx.open_state("state accept") as session:
         edits, events = _accepted(ctx, session.state, selector, paths)
         edits = [each for each in edits if each.changed] or edits
@@ -96,7 +96,7 @@ def _accepted(
 ) -> tuple[list[Edit], list[Event]]:
     declared = _by_name(ctx.read(ctx.settings.names(paths)).tasks)
     refs = select_refs(ctx, state, [selector])
-    if len(refs) > 1:  # a glob may also match rows and periods that nothing declares any more
+    if len(refs) > 1:  # a glob may also match rows and periods that are no longer declared
         matching = (r for r in refs if r in declared or (None, r.key) in declared)
         refs = tuple(ref for ref in matching if ref in state.records) or refs
     edits: list[Edit] = []
@@ -110,7 +110,7 @@ def _accepted(
 
 
 def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
-    """Records the task of a key that has an open attempt, or that is only in the manifests.
+    """Records the task of a key that has an open attempt, or that is only in the manifests. Raises
     TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state, now = session.state, ctx.clock.now()
@@ -133,10 +133,10 @@ def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
 
 
 def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
-    """Records that keys have no task, several after confirmation: of a KEY, that its open attempt
-    created none; of a GLOB, for all keys without a task and an attempt. While a lost state is
+    """Records that keys have no task, several after confirmation: for a KEY, that its open attempt
+    created no task; for a GLOB, for all keys without a task and an attempt. While a lost state is
     recovered, `ENTRY@*` also counts for later keys of the entry, and `ORG/*` ends the recovery.
-    Returns nothing if it was declined. TaskctlError."""
+    Returns nothing if it was declined. Raises TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state, now = session.state, ctx.clock.now()
         edits: dict[TaskRef, Edit] = {}
@@ -171,14 +171,14 @@ def _without_tasks(
 
 
 def _without_task(state: State, ref: TaskRef, at: datetime) -> list[Event]:
-    """The open attempts of the key created no task or, without any, it has none. `at` is now."""
+    """Records that the key has no task, or that its open attempts created none. `at` is now."""
     is_new = ref not in state.records and not state.attempts_for(ref)
     return edit.not_created(state, ref) if is_new else edit.resolve(state, ref, None, at=at)
 
 
 def _new_keys(ctx: Context, state: State, glob: str) -> set[TaskRef]:
     """The keys without a task and an attempt that a glob selects: those in the manifests, and those
-    that wait for an answer. StateError if there are none."""
+    that wait for an answer. Raises StateError if there are none."""
     new = new_keys(ctx.with_organizations(ctx.read(())).tasks, state)
     found = {ref for ref in new if matches_key(glob, [ref])}
     if not found and not answer_entries(state, glob):
@@ -225,8 +225,8 @@ def _find_declared(tasks: _ByName, ref: TaskRef) -> DesiredTask:
 
 
 def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> RemoteTask:
-    """The service's task with this ID. TaskctlError if there is none, or if it has the mark of
-    another key's open attempt, which would create a second task then."""
+    """The service's task with this ID. Raises TaskctlError if there is none, or if it has the mark
+    of another key's open attempt, which would then create a second task."""
     task = ctx.client.get_task(ref.org_name, task_id)
     if task is None:
         raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)
@@ -242,7 +242,7 @@ def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> Remote
 
 
 class LocationChange(Value, frozen=True):
-    """`done` names the change of the state at `location`; `changed` is False if nothing had to
+    """`done` is the kind of change of the state at `location`; `changed` is False if nothing had to
     change. `who` is the holder of the lock, or the file or location on the other side. `is_used`:
     commands without `--state` use this state."""
 
@@ -254,8 +254,8 @@ class LocationChange(Value, frozen=True):
 
 
 def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationChange:
-    """Creates a shared state for the backend, unless it exists already. If there are others beside
-    it, it must be `new`, or a person confirms it. StateError."""
+    """Creates a shared state for the backend, unless it exists already. If the location has other
+    states, it must be `new`, or a person confirms it. Raises StateError."""
     location, backend = _shared(ctx, address), ctx.backend.name
     others = () if new else location.others()
     if others and not location.exists(backend):
@@ -273,7 +273,7 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationCha
 
 
 def release_lock(ctx: Context, epoch: int) -> LocationChange:
-    """Releases the lock of that epoch. StateError."""
+    """Releases the lock of that epoch. Raises StateError."""
     location = _shared(ctx, None)
     holder = location.unlock(epoch)
     if holder is None:
@@ -282,15 +282,15 @@ def release_lock(ctx: Context, epoch: int) -> LocationChange:
 
 
 def pull_state(ctx: Context) -> State:
-    """The state with its journal. TaskctlError, also if there is none."""
+    """The state with its journal. Raises TaskctlError, also if there is none."""
     if missing := ctx.missing_state:
         raise TaskctlError.of(Code.STATE_NOT_INITIALIZED, "file", file=missing)
     return ctx.read_state()
 
 
 def push_state(ctx: Context, file: str, *, force: bool) -> LocationChange:
-    """Replaces the state with a later version of it from a file; `force`: also with an earlier one.
-    TaskctlError."""
+    """Replaces the state with a later version of it from a file; `force`: also with an earlier
+    version. Raises TaskctlError."""
     reason = "No such file or directory"
     try:
         data = disk.read_file(ctx.settings.path(file))
@@ -320,7 +320,7 @@ def _decode_copy(data: bytes, file: str, backend: str) -> State:
 
 
 def move_state(ctx: Context, to: str) -> LocationChange:
-    """Moves the state to another location, or completes an interrupted move. StateError."""
+    """Moves the state to another location, or completes an interrupted move. Raises StateError."""
     target = ctx.location_of(to)
     done = move.migrate(ctx.location, target, _opener(ctx))
     case = "moved" if done else "movedBefore"
@@ -330,7 +330,7 @@ def move_state(ctx: Context, to: str) -> LocationChange:
 
 
 def abort_move(ctx: Context) -> LocationChange:
-    """Undoes an interrupted move. StateError if it was completed."""
+    """Undoes an interrupted move. Raises StateError if it was completed."""
     done = move.abort(ctx.location, _opener(ctx))
     return LocationChange(ctx.location.display_name, "moveUndone" if done else "notMoving", done)
 

@@ -25,14 +25,14 @@ _USER_INFO = re.compile(r"//[^/?#]*:[^/?#]*@")
 
 def is_address(text: str) -> bool:
     """Whether it is the address of a shared state, of a known or an unknown scheme, rather than a
-    path. Whatever starts with `word:` is one: as a path, a mistyped address such as `gti:origin`
-    would create a new state."""
+    path. A text that starts with `word:` is an address: as a path, a mistyped address such as
+    `gti:origin` would create a new state."""
     return _ADDRESS.match(text) is not None
 
 
 def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str]) -> SharedState:
-    """The shared state at an address, without contacting it. StateError for an unusable address,
-    and for a missing extra."""
+    """The shared state at an address, without contacting it. Raises StateError for an unusable
+    address, and for a missing extra."""
     from reconciler.state.register import state_error
     from reconciler.state.shared import SharedState
 

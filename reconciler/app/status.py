@@ -26,7 +26,7 @@ class StatusReport(Value, frozen=True):
 def status(
     ctx: Context, selectors: Sequence[str], *, states: Collection[TaskState] = ()
 ) -> StatusReport:
-    """The status of the selected tasks that have one of `states`, if given. TaskctlError."""
+    """The status of the selected tasks that have one of `states`, if given. Raises TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     statuses = tasks.statuses(refs)
     if states:

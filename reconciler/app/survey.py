@@ -1,4 +1,4 @@
-"""Reads what a plan needs from the service, in as few requests as possible."""
+"""Reads the data for a plan from the service, in as few requests as possible."""
 
 from __future__ import annotations
 
@@ -79,16 +79,16 @@ class Survey:
         self.clock, self.note, self.sleep = clock, note, sleep
 
     def begin(self) -> tuple[Identity, Clocks]:
-        """The identity, and the clocks before anything else is read. RemoteError."""
+        """The identity, and the clocks before anything else is read. Raises RemoteError."""
         identity = self.service.identity()
         clocks = Clocks(self.clock.now(), self.clock.boot(), self.service.service_clock())
         return identity, clocks
 
     def read(self, identity: Identity, clocks: Clocks, lookups: Sequence[Lookup]) -> RemoteView:
-        """Reads what the `lookups` need; `identity` and `clocks` are from `begin`.
+        """Reads the data for the `lookups`; `identity` and `clocks` are from `begin`.
 
         An organization that cannot be read is `refused`; if this user cannot see it, only if it is
-        selected. Raises RemoteError if no selected one can be read.
+        selected. Raises RemoteError if no selected organization can be read.
         """
         found, self.kept = _Findings(), Kept()
         selected = {lookup.org_name for lookup in lookups if lookup.is_selected}
@@ -111,7 +111,8 @@ class Survey:
 
 
 class _Listed(NamedTuple):
-    """What was read of a list: the IDs, with the times of creation. `is_whole`: to its end."""
+    """The part of a list that was read: the IDs, with the times of creation. `is_whole`: to its
+    end."""
 
     tasks: dict[str, datetime | None]
     pages: int
@@ -164,8 +165,8 @@ class _Organization:
             found.compared.add(lookup.org_name)
 
     def _read_lists(self) -> Unlisted | None:
-        """Reads the list, twice if it has pages and is searched. The known task that contradicts
-        it."""
+        """Reads the list, twice if it has pages and is searched. Returns the known task that
+        contradicts it."""
         lookup, service, org_name = self.lookup, self.survey.service, self.lookup.org_name
         first = self._read_list(service.list_tasks(org_name))
         listed = first.tasks
@@ -226,7 +227,7 @@ class _Organization:
         return self.lookup.is_deep_enough(listed)
 
     def _keep_newest(self) -> None:
-        """Limits the candidates for adoption, but not those that an attempt may have created. Those
+        """Limits the candidates for adoption, but not those that an attempt may have created. Tasks
         of this user come first."""
         limit, kept = self.lookup.limit, []
         if limit is None:
@@ -286,7 +287,7 @@ class _Organization:
                 self.survey.seen[task] = answer
 
     def _first_message(self, task: TaskId) -> FirstMessage | tuple[Remark, ...] | None:
-        """Why, if it cannot be read."""
+        """The first message, or the reason why it cannot be read."""
         try:
             found = self.survey.service.first_message(task.org_name, task.id)
             self.survey.kept.keep(found)

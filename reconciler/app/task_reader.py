@@ -57,7 +57,7 @@ class TaskReader:
     task younger than the `settle_time` may not be visible yet. Thread-safe.
 
     The API does not say how a task ended: it is idle if it is done, failed, stopped or waiting for
-    a person. Only its events tell. But an agent cannot work, and nobody can send it a message,
+    a person. Only its events show it. But an agent cannot work, and nobody can send it a message,
     without a change of `status`, `tokensUsed`, `pendingInputCount` or `lastHeartbeat`. So the
     events of a finished task are not read again while all its outputs stay the same.
     """
@@ -108,8 +108,8 @@ class TaskReader:
         parallelism: int,
         optional: Collection[TaskId] = frozenset(),
     ) -> dict[TaskId, Mapping[str, object]]:
-        """The outputs of those tasks that are visible. If there are many, they are read from the
-        list, and the rest individually; `optional` ones only if they are listed on the way. Raises
+        """The outputs of the visible tasks. If there are many, they are read from the list, and the
+        rest individually; `optional` tasks only if a requested list contains them. Raises
         RemoteError."""
         found: dict[TaskId, Mapping[str, object]] = {}
 
@@ -129,7 +129,7 @@ class TaskReader:
         optional: Collection[str] = (),
         own: Collection[str] = (),
     ) -> dict[TaskId, Mapping[str, object]]:
-        """The outputs of tasks of one organization; `own` ones that are not among them are absent
+        """The outputs of tasks of one organization; missing `own` tasks are absent
         (`TasksById`)."""
         found: dict[TaskId, RemoteTask] = {}
         missing, is_listed = set(ids), len(ids) > FEW
@@ -151,8 +151,8 @@ class TaskReader:
     def _read_each(
         self, organizations: Iterable[str], read: Callable[[str], None]
     ) -> Mapping[str, RemoteError]:
-        """Reads each organization; returns those that the token may not read. RemoteError for other
-        problems, and if no organization has responded yet."""
+        """Reads each organization; returns those that the token may not read. Raises RemoteError
+        for other problems, and if no organization has responded yet."""
         refused: dict[str, RemoteError] = {}
         for org_name in sorted(organizations):
             try:
@@ -226,7 +226,7 @@ class TaskReader:
         return summary
 
     def _unchanged(self, record: Record, raw: Mapping[str, object]) -> EventSummary | None:
-        """The summary of a task that has finished, and whose outputs are those of that time."""
+        """The summary of a task that has finished, and whose outputs have not changed since."""
         position = self._position(_id_of(record))
         if position is None or position.outputs != digest(raw):
             return None

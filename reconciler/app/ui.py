@@ -1,7 +1,7 @@
 """The user interface of use cases: notes, questions, progress, interruptions.
 
-The command line implements `Ui` (`cli/console/output.py`); tests use a recording one. Use cases
-do not depend on terminals, streams or exit codes.
+The command line implements `Ui` (`cli/console/output.py`); tests record. Use cases do not depend on
+terminals, streams or exit codes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class FailureReport(Value, frozen=True):
 
 
 class ApplyProgress:
-    """The progress of one apply, called from several threads. This one shows nothing."""
+    """The progress of one apply, called from several threads. This class shows nothing."""
 
     def started(self, ref: TaskRef) -> None: ...
 
@@ -43,7 +43,7 @@ class ApplyProgress:
     def waiting(self, waiting: Waiting) -> None: ...
 
     def paused(self, seconds: float, why: Arg) -> None:
-        """Creates are paused for that long after an unknown outcome (`why`)."""
+        """Create requests are paused for that long after an unknown outcome (`why`)."""
 
     def close(self) -> None: ...
 
@@ -65,7 +65,7 @@ class Ui(Protocol):
     """The output and the prompts of a use case.
 
     Notes and questions go to stderr while a command runs: `-q` silences notes, and no JSON document
-    contains them. Each is the name of its wording, in `messages/notes.md` and
+    contains them. Each consists of the name of its wording, in `messages/notes.md` and
     `messages/questions.md`, and facts.
     """
 
@@ -104,10 +104,10 @@ class Ui(Protocol):
         """`known` are the statuses already shown."""
 
     def watch_requests(self, requests: InFlight | None) -> None:
-        """Shows which of these requests to the service get no answer; None: no longer."""
+        """Shows which of these requests to the service wait for a response; None ends this."""
 
     def interruptible(
         self, note: str, last: ApplyReport | FailureReport | None = None
     ) -> AbstractContextManager[Stop]:
-        """Handles SIGINT and SIGTERM: the first signal shows `note`; a second one ends the process,
-        with `last` as the result for programs."""
+        """Handles SIGINT and SIGTERM: the first signal shows `note`; a second signal ends the
+        process, with `last` as the result for programs."""

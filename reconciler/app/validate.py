@@ -24,9 +24,9 @@ class ValidateReport(Value, frozen=True):
 def validate(
     ctx: Context, paths: Sequence[str], *, may_be_none: bool = False, strict: bool = False
 ) -> ValidateReport:
-    """The report with the errors and warnings of the manifests; notes are for plans.
-    `may_be_none`: missing manifests are not a problem. `strict`: warnings are errors. ManifestError
-    for an invalid policy."""
+    """The report with the errors and warnings of the manifests; notes are for plans. `may_be_none`:
+    missing manifests are not a problem. `strict`: warnings are errors. Raises ManifestError for an
+    invalid policy."""
     manifests = ctx.load(ctx.settings.names(paths))
     missing = {Code.NO_MANIFESTS} if may_be_none else set()
     return ValidateReport(

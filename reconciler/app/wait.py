@@ -23,7 +23,7 @@ SHORTEST_PAUSE = 0.1  # seconds
 
 
 class End(StrEnum):
-    """Why a wait ended."""
+    """The reason why a wait ended."""
 
     FINISHED = "finished"  # no task runs or waits for a person
     WAITING = "waiting"  # no task runs, and `--stop-on waiting` was given
@@ -64,8 +64,8 @@ class WaitOptions(Value, frozen=True):
 def wait(
     ctx: Context, selectors: Sequence[str], options: WaitOptions
 ) -> tuple[WaitReport, int | None]:
-    """Waits for the selected tasks. Returns the report, and the exit code of a signal
-    if one arrived. TaskctlError."""
+    """Waits for the selected tasks. Returns the report, and the exit code of a signal if it
+    arrived. Raises TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     declared = declared_refs(ctx, tasks.state) or ()  # first, as for results
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
@@ -78,7 +78,7 @@ def wait(
 
 
 def note_end(ctx: Context, end: End) -> None:
-    """Says why a wait has ended before all tasks were done."""
+    """Notes why a wait has ended before all tasks were done."""
     if end is End.TIMEOUT:
         ctx.ui.note("timed_out")
     if end is End.TO_MERGE:
@@ -86,8 +86,8 @@ def note_end(ctx: Context, end: End) -> None:
 
 
 class Expected(Value, frozen=True):
-    """What is known about the tasks when the wait starts: `done` tasks are not requested, and those
-    that are `shown` already are shown once they change. The wait also ends once `is_enough`."""
+    """The known statuses when the wait starts: `done` tasks are not requested, and `shown` statuses
+    are shown again only once they change. The wait also ends once `is_enough`."""
 
     done: Sequence[TaskStatus] = ()
     shown: Sequence[TaskStatus] = ()
@@ -111,7 +111,7 @@ class TaskWait:
         self._failure: RemoteError | None = None
 
     def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
-        """The last statuses, and why the wait ended. RemoteError."""
+        """The last statuses, and the reason why the wait ended. Raises RemoteError."""
         watch = self._tasks.ctx.ui.watch(self._expected.shown)
         statuses: tuple[TaskStatus, ...] | None = None
         try:
@@ -133,7 +133,7 @@ class TaskWait:
             watch.close()
 
     def _end_of(self, found: Sequence[TaskStatus]) -> End | None:
-        """Why the wait is over with these statuses; None if it is not."""
+        """The reason to end the wait with these statuses; None to continue."""
         if self._expected.is_enough(found) or all(status.state.is_finished for status in found):
             return End.FINISHED
         states = {status.state for status in found}

@@ -57,8 +57,8 @@ from reconciler.system.clock import Stop
 
 class ApplyRequest(Value, frozen=True):
     """The arguments of an apply. `given` are the names of the options that were given for this run,
-    rather than by the configuration file. `expected` is the digest that the plan must have.
-    `reviewed` is the saved plan to apply, if PATH is one: its options and PATHs are used."""
+    not in the configuration file. `expected` is the digest that the plan must have. `reviewed` is
+    the saved plan to apply, if PATH is one: its options and PATHs are used."""
 
     paths: tuple[str, ...] = ()
     options: PlanOptions = field(default_factory=PlanOptions)
@@ -71,8 +71,8 @@ class ApplyRequest(Value, frozen=True):
 
 
 class Applied(Value, frozen=True):
-    """The outcome of an apply. `plan` is what was executed, None if it was declined. `signal` is
-    the exit code of a signal that arrived; `waves` is how many waves created something."""
+    """The outcome of an apply. `plan` is the executed plan, None if it was declined. `signal` is
+    the exit code of a signal that arrived, `waves` the number of waves that created tasks."""
 
     report: ApplyReport
     plan: Plan | None = None
@@ -87,8 +87,8 @@ class Applied(Value, frozen=True):
 
 class Wave:
     """One wave, from the plan to the saved state. `follows`: the keys of a later wave, which were
-    confirmed before the first one; None for the first. `progress` is that of the tasks that held
-    ones wait for, as of the plan, without those that were replaced."""
+    confirmed before the first wave; None for the first. `progress` is the progress of the tasks
+    that held tasks wait for, as of the plan, without replaced tasks."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Wave:
 
     @cached_property
     def awaited(self) -> frozenset[TaskRef]:
-        """The recorded tasks that missing ones in other organizations wait for, after this wave,
+        """The recorded tasks that missing tasks in other organizations wait for, after this wave,
         if it is limited to some organizations."""
         options = self._space.options
         if not options.target:
@@ -135,7 +135,7 @@ class Wave:
 
     @property
     def declared(self) -> Declared | None:
-        """What is kept with the lock of the state."""
+        """The declaration that is kept with the lock of the state."""
         return self._session.declared
 
     @property
@@ -143,7 +143,7 @@ class Wave:
         return self._session.state
 
     def run(self) -> Applied:
-        """The outcome. TaskctlError if nothing was sent."""
+        """Runs the wave, and returns its outcome. Raises TaskctlError if nothing was sent."""
         is_first = self._follows is None
         if self._follows:
             refuse_other_periods(self._ctx, self._space)
@@ -286,7 +286,7 @@ class Wave:
         self, options: PlanOptions, baselines: dict[str, Baseline], only: Collection[TaskRef]
     ) -> Plan:
         """Reads the service and plans again, for these keys. It adds the `baselines` of
-        organizations whose lists could not be used before. RemoteError."""
+        organizations whose lists could not be used before. Raises RemoteError."""
         inputs = replace(self._inputs, state=self.state, options=options, limit=only)
         self._read = read(self._ctx, self._survey, inputs, self._read)
         baselines.update({**self._read.view.newest, **baselines})
@@ -301,14 +301,14 @@ class Wave:
         return self._ctx.ui.ask("ask.created", strict=True, ref=str(task.ref), note=note)
 
     def _note_waited(self) -> None:
-        """Journals for how long the attempts have been waited for, if that has not been done."""
+        """Journals the time that the attempts have been waited for, unless it was journaled."""
         attempts, settle = self._session.state.attempts.values(), self._space.options.settle_time
         found = dict(waited_totals(attempts, settle, self._ages, self._ctx.clock.boot()))
         self._session.append(*([Aged(found)] if found else ()))
 
     def _outcome(self, plan: Plan, report: ApplyReport) -> Outcome:
-        """The tasks as they were seen last, and the baselines of the organizations of which every
-        key was compared with the service's tasks, and that had none has its task now."""
+        """The tasks as last seen, and the baselines of the organizations whose keys were all
+        compared with the service's tasks, and now have their tasks."""
         changed = {result.task_id for result in report.tasks if result.updated}
         seen = [task for task in self._seen if task.id not in changed]
         open_results = {Result.UNRESOLVED, Result.NOT_STARTED}
@@ -330,7 +330,7 @@ class Wave:
             self._session.append(*update_declared(self._session.state, self._space.desired))
             self._session.append(*mark_done(self._session.state, self._read.done))
             self._note_waited()
-            self._session.close(outcome)  # which writes the state, and releases the lock
+            self._session.close(outcome)  # writes the state, and releases the lock
         except StateError as problem:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))

@@ -1,4 +1,4 @@
-"""What an apply needs: the service, the state, the clock, and callbacks for progress."""
+"""The dependencies of an apply: the service, the state, the clock, and callbacks for progress."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class ApplyContext(Value, frozen=True):
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
-    the seconds for which creates are paused, and the unknown outcome that is the cause. `known`
-    reads tasks that a list lacks. `ages` is told when this apply's attempts are sent, `baselines`
+    the duration of a pause of create requests, and the unknown outcome that causes it. `known`
+    reads tasks that a list lacks. `ages` records when this apply's attempts are sent, `baselines`
     collects the baselines that it has read, by organization. `settle_time` is journaled with each
-    attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks a person
+    attempt. `recurrences` come from the manifests, by file and entry. `confirms` asks a person
     whether an attempt has created the `candidate` of a planned task. `adopts`: a lost state is
-    recovered, and what waits for an answer is no failure; `only_records`: nothing is sent.
+    recovered, and keys that wait for an answer are not failures; `only_records`: nothing is sent.
     """
 
     service: Service
@@ -73,15 +73,15 @@ class ApplyContext(Value, frozen=True):
 
     @property
     def window(self) -> float:
-        """The time in seconds, after its journal entry, in which a create is sent."""
+        """The time in seconds, after its journal entry, within which a create request is sent."""
         return min(SEND_WINDOW, self.settle_time.total_seconds())
 
     def clocks(self) -> Clocks:
         return Clocks(self.clock.now(), self.clock.boot(), self.service.service_clock())
 
     def is_due(self, task: DesiredTask) -> bool:
-        """Whether a task may be created now. The period of a recurring one may have ended since the
-        plan; then it is never sent."""
+        """Whether a task may be created now. The period of a recurring task may have ended since
+        the plan; then it is never sent."""
         made = task.generated
         if made is None or made.period is None:
             return True
@@ -93,7 +93,7 @@ class ApplyContext(Value, frozen=True):
     def result(
         self, task: PlannedTask, result: Result, *problems: Remark, task_id: str | None = None
     ) -> TaskResult:
-        """The result for a planned task; `task_id` is the task that its key now has."""
+        """The result for a planned task; `task_id` is the current task of its key."""
         replaced = task.attempt.replaces or None if task.attempt is not None else None
         if task.action is Action.REPLACE:
             replaced = task.task_id
