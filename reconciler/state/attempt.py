@@ -1,4 +1,4 @@
-"""The parts of a state other than its records: attempts, baselines, history entries, retired tasks,
+"""The parts of a state other than its records: attempts, baselines, history entries, retired tasks
 and moves. schemas/state.schema.json describes their fields."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.model.typed_json import encode_json
 from reconciler.model.value import Moment, Stored, field
 
 SEND_WINDOW = 10.0
-"""Seconds after its journal entry within which a create may be sent: see
+"""Seconds after its journal entry within which a create request may be sent: see
 docs/contributing/exactly-once.md."""
 
 OUTPUTS = (
@@ -44,8 +44,8 @@ class Attempt(Stored, frozen=True, kw_only=True):
     """One attempt to create a task, durable before its request was sent.
 
     `mark` is the `message.timestamp` that was sent, unique among all attempts of a state. `task_id`
-    is the task that the response named, if the record of the task was lost with its state. For
-    `waited`, see `plan/recovery.py`; for `baseline`, `State.baselines`; for `run`, `RecordChange`.
+    is the task in the response, if the record of the task was lost with its state. For `waited`,
+    see `plan/recovery.py`; for `baseline`, `State.baselines`; for `run`, `RecordChange`.
     """
 
     ref: TaskRef = field(name="task", default=NO_TASK)
@@ -70,14 +70,14 @@ class Attempt(Stored, frozen=True, kw_only=True):
         return (self.inputs,)
 
     def seconds_left(self, at: datetime) -> float:
-        """For how long a person must not say that it created nothing. The wall clock is good
-        enough for that: a wrong one delays the answer by minutes at most."""
+        """The time in which a person must not say that it created nothing. The wall clock is
+        accurate enough: if it is wrong, the answer is delayed by minutes at most."""
         if self.waited >= self.settle_time:
             return 0.0
         return self.settle_time + self.window - abs((at - self.started_at).total_seconds())
 
     def created(self) -> RecordChange:
-        """What its run did, if it created a task."""
+        """The change by its run, if it created a task."""
         what = ChangeKind.REPLACED if self.replaces else ChangeKind.CREATED
         return RecordChange(what.value, self.run)
 
@@ -88,9 +88,9 @@ class Attempt(Stored, frozen=True, kw_only=True):
 
 
 class Baseline(Stored, frozen=True):
-    """The newest tasks of an organization at one time, newest first, as `identity` saw them: it
-    proves nothing for another. No later attempt created any of them. `newest_at`: when the first of
-    them was created, by the service."""
+    """The newest tasks of an organization at one time, newest first, as `identity` saw them; for
+    other identities, it proves nothing. No later attempt created any of them. `newest_at`: the
+    creation time of the first, by the service's clock."""
 
     org_name: str
     ids: tuple[str, ...]
@@ -158,8 +158,8 @@ class ChangeKind(StrEnum):
 
 
 class RecordChange(Stored, frozen=True):
-    """What a run did to a record: `what` is a `ChangeKind`, `run` its name in `State.runs`. Until
-    it is journaled, "" is the run of this process."""
+    """A change of a record by a run: `what` is a `ChangeKind`, `run` its name in `State.runs`.
+    Until it is journaled, "" is the run of this process."""
 
     what: str
     run: str = ""
@@ -170,8 +170,8 @@ HISTORY = 50
 
 
 class RetiredTask(Stored, frozen=True, kw_only=True):
-    """A task whose record was removed, by `removed:` in a manifest or by hand. An `adoptable` one
-    has the inputs of its record."""
+    """A task whose record was removed, by `removed:` in a manifest or by hand. If it is
+    `adoptable`, it has the inputs of its record."""
 
     ref: TaskRef = field(name="task")
     task_id: str
@@ -188,12 +188,12 @@ class RetiredTask(Stored, frozen=True, kw_only=True):
 
     @property
     def versions(self) -> tuple[Inputs, ...]:
-        """The inputs by which its work is recognized, those as created first."""
+        """The inputs by which its work is recognized, starting with those it was created with."""
         return (self.created_inputs, self.inputs) if self.created_inputs else (self.inputs,)
 
 
 class KeyNotes(Stored, frozen=True):
-    """What the state remembers about a key without a record."""
+    """The state's notes about a key without a record."""
 
     marks: tuple[str, ...] = ()
     removed: str = ""
@@ -214,7 +214,7 @@ class Recovery(Stored, frozen=True):
 
 
 class Stage(StrEnum):
-    """The progress of moving a state to another place, in the source or in the target."""
+    """The progress of moving a state to another location, in the source or in the target."""
 
     MOVING_TO = "movingTo"
     MOVED_TO = "movedTo"
@@ -229,7 +229,8 @@ class Move(Stored, frozen=True):
 
 
 def kept_outputs(task: Mapping[str, object]) -> dict[str, object]:
-    """The `OUTPUTS` of a task that have a value; only short ones if they are too large together."""
+    """The `OUTPUTS` of a task that have a value; only short values if they are too large
+    together."""
     kept = {name: task[name] for name in OUTPUTS if task.get(name) is not None}
     if len(encode_json(kept)) <= limits.OUTPUT_BYTES:
         return kept

@@ -31,7 +31,7 @@ from reconciler.system.memory import collection_paused
 
 
 class StateFile(Stored, frozen=True, kw_only=True):
-    """What is raw is decoded item by item, so that an error names the task."""
+    """A state file. Raw fields are decoded item by item, so that an error identifies the task."""
 
     version: int
     checksum: str = ""
@@ -68,7 +68,8 @@ class StateSource(NamedTuple):
 T = TypeVar("T")
 
 VERSION = 4
-"""Of the state file, the journal, and the head of a shared state, which contain the same values."""
+"""The version of the state file, the journal, and the head of a shared state, which contain the
+same values."""
 
 _SAME = (
     "lineage",
@@ -109,7 +110,7 @@ def _raw(value: object) -> Raw:
 
 
 def _with_task(value: Attempt | RetiredTask) -> Raw:
-    """With the task as `ORG/KEY`."""
+    """The JSON with the task as `ORG/KEY`."""
     return _raw(members(encode_json(value)) | {"task": str(value.ref)})
 
 
@@ -124,7 +125,7 @@ def _without_task(kind: type[T], raw: Raw) -> T:
 
 
 def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
-    """The inverse of `encode_state`. Raises StateError for anything else: an unreadable state never
+    """The inverse of `encode_state`. Raises StateError for other content: an unreadable state never
     counts as absent.
 
     A file without a checksum was merged or edited on purpose, and is checked strictly instead.
@@ -300,7 +301,7 @@ def decode_event(data: bytes) -> Event:
             _check_record(record)
         case Retired(task=task):
             _check_all_inputs(task)
-        case _:  # the types of its fields are all that is known of the others
+        case _:  # only the types of the fields of other events are checked
             pass
     return event
 

@@ -55,8 +55,8 @@ class GroupCommit:
         display_name: str,
         linger: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`display_name` is the log's name in messages; `linger` returns how many seconds a write
-        waits for more callers."""
+        """`display_name` is the log's name in messages; `linger` returns the seconds for which a
+        write waits for more callers."""
         self._write, self._durable = write, durable
         self._display_name, self._linger = display_name, linger
         self._lock = threading.Lock()
@@ -127,7 +127,7 @@ class GroupCommit:
             failure = problem
         finally:
             for caller in batch:
-                caller.failure = failure  # first: one that is awake already looks at `done`
+                caller.failure = failure  # first: a caller that is awake already reads `done`
                 caller.done = True
             self._pass_on(mine, batch)
 

@@ -1,8 +1,8 @@
 """`taskctl state mv | rm | accept | resolve | push` as events.
 
-Each function takes the state and returns the events to append, in such an order that a run that
-dies between two of them leaves a task recorded twice rather than not at all. For an unknown task,
-each raises StateError with similar names.
+Each function takes the state and returns the events to append, in such an order that a run that is
+killed between two of them leaves a task recorded twice, never unrecorded. For an unknown task, each
+raises StateError with similar names.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def find(state: State, name: str) -> TaskRef:
-    """The recorded or attempted task that `KEY` or `ORG/KEY` names."""
+    """The recorded or attempted task with this `KEY` or `ORG/KEY`."""
     recorded = known_refs(state)
     if TaskRef.has_org(name):
         ref = TaskRef.parse(name)
@@ -99,7 +99,7 @@ def destinations(refs: Sequence[TaskRef], old: str, new: str) -> list[tuple[Task
 
 def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) -> list[Event]:
     """Moves the record and open attempts of `old` to `new`; `at` is now. A generated task then
-    belongs to the entry that the new key names."""
+    belongs to the entry of the new key."""
     record, attempts = state.records.get(old), state.attempts_for(old)
     if record is None and not attempts:
         raise unknown(str(old), known_refs(state))
@@ -132,7 +132,7 @@ def _renamed(made: Generated | None, new: TaskRef) -> Generated | None:
 
 
 def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]:
-    """Removes the record of `ref`; its task keeps running, and a manifest may adopt it. Refused
+    """Removes the record of `ref`; its task keeps running, and a manifest may adopt it. Rejected
     while attempts are unresolved. `at` is now."""
     if state.attempts_for(ref):
         raise _refused("unresolved", ref.key, ref=str(ref))
@@ -140,8 +140,8 @@ def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]
 
 
 def accept(state: State, ref: TaskRef, inputs: Inputs, file: str) -> list[Event]:
-    """Records a manifest's `inputs` as those of `ref`, beside the inputs as created; `file` is the
-    manifest. Returns no events if nothing differs."""
+    """Records a manifest's `inputs` as those of `ref`, in addition to the inputs as created; `file`
+    is the manifest. Returns no events if nothing differs."""
     record = _record(state, ref)
     created = record.versions[0]
     accepted = replace(
@@ -182,7 +182,7 @@ def resolve(
     created_at: datetime | None = None,
     at: datetime | None = None,
 ) -> list[Event]:
-    """Resolves the open attempts of `ref`: they created the task `task_id`, or none (None). `at`
+    """Resolves the open attempts of `ref`: they created the task `task_id`, or no task (None). `at`
     is now.
 
     `created_at` is by the service's clock. The task may not have its name and sharing yet, so they
@@ -208,7 +208,7 @@ def resolve(
 
 
 def _check_age(ref: TaskRef, attempts: Iterable[Attempt], at: datetime | None) -> None:
-    """Raises StateError while a request may still create a task that nobody can see yet."""
+    """Raises StateError while a request may still create a task that is not visible yet."""
     for attempt in attempts:
         if at is not None and (left := attempt.seconds_left(at)) > 0:
             who, seconds = attempt.identity.name, math.ceil(left)
@@ -216,8 +216,8 @@ def _check_age(ref: TaskRef, attempts: Iterable[Attempt], at: datetime | None) -
 
 
 def not_created(state: State, ref: TaskRef) -> list[Event]:
-    """No task of the key `ref`, which has neither a record nor an attempt, exists: its next create
-    is not compared with existing tasks. Returns no events if that is already known."""
+    """No task of the key `ref`, which has neither a record nor an attempt, exists: its next task is
+    created without a comparison with existing tasks. Returns no events if that is already known."""
     if ref in state.records:
         raise _refused("resolved", ref.key, ref=str(ref))
     known = state.notes_on(ref)
@@ -229,8 +229,8 @@ def push(state: State, given: State, *, force: bool = False) -> State:
     """`given` as the successor of `state`. Raises StateError unless it is newer (or `force`), of
     the same lineage, and has every unresolved attempt and every task.
 
-    It may be an old version, so it forgets which tasks were compared with every key: all are, and
-    each match is unresolved. Each recovery of either state goes on.
+    It may be an old version, so all tasks are compared with every key again, and each match is
+    unresolved. Each recovery of either state continues.
     """
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)

@@ -1,6 +1,6 @@
 """A shared state that this process has locked, so that only this process writes its head.
 
-If the lock may be lost, the run ends: from then on, `check_held` and all writes raise.
+If the lock may be lost, the run ends: from then on, `check_held` and all writes raise StateError.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class HeldHead:
         edited: Declared | None,
     ) -> None:
         """`taken` is the version with which this process took the lock; `proved` is the time before
-        it was written, in seconds since boot; `edited` is what is declared after an edit."""
+        it was written, in seconds since boot; `edited` is the declaration after an edit."""
         self._store, self._register, self._clock = store, store.register, clock
         self._display_name, self._pace = self._register.display_name, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
@@ -63,7 +63,7 @@ class HeldHead:
         return self._head.declared
 
     def note_edit(self) -> None:
-        with self._writing:  # and with the edit itself, it is written
+        with self._writing:  # it is written together with the edit
             self._head = replace(self._head, declared=self._edited)
 
     def log(self, durable: Durable) -> GroupCommit:
@@ -72,8 +72,8 @@ class HeldHead:
         )
 
     def _linger(self) -> float:
-        """Outcomes of creates that finished together and the intents of the next creates share one
-        swap; without waiting, batches of one and of all others would alternate."""
+        """Outcomes of requests that finished together and the intents of the next requests share
+        one swap; without waiting, batches of one and of all others would alternate."""
         share = _SHARE_OF_WRITE * self._register.duration
         return max(self._register.gap, min(share, _MAX_WAIT))
 
@@ -147,7 +147,7 @@ class HeldHead:
 
     def _run_heartbeat(self) -> None:
         seconds = self._pace.heartbeat
-        # A failure is reported by the run's own threads, when they write or are about to send.
+        # The run's own threads report a failure, when they write or are about to send.
         with suppress(Exception):
             while not self._stopped.wait(seconds):
                 seconds = max(0.05, self._heartbeat_if_due())
@@ -166,7 +166,7 @@ class HeldHead:
     # Writes
 
     def _commit(self, texts: Sequence[bytes]) -> None:
-        """Adds journal entries. Large ones, or those that would make the head large, go into a
+        """Adds journal entries. Large entries, or entries that would make the head large, go into a
         segment."""
         with self._writing:
             head = self._following()

@@ -40,7 +40,7 @@ class Header(Stored, frozen=True):
     """The state that the journal belongs to: enough to recreate it if the state file is lost.
 
     `state` identifies the bytes of the state file when the journal was started. `id` is random: a
-    state that names it has folded this journal.
+    state that contains it has folded this journal.
     """
 
     lineage: str
@@ -59,8 +59,8 @@ class Replay(NamedTuple):
     """A journal of `size` bytes as read: its first `end` bytes are complete lines, and `crc` is the
     CRC of the last one.
 
-    `header` is None if there is no journal, or if its first write was incomplete. Without one,
-    `events` are those that the next journal begins with.
+    `header` is None if there is no journal, or if its first write was incomplete. Without a header,
+    the next journal begins with these `events`.
     """
 
     header: Header | None = None
@@ -70,8 +70,8 @@ class Replay(NamedTuple):
     size: int = 0
 
     def carrying(self, events: tuple[Event, ...]) -> Replay:
-        """The next append replaces the journal with one that begins with these events; the others
-        are in the state, or do not matter."""
+        """The next append replaces the journal with one that begins with these events; all other
+        events are in the state, or do not matter."""
         return Replay(None, events, size=self.size)
 
 
@@ -139,7 +139,7 @@ def _read_header(text: bytes, file: str) -> Header:
 
 
 def full(file: str, size: int) -> StateError:
-    """The error for a file that could not be read again, in place of which nothing was written."""
+    """The error for a file that would be too large to be read again, and was not written."""
     reason = f"it would have {size} bytes; at most {limits.STATE_FILE_BYTES} are possible"
     return StateError.about(file, Code.STATE_FULL, reason=reason)
 
@@ -225,7 +225,7 @@ class Journal(GroupCommit):
         self._header, self._carried = header, []
 
     def shut(self) -> None:
-        """Closes the file for good, since nothing may be appended without the lock. Call it
+        """Closes the file permanently, because nothing may be appended without the lock. Call it
         `paused`."""
         self._close()
         self._lost = "the state was already released"
@@ -264,10 +264,11 @@ class Journal(GroupCommit):
         return StateError.about(self._display_name, Code.JOURNAL_NOT_WRITTEN, reason=why)
 
     def _replace(self, data: bytes) -> None:
-        """Replaces the file of an earlier run: at each moment, it has all that is carried over."""
+        """Replaces the file of an earlier run: at each moment, it has all events that are carried
+        over."""
         self._expected = _Expected(None, range(max(*self._expected.sizes, len(data)) + 1))
         self._lost = _INTERRUPTED
-        temporary = self._path.with_suffix(".tmp")  # the state's, which has the same writer
+        temporary = self._path.with_suffix(".tmp")  # also the state's: it has the same writer
         disk.replace_file(self._path, data, mode=disk.PRIVATE, temporary=temporary)
         self._fd = disk.open_to_append(self._path)
         self._expected = _Expected(disk.file_id(self._fd), self._expected.sizes)
@@ -289,7 +290,7 @@ class Journal(GroupCommit):
         self._sync(fd)
 
     def _sync(self, fd: int) -> None:
-        """Makes what was written durable, and the first time that there is a journal."""
+        """Makes the written bytes durable and, the first time, the existence of the journal."""
         try:
             disk.sync(fd)
             if self._end == 0:
@@ -298,7 +299,7 @@ class Journal(GroupCommit):
             raise _SyncFailedError(problem.errno, problem.strerror) from problem
 
     def _cut_back(self) -> bool:
-        """Truncates what a failed write left; False if that fails too."""
+        """Truncates the remains of a failed write; False if that fails, too."""
         if self._fd is None:
             return True
         try:

@@ -64,8 +64,8 @@ class Ledger:
         )
 
     def add(self, events: Iterable[Event]) -> None:
-        """Each event sets absolute values, so a journal that was folded, but not yet removed when a
-        process died, may be folded again."""
+        """Adds an event. Each event sets absolute values, so a journal that was folded, but not
+        removed before the process was killed, may be folded again."""
         for event in events:
             match event:
                 case Attempted(attempt):
@@ -158,7 +158,7 @@ def fold(state: State, events: Collection[Event]) -> State:
 def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     """The only events of a journal that may be folded into `saved`, a version of the state other
     than the one that the journal was written for: its attempts are open, and know the tasks that
-    were recorded for them. Those whose outcome `saved` knows are left out."""
+    were recorded for them. Attempts whose outcome `saved` knows are omitted."""
     events = tuple(events)
     ledger = Ledger(State(lineage=saved.lineage, serial=0, backend=saved.backend))
     ledger.add(e for e in events if isinstance(e, Attempted | Closed | BaselineRead | Ran | Aged))

@@ -1,4 +1,4 @@
-"""A state in a local file, with its backup, journal and lock in files beside it."""
+"""A state in a local file, with its backup, journal and lock in files next to it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class LocalState:
         return True
 
     def read(self, backend: str) -> State:
-        """Without a file and a journal: a new state with its own lineage."""
+        """Without a file and a journal, returns a new state with a new lineage."""
         loaded = self._load(backend)
         events = loaded.replay.events
         return fold(loaded.saved, events)
@@ -101,7 +101,7 @@ class LocalState:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was ever written."""
+        """Whether the state was never written."""
         return not (self.path.exists() or self.journal.exists())
 
     def source(self) -> StateSource:
@@ -238,7 +238,7 @@ class HeldFile:
         ]
 
     def check_held(self) -> None:
-        """Three `stat`s. A run that has lost one of the files takes nothing back, even if the file
+        """Three `stat`s. A run that has lost one of the files never continues, even if the file
         returns: another run may have used it meanwhile."""
         try:
             if self._problem is None:
@@ -252,14 +252,14 @@ class HeldFile:
             raise self._problem
 
     def _check_file(self) -> None:
-        """Raises StateError if something that ignores the lock, such as a checkout, has changed the
+        """Raises StateError if a program that ignores the lock, such as a checkout, has changed the
         state file. If it was only touched, its bytes decide."""
         place = self._place
         try:
             if place.version() == self._version:
                 return
         except OSError:
-            pass  # otherwise, the read below says why
+            pass  # the read below reports the reason
         with self._file_guard, _reading(place.display_name):  # waits for a save
             version = place.version()
             if version != self._version and content_of(_read_state(place.path)) != self._content:

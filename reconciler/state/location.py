@@ -1,4 +1,4 @@
-"""Where a state is stored, and the state while a process has locked it: `state/local.py` and
+"""The location of a state, and the state while a process has locked it: `state/local.py` and
 `state/shared.py` implement both."""
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from reconciler.state.model import Event, State
 class Claim(NamedTuple):
     """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
     find it locked; `waiting` is called once before a wait, with a description of the holder.
-    `digest` identifies what an apply declares (others: empty), and a later wave `follows` what
-    the one before has left with the lock."""
+    `digest` identifies the declarations of an apply (others: empty), and a later wave `follows` the
+    declaration that the previous wave has left with the lock."""
 
     backend: str
     purpose: str
@@ -30,8 +30,8 @@ class Claim(NamedTuple):
     follows: Declared | None = None
 
     def declared(self, before: Declared | None, display_name: str) -> Declared | None:
-        """What is kept with the lock once it is taken. StateError if others have changed what a
-        later wave follows."""
+        """The declaration to keep with the lock once it is taken. Raises StateError if others have
+        changed the declaration that a later wave follows."""
         if self.follows is not None and before != self.follows:
             raise _changed(before, self.follows, display_name)
         if not self.digest or (before is not None and before.digest == self.digest):
@@ -40,7 +40,7 @@ class Claim(NamedTuple):
         return Declared(self.digest, changes, self.purpose, self.run)
 
     def edited(self, declared: Declared | None) -> Declared | None:
-        """The same after this process, unless it is an apply, has edited the state."""
+        """The declaration after this process, unless it is an apply, has edited the state."""
         if self.digest or declared is None:
             return declared
         return declared.edited(self.purpose, self.run)
@@ -55,7 +55,7 @@ def _changed(before: Declared | None, follows: Declared, display_name: str) -> S
 
 
 class StateLocation(Protocol):
-    """Where a state is stored. Every method may raise StateError."""
+    """The location of a state. Every method may raise StateError."""
 
     @property
     def display_name(self) -> str:
@@ -89,7 +89,7 @@ class HeldState(Protocol):
 
     @property
     def declared(self) -> Declared | None:
-        """What is kept with the lock."""
+        """The declaration that is kept with the lock."""
 
     def note_edit(self) -> None:
         """Call it before the state is edited: then, no later wave follows on an earlier one."""
@@ -102,8 +102,8 @@ class HeldState(Protocol):
 
     def check_held(self) -> None:
         """Raises StateError unless lock, log and saved state are certainly those that this run
-        took; once they are not, it always does. Called right before each send and each save; the
-        log calls it before each write."""
+        took; from the first failure on, it always does. Called right before each send and each
+        save; the log calls it before each write."""
 
     def save(self, state: State, *, last: bool) -> State:
         """Replaces the saved state, while the log is paused, and returns it as it is read again.

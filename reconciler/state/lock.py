@@ -1,13 +1,13 @@
 """The lock that excludes concurrent applies on one state file, and the holder of any state's lock.
 
 The lock of a file is a kernel lock (`flock`) on `STATE.lock`, so it ends with the process that
-holds it. The lock file is never removed: otherwise, one process could lock the old file and another
-the new one. It names the holder, for messages only: a dead process does not block others.
+holds it. The lock file is never removed: otherwise, two processes could lock different files. It
+identifies the holder, for messages only: a process that has ended does not block others.
 
 - NFS: Linux turns `flock` into a lock at the server, so applies on two machines exclude each other
   too, unless lockd (v3) is down or the mount uses `nolock` or `local_lock`. The lock of a machine
-  that dies lasts until the server drops it, after about 90 seconds.
-- File systems without locks, such as some FUSE file systems, are refused.
+  that fails lasts until the server drops it, after about 90 seconds.
+- File systems without locks, such as some FUSE file systems, are rejected.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Holder(Stored, frozen=True):
     """A process that took the lock of a state at the time `started` (RFC 3339).
 
     `purpose` is its command. For a shared state, `run` is the link to its CI run, and `boot_id` and
-    `pid_namespace` identify where its process ID is valid ("": unknown).
+    `pid_namespace` identify the scope of its process ID ("": unknown).
     """
 
     pid: int
@@ -77,9 +77,9 @@ class Holder(Stored, frozen=True):
 
 
 class Declared(Stored, frozen=True):
-    """What the applies of a state have declared, kept with its lock. `digest` is that of the tasks
-    and PATHs of the last one. `changes` rises whenever that differs from the one before, and with
-    each edit of the state; `command` and `run` are those of whoever raised it last."""
+    """The declarations of the applies of a state, kept with its lock. `digest` is that of the tasks
+    and PATHs of the last apply. `changes` increases whenever the digest changes, and with each edit
+    of the state; `command` and `run` identify the last change."""
 
     digest: str
     changes: int
@@ -87,7 +87,7 @@ class Declared(Stored, frozen=True):
     run: Run | None = None
 
     def edited(self, command: str, run: Run | None) -> Declared:
-        """After an edit of the state."""
+        """The declaration after an edit of the state."""
         return Declared(self.digest, self.changes + 1, command, run)
 
 
@@ -146,10 +146,11 @@ class Lock:
         self._opened: disk.FileId = (-1, -1)
 
     def take(self, timeout: timedelta, waiting: Callable[[str], None] | None = None) -> None:
-        """Waits up to `timeout`. Raises StateError, which names the holder, if it is still locked.
+        """Waits up to `timeout`. Raises StateError, which identifies the holder, if it is still
+        locked.
 
         `waiting` is called once before the wait, with a description of the holder. `content` is
-        then that of the last holder, until `write`.
+        then the last holder's, until `write`.
         """
         end = time.monotonic() + timeout.total_seconds()
         try:
@@ -165,7 +166,7 @@ class Lock:
         self.content = read_lock(self._path)
 
     def write(self, purpose: str, declared: Declared | None) -> None:
-        """Writes who has the lock."""
+        """Writes the holder of the lock."""
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
         self.content = LockFile(holder, declared)
         with suppress(OSError):  # on a full disk, the lock is still held
@@ -226,8 +227,8 @@ class Lock:
         return StateError.about(self._display_name, code, reason=reason, lock=str(self._path))
 
     def _holder_in_words(self) -> str:
-        """Reads several times, because the file names the previous holder until the new one has
-        written its own name."""
+        """Reads several times, because the file has the previous holder until the new holder is
+        written."""
         for _ in range(_READS):
             holder = read_lock(self._path).holder
             if holder is not None and not (holder.host == host_name() and not is_alive(holder.pid)):

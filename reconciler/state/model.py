@@ -27,8 +27,8 @@ from reconciler.state.attempt import (
 
 class Record(Stored, frozen=True, kw_only=True):
     """An existing task and its key. For `history`, see `full_history`. `changes` has at most two
-    entries: how the key got the task, and the last change since then. `created_inputs` are those
-    that the task was created with, if a person has accepted others since."""
+    entries: the change by which the key got the task, and the last change since. `created_inputs`
+    are those that the task was created with, if a person has accepted others since."""
 
     ref: TaskRef = field(name="task", default=NO_TASK)
     task_id: str
@@ -53,8 +53,8 @@ class Record(Stored, frozen=True, kw_only=True):
     def of(
         cls, work: DesiredTask | Attempt, task_id: str, identity: Identity, at: datetime | None
     ) -> Record:
-        """The record, from `at` on, of a task that was created by `identity` as the manifest says,
-        or by the attempt."""
+        """The record, from `at` on, of a task that was created by `identity` from the manifest, or
+        by the attempt."""
         return cls(
             ref=work.ref,
             task_id=task_id,
@@ -68,7 +68,7 @@ class Record(Stored, frozen=True, kw_only=True):
 
     @property
     def versions(self) -> tuple[Inputs, ...]:
-        """The inputs by which its work is recognized, those as created first."""
+        """The inputs by which its work is recognized, starting with those it was created with."""
         return (self.created_inputs, self.inputs) if self.created_inputs else (self.inputs,)
 
     def full_history(self) -> tuple[HistoryEntry, ...]:
@@ -97,7 +97,7 @@ class Record(Stored, frozen=True, kw_only=True):
         return replace(adopted, history=(entry,)) if self.marks else adopted
 
     def retired(self, at: datetime | None, *, adoptable: bool) -> RetiredTask:
-        """What the state keeps about its task when the record is removed."""
+        """The data that the state keeps about its task when the record is removed."""
         return RetiredTask(
             ref=self.ref,
             task_id=self.task_id,
@@ -137,27 +137,27 @@ class Record(Stored, frozen=True, kw_only=True):
 
 
 _USED = 0.9
-"""The share of a state that creates may fill. The rest is for what already exists."""
+"""The share of a state that new tasks may fill. The rest is for existing tasks."""
 
 
 def room_in(most: int, stored: int) -> int:
-    """The bytes that creates may add to a state and its journal, of which so many are stored, and
-    of which `most` could be read again."""
+    """The bytes that new tasks may add to a state and its journal, given the stored bytes, and the
+    maximum that could be read again (`most`)."""
     return int(_USED * most) - stored
 
 
 class State(Value, frozen=True):
     """The content of a state file.
 
-    - `attempts`: the open attempts, by mark; `keys`: what is known of keys without a record.
+    - `attempts`: the open attempts, by mark; `keys`: notes about keys without a record.
     - `baselines`: the baselines that open attempts and `latest` refer to, by name. `latest` has the
       name of the baseline that the last apply of all manifests has read, by organization: its
-      tasks are no look-alikes.
+      tasks are not look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
     - `recovering`: the organizations in which a lost state is recovered.
-    - `runs`: the runs that records and open attempts name.
+    - `runs`: the runs that records and open attempts refer to.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
-    - `room`: the bytes that creates may add to it; None for a state that was not read.
+    - `room`: the bytes that new tasks may add to it; None for a state that was not read.
     """
 
     lineage: str
@@ -193,7 +193,7 @@ class State(Value, frozen=True):
         return self.keys.get(ref, KeyNotes())
 
     def marks(self) -> Iterator[tuple[str, TaskRef]]:
-        """Every known mark, of an open or closed attempt, with its key; the last one counts. A task
+        """Every known mark, of an open or closed attempt, with its key; the last key counts. A task
         that `state rm` removed belongs to no key, whatever its mark."""
         known = [(task.ref, task.marks) for task in self.retired.values() if not task.adoptable]
         known += [(ref, notes.marks) for ref, notes in self.keys.items()]
@@ -202,12 +202,12 @@ class State(Value, frozen=True):
         yield from ((mark, attempt.ref) for mark, attempt in self.attempts.items())
 
     def compared(self, org_name: str) -> Baseline | None:
-        """The organization's newest tasks that an apply has compared with every key: they are no
+        """The organization's newest tasks that an apply has compared with every key: they are not
         look-alikes."""
         return self.baselines.get(self.latest.get(org_name, ""))
 
     def pruned(self) -> State:
-        """Without unreferenced baselines and runs."""
+        """The state without unreferenced baselines and runs."""
         attempts = self.attempts.values()
         read = {*self.latest.values(), *(attempt.baseline for attempt in attempts)}
         ran = {change.run for record in self.records.values() for change in record.changes}
@@ -249,7 +249,7 @@ class State(Value, frozen=True):
             attempt = self.attempts.get(mark)
             ref = attempt.ref if attempt is not None else None
             if attempt is not None and attempt.replaces and ref not in self.records:
-                ref = self.recorded_ids()[attempt.replaces]  # its key was to move, too
+                ref = self.recorded_ids()[attempt.replaces]  # its key would have moved, too
             record = ref and (records.get(ref) or self.records.get(ref))
             if ref is None or record is None:
                 events.append(Closed(mark, why))
@@ -266,14 +266,14 @@ class _Event(Stored, frozen=True, tag_field="event", tag=str.lower):
 
 
 class Attempted(_Event, frozen=True):
-    """A create is about to be sent."""
+    """A create request is about to be sent."""
 
     attempt: Attempt
 
 
 class Closed(_Event, frozen=True):
-    """An attempt created no task: it was not sent, or it was refused, or no task was found after
-    the settle time."""
+    """An attempt created no task: it was not sent, or rejected, or no task was found after the
+    settle time."""
 
     mark: str
     reason: str
@@ -313,20 +313,20 @@ class Ran(_Event, frozen=True):
 
 
 class Aged(_Event, frozen=True):
-    """For how many seconds runs have waited, in total, for the outcomes of attempts, by mark."""
+    """The total of seconds that runs have waited for the outcomes of attempts, by mark."""
 
     seconds: Mapping[str, float]
 
 
 class Noted(_Event, frozen=True):
-    """A person has decided what the state remembers about a key."""
+    """A person has changed the notes about a key."""
 
     ref: TaskRef = field(name="task")
     notes: KeyNotes
 
 
 class Recovering(_Event, frozen=True):
-    """A lost state is recovered in an organization; None: no longer."""
+    """A lost state is recovered in an organization; None ends the recovery."""
 
     org_name: str
     recovery: Recovery | None = None

@@ -1,9 +1,9 @@
 """Moves a state to another location, so that at most one of the two is ever in use.
 
 First the source is marked as moving; then the target gets everything, marked as not in use; then
-the source becomes an empty state that names the target; and only then is the target used. Each step
-is a write that fails for a run that has lost the lock. After an interruption, either the source is
-still usable (after `abort`), or `migrate` with the same places completes the move.
+the source becomes an empty state that refers to the target; and only then is the target used. Each
+step is a write that fails for a run that has lost the lock. After an interruption, either the
+source is still usable (after `abort`), or `migrate` with the same locations completes the move.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _emptied(state: State, move: Move) -> State:
 
 
 def _content(state: State) -> bytes:
-    """Everything that is moved."""
+    """The content to move."""
     return state_json(replace(state, serial=0, journal=""))
 
 

@@ -32,7 +32,7 @@ from reconciler.system.git import refusal_facts
 T = TypeVar("T")
 
 READ_TIMEOUT = 10.0
-"""Seconds for which a read that nothing depends on yet is retried."""
+"""Seconds for which a read is retried before anything depends on it."""
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.1, 5.0
 
@@ -56,7 +56,7 @@ class HeadMovedError(Exception):
 
 
 class UnknownWriteError(Exception):
-    """It cannot be determined whether the last write succeeded; the argument is the reason."""
+    """It is unknown whether the last write succeeded; the argument is the reason."""
 
 
 class Register:
@@ -81,7 +81,7 @@ class Register:
         return max(0.0, self._wrote + self.engine.pace.min_gap - self._clock.boot())
 
     def read(self) -> tuple[bytes, Version] | None:
-        """The head; None only if there is none. Raises Unsure when retries run out."""
+        """The head; None only if it does not exist. Raises Unsure when retries run out."""
         return self.retried(self.engine.read)
 
     def put_blob(self, name: str, data: bytes) -> None:
@@ -135,7 +135,7 @@ class Register:
                 self._wait(pause)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
-        """Deletes blobs, best effort: what remains is only unused."""
+        """Deletes blobs, best effort: remaining blobs are merely unused."""
         if names:
             with suppress(EngineError):
                 self.engine.delete_blobs(names)

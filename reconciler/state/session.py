@@ -1,7 +1,7 @@
 """A run's access to a state: locking, reading, appending events and saving.
 
-Each event is made durable in the journal when it happens. The state is saved once, at the end; if
-a run dies before that, the next one folds its journal.
+Each event is made durable in the journal when it happens. The state is saved once, at the end; if a
+run is killed before that, the next run folds its journal.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_state(location: StateLocation, *, backend: str) -> State:
 
 
 def read_any_state(location: StateLocation, *, backend: str) -> State:
-    """The same for a state of any backend, to list what it has recorded."""
+    """As `read_state`, for a state of any backend, to list its records."""
     try:
         return read_state(location, backend=backend)
     except StateError as problem:
@@ -54,12 +54,12 @@ def _refuse_moved(state: State, display_name: str) -> None:
 
 
 class Outcome(Value, frozen=True):
-    """What a run has found out besides its events. It is saved only along with changes, or if it
-    has the first baseline of an organization.
+    """The findings of a run other than events. They are saved only together with changes, or if
+    they include the first baseline of an organization.
 
     `seen` are tasks that were just read: their outputs are recorded. `compared` are the baselines,
     by organization, of an apply of all manifests that has compared every key: the tasks in them are
-    no look-alikes from now on.
+    not look-alikes from now on.
     """
 
     seen: Sequence[RemoteTask] = ()
@@ -92,8 +92,8 @@ class Session:
 
     @classmethod
     def open(cls, location: StateLocation, claim: Claim, *, moves: bool = False) -> Session:
-        """Takes the lock and reads. Raises StateError if the state is locked or unusable; one that
-        was moved elsewhere is usable only with `moves`."""
+        """Takes the lock and reads. Raises StateError if the state is locked or unusable; a state
+        that was moved elsewhere is usable only with `moves`."""
         taken = location.take(claim)
         try:
             if not moves:
@@ -114,7 +114,7 @@ class Session:
 
     @property
     def declared(self) -> Declared | None:
-        """What applies have declared, as kept with the lock."""
+        """The declarations of applies, as kept with the lock."""
         return self._held.declared
 
     @property
@@ -131,7 +131,7 @@ class Session:
             return self._ledger.keys.get(ref, KeyNotes())
 
     def record(self, ref: TaskRef) -> Record | None:
-        """`state.records.get(ref)`, in the same way."""
+        """`state.records.get(ref)`, without a copy."""
         with self._guard:
             return self._ledger.records.get(ref)
 
@@ -152,8 +152,8 @@ class Session:
             return self._marks
 
     def check_held(self) -> None:
-        """Call it right before each request that creates or changes a task; for a create, after its
-        attempt was appended.
+        """Call it right before each request that creates or changes a task; for a create request,
+        after its attempt was appended.
 
         Raises StateError if this run may have lost the lock, the log or the state: nothing may be
         sent then, and nothing is written.
@@ -161,7 +161,7 @@ class Session:
         self._held.check_held()
 
     def sign(self, run: Run) -> None:
-        """Names this run, in the attempts and records that are appended from now on."""
+        """Sets this run for the attempts and records that are appended from now on."""
         self._run, self._run_name = run, run.name
 
     def append(self, *events: Event) -> None:
@@ -176,7 +176,7 @@ class Session:
     def edit(self, events: Sequence[Event]) -> None:
         """Ends the session with a state that has the events, which are not journaled: for edits of
         any size that no request follows. If it raises StateError, or is interrupted, the saved
-        state is the old one, or has all of them."""
+        state has either none or all of them."""
         self._closed = True
         try:
             with self._log.paused(), ExitStack() as then:
@@ -188,7 +188,8 @@ class Session:
             raise _of_edit(problem) from problem
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
-        """The events with this run where they name none. The run comes first unless it is known."""
+        """The events with this run, unless they have one. The run comes first unless it is
+        known."""
         if self._run is None:
             return events
         signed = [_with_run(event, self._run_name) for event in events]
@@ -281,14 +282,14 @@ _OF_EDITS = (
 
 
 def _of_edit(problem: StateError) -> StateError:
-    """The journal has nothing of an edit."""
+    """An edit is not journaled."""
     return StateError(
         [replace(d, case="edit") if d.code in _OF_EDITS else d for d in problem.diagnostics]
     )
 
 
 def _with_run(event: Event, name: str) -> Event:
-    """The event with the name of this run where it names none."""
+    """The event with this run, unless it has one."""
     if isinstance(event, Attempted) and not event.attempt.run:
         return Attempted(replace(event.attempt, run=name))
     if isinstance(event, Recorded) and "" in [change.run for change in event.record.changes]:
@@ -298,6 +299,6 @@ def _with_run(event: Event, name: str) -> Event:
 
 @lru_cache(256)
 def _named(changes: tuple[RecordChange, ...], name: str) -> tuple[RecordChange, ...]:
-    """What a run did to a record that it has made is no further change."""
+    """A run's later changes of a record that it has made do not count as further changes."""
     named = tuple(change if change.run else replace(change, run=name) for change in changes)
     return named[:1] if named[0].run == named[-1].run else named

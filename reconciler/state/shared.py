@@ -36,7 +36,8 @@ BETWEEN_READS = 2.0
 """Seconds between two reads of a lock that another process holds."""
 
 MIN_READS = 4
-"""Equal reads before a takeover: after a long pause of this process, one would not be enough."""
+"""Equal reads before a takeover: after a long pause of this process, a single read would not be
+enough."""
 
 
 class SharedState:
@@ -108,8 +109,8 @@ class SharedState:
             return True
 
     def unlock(self, epoch: int) -> Holder | None:
-        """Releases the lock taken in `epoch` and returns its holder, which is fenced off if it is
-        alive; None if the state is not locked. Raises StateError if the epoch has changed."""
+        """Releases the lock taken in `epoch` and returns its holder, which can no longer write if
+        it is alive; None if the state is not locked. Raises StateError if the epoch has changed."""
         with as_state_errors(self.display_name):
             while True:
                 head, _, version = self._found()
@@ -157,12 +158,12 @@ class SharedState:
         return self._store.head(found[0]), *found
 
     def others(self) -> tuple[str, ...]:
-        """The addresses of other states beside this one. StateError."""
+        """The addresses of other states next to this state. Raises StateError."""
         with as_state_errors(self.display_name):
             return tuple(self._register.retried(self._engine.others))
 
     def missing(self) -> StateError:
-        """The error for a state that does not exist; it names the others beside it."""
+        """The error for a state that does not exist; it lists the states next to it."""
         code, others = Code.STATE_NOT_INITIALIZED, self.others()
         if not others:
             return self._refused(code)
@@ -170,7 +171,7 @@ class SharedState:
         return StateError.of(code, "others", at=NOWHERE, states=others, **facts)
 
     def exists(self, backend: str) -> bool:
-        """Whether there is a state. StateError, also for one of another backend."""
+        """Whether there is a state. Raises StateError, also for a state of another backend."""
         with as_state_errors(self.display_name):
             return self._store.snapshot(backend) is not None
 
@@ -182,9 +183,9 @@ class _Takeover:
     """Decides from successive versions of the head when the lock may be taken.
 
     A holder rewrites the head with each heartbeat, so a holder whose head has not changed for much
-    longer is dead. Time is measured by this process alone: clocks of two machines are never
-    compared. If a live holder is mistaken for a dead one, its next write fails and it sends nothing
-    more. So this affects only waiting, never safety.
+    longer has ended. Time is measured by this process alone: clocks of two machines are never
+    compared. If a live holder is mistaken for an ended holder, its next write fails and it sends
+    nothing more. So this affects only waiting, never safety.
     """
 
     def __init__(self, pace: Pace, clock: Clock, claim: Claim, display_name: str) -> None:
@@ -196,7 +197,7 @@ class _Takeover:
 
     def is_allowed(self, head: Head, version: Version) -> bool:
         """Whether to take the lock over this version. Raises StateError if its holder is alive and
-        the lock timeout has passed; without a sign of life, the caller waits until it may take
+        the lock timeout has passed; if the head does not change, the caller waits until it may take
         over."""
         now, holder = self._clock.boot(), head.holder
         if holder is None or holder.is_gone(self._clock.boot_id):

@@ -1,4 +1,4 @@
-"""The contents of a shared state: the head, and the blobs that it names, verified.
+"""The contents of a shared state: the head and its blobs, verified.
 
 The head is one line of JSON with a checksum. Its `tail` has the newest journal entries.
 """
@@ -48,8 +48,8 @@ _BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
 
 class Head(Stored, frozen=True):
     """`epoch` increases whenever the lock changes hands, `seq` with each write; with the random
-    `writer`, no two heads are ever equal. `base` and `segments` name immutable blobs: the saved
-    state and older journal entries. `serial` is the base's; `bases` are its predecessors.
+    `writer`, no two heads are ever equal. `base` and `segments` are names of immutable blobs: the
+    saved state and older journal entries. `serial` is the base's; `bases` are its predecessors.
     """
 
     format: int
@@ -71,7 +71,7 @@ class Head(Stored, frozen=True):
         return f"{self.epoch}-{self.seq}-{self.writer}"
 
     def following(self) -> Head:
-        """The next head of the same holder, with nothing changed yet."""
+        """The next head of the same holder, without changes."""
         return replace(self, seq=self.seq + 1)
 
     def taken_by(self, writer: str, holder: Holder | None, declared: Declared | None) -> Head:
@@ -123,8 +123,8 @@ def _intact(data: bytes) -> dict[str, Raw]:
 
 
 class Snapshot(Value, frozen=True):
-    """One version of a shared state: `head`, and the content of every blob that it names. `size`
-    and `journal` are the bytes of the saved state and of the journal."""
+    """One version of a shared state: `head`, and the content of all of its blobs. `size` and
+    `journal` are the bytes of the saved state and of the journal."""
 
     head: Head
     version: Version
@@ -146,8 +146,8 @@ class Store:
             return decode_head(data, self._display_name)
 
     def snapshot(self, backend: str) -> Snapshot | None:
-        """The newest version; None only if there is none. A missing blob may have been deleted by
-        a newer version, so the head is read again. Raises StateError for anything unreadable."""
+        """The newest version; None only if there is none. A missing blob may have been deleted by a
+        newer version, so the head is read again. Raises StateError for unreadable data."""
         for reads in range(_READS):
             found = self.register.read()
             if found is None:
@@ -160,7 +160,7 @@ class Store:
         raise AssertionError
 
     def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
-        """The content of one version. Raises Missing, and StateError for anything unreadable."""
+        """The content of one version. Raises Missing, and StateError for unreadable data."""
         head = self.head(data)
         base, *segments = self._blobs([head.base, *head.segments])
         size, journal = len(base), sum(map(len, (*segments, *head.tail)))
@@ -190,14 +190,14 @@ class Store:
         return self.register.swap(encode_head(head), over)
 
     def describe(self, state: State) -> None:
-        """Tells the engine who changed the state last."""
+        """Sets who changed the state last, for the engine."""
         last = max(state.runs.values(), key=lambda run: run.at, default=None)
         about = visible(f"Last change: {last}", f"\n{INVISIBLE}") if last is not None else ""
         self.register.engine.about = about[:MAX_ABOUT]
 
     def put_blob(self, name: str, data: bytes, beside: int = 0) -> int:
-        """Stores a blob and returns its size. Raises Full before anything is sent, also if it
-        could not be read together with `beside` other bytes."""
+        """Stores a blob and returns its size. Raises Full before anything is sent, also if it could
+        not be read together with `beside` further bytes."""
         check_size(name, beside + len(data), limits.STATE_BYTES, Full)
         self.register.put_blob(name, data)
         return len(data)

@@ -1,8 +1,8 @@
 """Engines: the storage of shared states. They store bytes without interpreting them.
 
 An engine has one register, the *head*, which is replaced by compare-and-swap, and immutable blobs
-that the head names. Everything else is built on top: retries in `state.register`, the contents of
-head and blobs in `state.store`, the lock's heartbeat and the journal in `state.held_head`, and
+that the head refers to. Everything else is built on top: retries in `state.register`, the contents
+of head and blobs in `state.store`, the lock's heartbeat and the journal in `state.held_head`, and
 taking the lock in `state.shared`. docs/contributing/changes.md lists what a new engine needs.
 """
 # ruff: noqa: N818  (an outcome of a swap is not an error until the caller has examined it)
@@ -55,13 +55,13 @@ class Unsure(EngineError):
 Cause = Literal[
     "credentials", "permission", "tls", "container", "extra", "rejected", "address", "repository"
 ]
-"""Why access is denied: no or invalid credentials; not permitted; no verified TLS connection;
-bucket, database, table or remote missing; a Python extra or program is not installed; the remote
-rejects the ref or the object; the address cannot be used; git cannot use the clone."""
+"""The reason why access is denied: no or invalid credentials; not permitted; no verified TLS
+connection; bucket, database, table or remote missing; a Python extra or program is not installed;
+the remote rejects the ref or the object; the address cannot be used; git cannot use the clone."""
 
 
 class Denied(EngineError):
-    """The request was refused and had no effect, and repeating it will not help."""
+    """The request was rejected and had no effect, and repeating it will not help."""
 
     def __init__(self, reason: str, cause: Cause) -> None:
         super().__init__(reason)
@@ -73,7 +73,7 @@ class Missing(EngineError):
 
 
 class Oversized(EngineError):
-    """The head or a blob is larger than anything taskctl writes; it was not read."""
+    """The head or a blob is larger than taskctl's own; it was not read."""
 
     def __init__(self, part: str, size: int, most: int) -> None:
         super().__init__(f"it has {size} bytes; at most {most} are possible")
@@ -89,27 +89,27 @@ class Unconditional(EngineError):
 
 
 def check_size(part: str, size: int, most: int, kind: type[Oversized] = Oversized) -> None:
-    """Raises an error of this kind. Somebody else may have written a head or a blob, so drivers
+    """Raises an error of this kind. Other programs may have written a head or a blob, so drivers
     check before they read."""
     if size > most:
         raise kind(part, size, most)
 
 
 class BlobRoom:
-    """The bytes of blobs that a read may still get, counted before each is read. Thread-safe."""
+    """The bytes of blobs that may still be read, counted before each read. Thread-safe."""
 
     def __init__(self) -> None:
         self._sizes, self._guard = dict[str, int](), Lock()
 
     def take(self, name: str, size: int) -> None:
-        """Counts a blob, once however often it is tried. Raises Oversized."""
+        """Counts a blob, once for all tries. Raises Oversized if it does not fit."""
         with self._guard:
             self._sizes[name] = size
             check_size(name, sum(self._sizes.values()), limits.STATE_BYTES)
 
 
 class Pace(NamedTuple):
-    """How often the caller may write, in seconds.
+    """The rates of writes, in seconds.
 
     A holder rewrites the head every `heartbeat`; a waiting process may take over after `takeover`
     without a change. Two swaps are at least `min_gap` apart.
@@ -121,11 +121,12 @@ class Pace(NamedTuple):
 
 
 class Engine(Protocol):
-    """One state in one place. No JSON, no retries, no clocks; each call is one attempt.
+    """One state in one location. No JSON, no retries, no clocks; each call is one attempt.
 
     Several threads may call it, but only one swaps at a time. Every method may raise `Unsure` or
-    `Denied`, and reads `Oversized`. Only `prepare` creates anything but the head and blobs. The
-    caller sets `about`, for engines that show who changed the state last ("": unknown or secret).
+    `Denied`, and reads `Oversized`. Only `prepare` creates anything other than the head and blobs.
+    The caller sets `about`, for engines that show who changed the state last ("": unknown or
+    secret).
     """
 
     about: str
@@ -142,7 +143,7 @@ class Engine(Protocol):
         """Whether `delete_blobs` takes effect only with the next swap."""
 
     def read(self) -> tuple[bytes, Version] | None:
-        """The head; None only if the place exists and has none."""
+        """The head; None only if the location exists and has no head."""
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         """Replaces the head if its version is still `over` (None: if there is none) and returns the
@@ -159,14 +160,15 @@ class Engine(Protocol):
         """Deletes blobs, best effort; ignores missing blobs."""
 
     def probe(self) -> None:
-        """Sends conditional writes that must be refused, to a scratch key. Raises Unconditional."""
+        """Sends conditional writes that the service must reject, to a scratch key. Raises
+        Unconditional otherwise."""
 
     def others(self) -> Sequence[str]:
-        """The addresses of other states beside this one; none if the engine cannot tell."""
+        """The addresses of other states next to this state; none if the engine cannot list them."""
 
     def prepare(self) -> None:
-        """For `state init`: creates what the engine needs within its place (tables), never the
-        place itself (a bucket, a database, a repository), whose name may be mistyped."""
+        """For `state init`: creates what the engine needs within its location (tables), never the
+        location itself (a bucket, a database, a repository), whose name may be mistyped."""
 
     def close(self) -> None:
         """Closes connections and removes temporary files."""
@@ -182,7 +184,7 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path = Path()) -> 
     """The engine of an address such as `git:origin` or `s3://bucket/prefix`.
 
     Credentials are ambient (`env`, the usual configuration files). `folder` is the working
-    directory. Contacts nothing yet. Raises Denied for an address that cannot be used (cause
+    directory. Sends no request yet. Raises Denied for an address that cannot be used (cause
     "address") or a missing extra ("extra").
     """
     scheme = scheme_of(address)

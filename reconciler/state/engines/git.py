@@ -1,8 +1,7 @@
 """A state as a ref in a git remote: a commit without parents, replaced by a push with a lease.
 
-The commit's tree contains the head and the blobs that it names, so a swap makes both durable at
-once. Objects are stored outside the user's repository, of which only the remotes and credentials
-are used.
+The commit's tree contains the head and its blobs, so a swap makes both durable together. Objects
+are stored outside the user's repository, of which only the remotes and credentials are used.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ _PART = re.compile(r"[0-9a-z-]+")
 _MAX_OTHERS = 100
 _REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
 _WHO = "taskctl <taskctl@localhost> 0 +0000"
-"""The author of commits: CI runners have none, and equal content must give the same commit."""
+"""The author of commits: CI runners have no author, and equal content must give the same commit."""
 
 _REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
-"""How `git push --porcelain` reports a ref that was not updated."""
+"""The line of `git push --porcelain` about a ref that was not updated."""
 
 _HOOK = re.compile(r"^remote: *(?:error: *)?([^ ].{0,200})", re.M)
 """Output of a hook of the host."""
@@ -55,8 +54,8 @@ _RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORE
 class GitEngine:
     """The Engine of one ref of one remote, used from inside the clone `folder`.
 
-    `url` is the remote's URL for pushes, for reads too, because a mirror may lag behind. Its name
-    is not used: settings of the remote are meant for the user's own fetches and pushes.
+    `url` is the remote's URL for pushes, also for reads, because a mirror may lag behind. Its name
+    is not used: settings of the remote are for the user's own fetches and pushes.
     """
 
     deletes_with_swap = True
@@ -67,7 +66,7 @@ class GitEngine:
         self._url, self._remote = clone.url(remote, env), remote
         self.display_name = self._address(ref, is_root=not clone.depth)
         self.pace = Pace(heartbeat=30.0, takeover=120.0)
-        # What a git that was stopped has started may write for a moment longer.
+        # Processes of a stopped git may write for a moment longer.
         self._temporary = tempfile.TemporaryDirectory(
             prefix="taskctl-git-", ignore_cleanup_errors=True
         )
@@ -95,7 +94,7 @@ class GitEngine:
         raise Unsure(f"{self._ref} was replaced while it was read")
 
     def others(self) -> Sequence[str]:
-        """From the remote's list of refs."""
+        """The addresses in the remote's list of refs."""
         listed = self._git("ls-remote", self._url, f"{_NAMES}*").decode(errors="replace")
         refs = (line.partition("\t")[2] for line in listed.splitlines())
         names = {ref.removeprefix(_NAMES) for ref in refs if ref.startswith(_NAMES)}
@@ -123,13 +122,13 @@ class GitEngine:
         return commit
 
     def _has(self, commit: str) -> bool:
-        """Whether the commit and its tree exist here. Raises Oversized for a tree of any length."""
+        """Whether the commit and its tree exist here. Raises Oversized for a very long tree."""
         size = self._git("cat-file", "-s", f"{commit}^{{tree}}", quiet=True)
         check_size("tree", int(size or 0), limits.STATE_TREE_BYTES)
         return bool(size)
 
     def _check_disk(self) -> None:
-        """Raises Oversized if more was downloaded than any state has."""
+        """Raises Oversized if the download is larger than any state."""
         files = (path.lstat().st_size for path in self._objects.rglob("*"))
         with suppress(FileNotFoundError):  # git has just renamed it
             check_size("pack", sum(files) - self._kept, limits.STATE_FETCH_BYTES)
@@ -139,7 +138,7 @@ class GitEngine:
         entries = (entry.partition("\t") for entry in listing.decode(errors="replace").split("\0"))
         tree = {name: about.split() for about, _, name in entries if name}
         files = {n: about for n, about in tree.items() if about[1] == "blob"}
-        # A swap would replace a branch with the state, whoever had added a head to its files.
+        # Otherwise, a swap would replace a branch with the state if its files included a head.
         if "head" not in files or not all(n in files and _PART.fullmatch(n) for n in tree):
             raise Denied("the ref holds something else", "address")
         self._sizes = {n: int(size) for n, (_, _, _, size) in files.items()}
@@ -158,7 +157,7 @@ class GitEngine:
         return Version(commit)
 
     def put_blob(self, name: str, data: bytes) -> None:
-        """Sent with the next swap, which is the first that can name it."""
+        """Stores a blob, which is sent with the next swap."""
         self._new[name] = self._write("blob", data)
         self._deleted.discard(name)
 
@@ -206,7 +205,7 @@ class GitEngine:
 
     def _fetch(self, commit: str) -> bool:
         """Fetches the commit, and returns whether it is available. By ID, which saves another
-        listing of the refs; by ref if the host refuses that. Negotiation is off: the commit has no
+        listing of the refs; by ref if the host rejects that. Negotiation is off: the commit has no
         history in common with the clone."""
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)

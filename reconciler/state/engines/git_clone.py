@@ -1,4 +1,4 @@
-"""The user's clone, for a state in a git remote: where it pushes to, and what git says."""
+"""The user's clone, for a state in a git remote: the address of its pushes, and git's errors."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
         "repository",
     ),
 )
-"""Git's messages, in the C locale, for permanent failures. The last ones come from git itself,
+"""Git's messages, in the C locale, for permanent failures. The last messages come from git itself,
 before anything is sent."""
 
 
 class Clone(NamedTuple):
-    """The clone that `folder` is in: its objects, the algorithm of their IDs, and how deep `folder`
-    is in it."""
+    """The clone that contains `folder`: its objects, the algorithm of their IDs, and the path of
+    `folder` in it."""
 
     folder: Path
     objects: Path
@@ -61,7 +61,7 @@ class Clone(NamedTuple):
 
     @property
     def state_name(self) -> str:
-        """The name of the folder's state, unless its address has one: no two folders of a clone
+        """The name of the folder's state, unless its address has one: directories of a clone do not
         share a state by accident. Raises Denied."""
         if not self.depth:
             return DEFAULT_NAME
@@ -73,7 +73,7 @@ class Clone(NamedTuple):
         return name
 
     def url(self, remote: str, env: Mapping[str, str]) -> str:
-        """Where a remote's pushes go, as configured. Raises Denied."""
+        """The URL of a remote for pushes, as configured. Raises Denied if there is none."""
         words = ("config", "-z", "--get-regexp", r"^remote\..*\.(url|pushurl)$")
         listed = os.fsdecode(run_in(self.folder, *words, env=env).stdout)
         remotes: dict[str, dict[str, list[str]]] = {}
@@ -97,7 +97,8 @@ def run_in(
     own: Mapping[str, str] | None = None,
     **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
-    """As `run_git`. Raises Denied if git is not installed, Unsure if it does not end."""
+    """Runs git as `run_git` does. Raises Denied if git is not installed, Unsure if it does not
+    end."""
     try:
         return run_git(folder, *_OPTIONS, *words, env=env, own=own, **how)
     except FileNotFoundError as problem:

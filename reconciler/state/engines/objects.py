@@ -1,7 +1,7 @@
 """A state in object storage: S3 and compatible services, Google Cloud Storage, Azure Blob.
 
-The head is one object, replaced by conditional writes; blobs are stored beside it. The client never
-retries a write by itself: the meaning of an error is determined by reading the head.
+The head is one object, replaced by conditional writes; blobs are stored next to it. The client
+never retries a write: the meaning of an error is determined by reading the head.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class ObjectEngine:
                 self._store.delete(f"blobs/{name}")
 
     def close(self) -> None:
-        """The client closes its connections once nothing refers to it, and cycles refer to this
+        """The client closes its connections once no value refers to it, and cycles refer to this
         engine."""
         del self._store
 
@@ -226,7 +226,7 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEng
 
 def _options(parts: SplitResult) -> dict[str, str]:
     """The parameters of an address. Raises Denied for an unknown one, and for an endpoint without
-    TLS, to which prompts would be sent unencrypted."""
+    TLS, because prompts would be sent unencrypted."""
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     known = ("endpoint", "region") if parts.scheme == "s3" else ("endpoint",)
     if unknown := sorted(options.keys() - set(known)):

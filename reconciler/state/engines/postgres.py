@@ -2,8 +2,8 @@
 
 Each call is one statement in autocommit mode, so it works behind a pooler in transaction mode; no
 session state (advisory locks, prepared statements) is used. A connection verifies the server's
-identity, unless somebody has decided otherwise: libpq's own default, `sslmode=prefer`, sends a
-password to any server that answers, also in plain text.
+identity, unless the user has disabled it: libpq's own default, `sslmode=prefer`, sends a password
+to any server that answers, also in plain text.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r"SSL|certificate"), "tls"),
     (re.compile(r"password|authentication|pg_hba\.conf|role|permission"), "credentials"),
 )
-"""libpq's messages for connections that a server refuses permanently. (A server that is starting,
-or has too many clients, refuses them temporarily.)"""
+"""libpq's messages for connections that a server rejects permanently. (A server that is starting,
+or has too many clients, rejects them temporarily.)"""
 
 
 class _NoTablesError(Denied):
@@ -131,7 +131,7 @@ class PostgresEngine:
         self._guard = Lock()
 
     def read(self) -> tuple[bytes, Version] | None:
-        """None if the tables do not exist, since the database has no state then."""
+        """Returns None if the tables do not exist, because the database then has no state."""
         try:
             rows = self._run(_HEAD, limits.STATE_HEAD_BYTES, self._name)
         except _NoTablesError:
@@ -212,7 +212,7 @@ class PostgresEngine:
                 prepare_threshold=None,
                 connect_timeout=CONNECT_SECONDS,
                 application_name="taskctl",
-                client_encoding="utf8",  # a name may have any character
+                client_encoding="utf8",  # a name may contain any character
                 tcp_user_timeout=STATEMENT_MILLISECONDS,
             )
         return self._connection.cursor()
@@ -224,9 +224,9 @@ class PostgresEngine:
 
     @contextmanager
     def _faults(self, privilege: str = "") -> Iterator[None]:
-        """Translates the driver's errors. `privilege` is what a statement needs, for the message.
-        If the outcome is unknown, the connection is closed, so that the next call cannot read a
-        late response."""
+        """Translates the driver's errors. `privilege` is the privilege that a statement needs, for
+        the message. If the outcome is unknown, the connection is closed, so that the next call
+        cannot read a late response."""
         import psycopg
         from psycopg import errors
 
