@@ -153,14 +153,19 @@ class _Import:
         _refuse_attempted([candidate.task for candidate in new.values()], state)
         read = list(zip(new.values(), self._read_openings(list(new.values())), strict=True))
         missing = self._target.missing(state)
-        adopted = adoptions([(c.task, o) for c, o in read], missing, self._ctx.client.identity())
+        identity, pairs = self._ctx.client.identity(), [(c.task, o) for c, o in read]
+        adopted, left = adoptions(pairs, missing, identity)
         for candidate, opening in read:
-            listed = adopted.get(candidate.task.id)
-            if listed is not None:
-                batch.add_listed(listed, candidate.task)
+            task = candidate.task
+            if (listed := adopted.get(task.id)) is not None:
+                batch.add_listed(listed, task)
+            elif (listed := left.get(task.id)) is not None:
+                why = SkipReason.AMBIGUOUS
+                batch.skip(listed.key, task.org_name, why, task.id, listed.file)
             else:
                 self._compare_prompts(candidate, opening)
-        batch.add([pair for pair in read if pair[0].task.id not in adopted])
+        known = adopted.keys() | left.keys()
+        batch.add([pair for pair in read if pair[0].task.id not in known])
 
     def _compare_prompts(self, candidate: Candidate, opening: Opening) -> None:
         """Warns if the program has another prompt than its task: the provider may have started

@@ -26,6 +26,7 @@ class SkipReason(StrEnum):
     REPLACING = "replacing"
     KEY_TAKEN = "keyTaken"
     KEY_IN_USE = "keyInUse"
+    AMBIGUOUS = "ambiguous"
 
 
 class ImportedTask(Value, frozen=True):

@@ -84,7 +84,7 @@ def look_alikes(
     missing = [task for create in creates if (task := create.desired) is not None]
     searches = _searches(missing, pool, state, options)
     contested = claims.contested()
-    contested |= _surplus(searches, contested)
+    contested |= surplus((each.task.ref, each.adoptable() - contested) for each in searches)
     chosen = _paired(searches, contested, None if options.adopt else claims.answers)
     used = {task.id for task in chosen.values()}
     left = [search for search in searches if search.task.ref not in chosen]
@@ -140,6 +140,10 @@ class _Search:
     def may_adopt(self, found: LookAlike) -> bool:
         """Whether a person may adopt the task without naming it."""
         return found.is_own and (self._span is None or found.task.created_at is not None)
+
+    def adoptable(self) -> set[str]:
+        """The IDs of the tasks that do the same work and that a person may adopt."""
+        return {found.task.id for found in self.same if self.may_adopt(found)}
 
     @property
     def key(self) -> dict[str, str]:
@@ -224,13 +228,12 @@ def _paired(
     return pairs
 
 
-def _surplus(searches: Iterable[_Search], contested: Container[str]) -> set[str]:
-    """The tasks that do the same work as fewer keys: a sister repository may own one of them, so
-    only a person can tell which."""
+def surplus(same: Iterable[tuple[TaskRef, set[str]]]) -> set[str]:
+    """The tasks that do the same work as fewer keys, of the IDs that do the `same` as each key: a
+    sister repository may own one of them, so only a person can tell which."""
     groups: list[tuple[set[TaskRef], set[str]]] = []
-    for search in searches:
-        same = (c.task.id for c in search.same if search.may_adopt(c))
-        refs, ids = {search.task.ref}, {task_id for task_id in same if task_id not in contested}
+    for ref, own in same:
+        refs, ids = {ref}, own
         for group in [each for each in groups if not ids.isdisjoint(each[1])]:
             groups.remove(group)
             refs, ids = refs | group[0], ids | group[1]

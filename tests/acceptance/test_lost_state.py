@@ -656,3 +656,22 @@ def test_the_glob_of_an_organization_never_fails_while_it_is_recovered(here: InP
     state.write_text(json.dumps(read))
     ended = here.run_state("resolve", "acme/*", "--not-created", "-y")
     assert ended.code == 0, ended.stdout + ended.stderr
+
+
+def test_an_import_takes_none_of_more_tasks_than_keys(person: Callable[..., Person]) -> None:
+    """A sister repository owns one of them; a plan with `--adopt` takes none."""
+    mine, sister = person(), person(folder="sister")
+    mine.write(of("a"))
+    sister.write(of("a", adopt=False))
+    assert mine.apply()[:2] == (0, {"created": 1})
+    assert sister.apply()[:2] == (0, {"created": 1})
+    mine.lose_state()
+    words = ("import", "--mine", "--write", "tasks/imported.yaml", "--org", "acme")
+    assert mine.json(*words)[1]["summary"] == {
+        "imported": 0,
+        "written": 0,
+        "skipped": 2,
+        "failed": 0,
+    }
+    assert mine.ids() == {}
+    assert mine.reasons() == {"a": "unresolved ambiguous"}

@@ -68,13 +68,19 @@ def wanting(key: str, text: str, **inputs: Any) -> DesiredTask:
     return DesiredTask(key, "acme", made, "t.yaml", 1, 1)
 
 
-def test_a_key_gets_the_newest_task_that_a_plan_would_adopt() -> None:
+def test_a_key_gets_the_task_that_a_plan_would_adopt() -> None:
     read = [(task("old"), says("do it")), (task("new"), says("do it\n")), (task("x"), says("y"))]
-    waiting = [wanting("k", "do it"), wanting("plan", "y", planMode=True)]
-    assert {i: d.key for i, d in adoptions(read, waiting, ME).items()} == {"new": "k"}
+    plan = wanting("plan", "y", planMode=True)
+    waiting = [wanting("k", "do it"), plan, wanting("l", "do it")]
+
+    def keys(*wanted: DesiredTask) -> list[dict[str, str]]:
+        return [{i: d.key for i, d in each.items()} for each in adoptions(read, wanted, ME)]
+
+    assert keys(*waiting) == [{"new": "k", "old": "l"}, {}]
+    assert keys(*waiting[:2]) == [{}, {"new": "k", "old": "k"}]
     theirs = [(task("old", createdBy={"githubLogin": "them"}), says("do it"))]
-    assert not adoptions(theirs, waiting, ME)
-    assert not adoptions([(task("old"), Opening(None))], [wanting("k", "do it")], ME)
+    assert adoptions(theirs, waiting, ME) == ({}, {})
+    assert adoptions([(task("old"), Opening(None))], [wanting("k", "do it")], ME) == ({}, {})
 
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
