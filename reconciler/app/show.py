@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 from reconciler.app.context import Context
+from reconciler.app.named_tasks import record_of_id
 from reconciler.app.plan_file import read_plan_file
 from reconciler.app.recorded_tasks import RecordedTasks, find_task
 from reconciler.manifest.repository import is_inside
@@ -24,7 +25,7 @@ _PLAN = (".taskctl", ".plan", ".json")
 
 class TaskReport(Value, frozen=True):
     """One task. `desired`: None if no manifest has it. `diff`: the changes in the manifest; None if
-    it could not be read."""
+    it could not be read. `replaced`: earlier tasks of the key with pull requests."""
 
     ref: TaskRef
     state: State
@@ -32,6 +33,7 @@ class TaskReport(Value, frozen=True):
     desired: DesiredTask | None
     diff: tuple[Change, ...] | None
     diagnostics: tuple[Diagnostic, ...] = ()
+    replaced: tuple[TaskStatus, ...] = ()
 
 
 def load_plan_or_task(
@@ -63,7 +65,16 @@ def _report(tasks: RecordedTasks, key: str) -> TaskReport:
         remote = RemoteTask(ref.org_name, record.task_id, status.raw) if status.raw else None
         diff = differences(record.inputs, desired.inputs, remote).changes
     problems = (*problems, *tasks.expectations.problems)
-    return TaskReport(ref, state, status, desired, diff, problems)
+    return TaskReport(ref, state, status, desired, diff, problems, _replaced(tasks, record))
+
+
+def _replaced(tasks: RecordedTasks, record: Record) -> tuple[TaskStatus, ...]:
+    from reconciler.tasks.results import pull_requests
+
+    org_name = record.ref.org_name
+    former = [record_of_id(org_name, each, record.identity) for each in record.former]
+    found = tasks.ctx.reader.statuses(former, tasks.ctx.connection.parallelism)
+    return tuple(status for status in found if pull_requests(status))
 
 
 def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Diagnostic, ...]]:

@@ -181,18 +181,22 @@ def _result(status: TaskStatus, commands: Commands) -> Document:
         "file": status.file,
         "answer": result.answer,
         **({"data": result.data} if result.data is not ABSENT else {}),
-        "pullRequests": [
-            {
-                "number": request.number,
-                "merged": request.is_merged,
-                "repo": dict(request.repo),
-                "url": request.url,
-            }
-            for request in result.pull_requests
-        ],
+        "pullRequests": pull_request_items(result.pull_requests),
         "error": result.error,
         "unmet": diagnostic_items(status.unmet, commands),
     }
+
+
+def pull_request_items(requests: Iterable[ListedPullRequest]) -> list[Document]:
+    return [
+        {
+            "number": request.number,
+            "merged": request.is_merged,
+            "repo": dict(request.repo),
+            "url": request.url,
+        }
+        for request in requests
+    ]
 
 
 _CSV_COLUMNS = (

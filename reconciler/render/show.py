@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from reconciler.app.show import TaskReport
@@ -11,16 +11,20 @@ from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age
 from reconciler.render.document import Document, change_item, json_document
+from reconciler.render.results import pull_request_items
 from reconciler.render.state import state_part, task_text
 from reconciler.render.status import reason_rows, status_counts, status_task
 from reconciler.render.style import Style
+from reconciler.render.task_view import merged
 from reconciler.render.values import change_rows, flow, setting_rows
+from reconciler.tasks.results import pull_requests
 from reconciler.tasks.status import TaskStatus
 
 
 def report_text(report: TaskReport, style: Style, now: datetime) -> str:
     text = task_text(report.state, report.ref, style, outputs=not report.status.raw)
     rows = [*_manifest_rows(report, style), *_status_rows(report.status, style, now)]
+    rows += _replaced_rows(report.replaced, style)
     return text + "".join(f"{safe.without_commands(row)}\n" for row in rows)
 
 
@@ -29,6 +33,10 @@ def report_document(report: TaskReport, now: datetime, commands: Commands) -> Do
     if desired is not None:
         manifest = {"file": desired.file, "line": desired.line, "inputs": desired.inputs}
     task = {**status_task(report.status, commands), **state_part(report.state, report.ref)}
+    task["replaced"] = [
+        {"taskId": each.task_id, "pullRequests": pull_request_items(pull_requests(each))}
+        for each in report.replaced
+    ]
     if report.diff is not None:
         task["manifest"] = manifest
         task["diff"] = [change_item(change) for change in report.diff]
@@ -66,3 +74,15 @@ def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[st
     pad = max(map(len, status.raw), default=0) + 1
     for name, value in sorted(status.raw.items()):
         yield f"    {style.palette.dim(f'{safe.line(name)}:'.ljust(pad))} {flow(value)}"
+
+
+def _replaced_rows(replaced: Iterable[TaskStatus], style: Style) -> Iterator[str]:
+    """The pull requests of earlier tasks of the key."""
+    for number, status in enumerate(replaced):
+        if not number:
+            yield "  pull requests of replaced tasks:"
+        listed = (
+            f"{style.link(safe.line(each.text), each.url)}{merged(each)}"
+            for each in pull_requests(status)
+        )
+        yield f"    {safe.line(status.task_id or '')}  {', '.join(listed)}"

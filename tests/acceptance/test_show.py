@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from reconciler.cli.main import run
 from tests.support.live_tasks import LONGER, LiveTasks
 
 
@@ -82,3 +83,24 @@ def test_show_prints_the_history_of_a_key(place: LiveTasks) -> None:
     assert f"created   {old}\n" in shown
     assert "updated   approvalMode\n" in shown
     assert f"replaced  {task['taskId']} (was {old})\n" in shown
+
+
+def test_the_pull_requests_of_replaced_tasks_stay_listed(place: LiveTasks) -> None:
+    """Also the merged ones, and none of a task without any."""
+    place.apply({"up": 'answering ```json {"n": 1} ```'})
+    place.time.advance(LONGER)
+    old = place.task_id("up")
+    database = str(place.folder / "service.db")
+    assert run(["serve", "--merge", "*", "--db", database, "-C", str(place.folder)]) == 0
+    place.write({"up": "finishing"})
+    for _ in range(2):
+        assert place.run("apply", "--yes", "--replace", f"up={place.task_id('up')}")[0] == 0
+        place.time.advance(LONGER)
+    (task,) = place.document("show", "up")["tasks"]
+    (replaced,) = task["replaced"]
+    (request,) = replaced["pullRequests"]
+    assert (replaced["taskId"], request["merged"]) == (old, True)
+    _, out, _ = place.run("show", "up")
+    (row,) = (row for row in out.splitlines() if "(merged)" in row)
+    assert old in row
+    assert f"#{request['number']}" in row
