@@ -206,10 +206,12 @@ class Context:
 
         run = this_run(self.client if self.has_client else None, self.clock)
         timeout = self.connection.lock_timeout
-        note = "locked_check" if self.is_shared and not timeout else "locked"
 
-        def waiting(holder: str) -> None:
-            self.ui.note(note, holder=holder)
+        def waiting(holder: str, left: float | None) -> None:
+            if left is None:
+                self.ui.note("locked", holder=holder)
+            else:
+                self.ui.note("locked_check", holder=holder, seconds=round(left))
 
         claim = Claim(self.backend.name, purpose, timeout, waiting, run, digest, follows)
         session = Session.open(location or self.location, claim, moves=moves)

@@ -88,7 +88,7 @@ class LocalState:
             # and the journal elsewhere.
             raise StateError.about(self.display_name, Code.STATE_PLACE, "mount")
         lock = Lock(self.lock, display_name=self.display_name)
-        lock.take(claim.lock_timeout, claim.waiting)
+        lock.take(claim.lock_timeout, lambda holder: claim.waiting(holder, None))
         try:
             lock.write(claim.purpose, claim.declared(lock.content.declared, self.display_name))
             if self.links() > 1:

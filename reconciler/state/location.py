@@ -17,14 +17,15 @@ from reconciler.state.model import Event, State
 
 class Claim(NamedTuple):
     """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
-    find it locked; `waiting` is called once before a wait, with a description of the holder.
+    find it locked. `waiting` is called before and during a wait, with a description of the holder
+    and, if it may be dead, after how many seconds the lock is taken over from it (else None).
     `digest` identifies the declarations of an apply (others: empty), and a later wave `follows` the
     declaration that the previous wave has left with the lock."""
 
     backend: str
     purpose: str
     lock_timeout: timedelta = timedelta()
-    waiting: Callable[[str], None] | None = None
+    waiting: Callable[[str, float | None], None] = lambda *_: None
     run: Run | None = None
     digest: str = ""
     follows: Declared | None = None

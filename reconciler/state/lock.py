@@ -145,21 +145,21 @@ class Lock:
         self.content = LockFile()
         self._opened: disk.FileId = (-1, -1)
 
-    def take(self, timeout: timedelta, waiting: Callable[[str], None] | None = None) -> None:
+    def take(self, timeout: timedelta, waiting: Callable[[str], None]) -> None:
         """Waits up to `timeout`. Raises StateError, which identifies the holder, if it is still
         locked.
 
         `waiting` is called once before the wait, with a description of the holder. `content` is
         then the last holder's, until `write`.
         """
-        end = time.monotonic() + timeout.total_seconds()
+        end, is_first = time.monotonic() + timeout.total_seconds(), True
         try:
             while not self._take():
                 if time.monotonic() >= end:
                     raise self._is_held(timeout)
-                if waiting is not None:
+                if is_first:
                     waiting(self._holder_in_words())
-                    waiting = None
+                is_first = False
                 time.sleep(_BETWEEN_TRIES)
         except OSError as problem:
             raise self._cannot(problem) from problem

@@ -35,6 +35,9 @@ from reconciler.state.store import Head, Snapshot, Store
 BETWEEN_READS = 2.0
 """Seconds between two reads of a lock that another process holds."""
 
+TOLD_EVERY = 20.0
+"""Seconds between two notes about a holder that shows no activity; longer than a heartbeat."""
+
 MIN_READS = 4
 """Equal reads before a takeover: after a long pause of this process, a single read would not be
 enough."""
@@ -193,7 +196,7 @@ class _Takeover:
         self._began = clock.boot()
         self._version: Version | None = None
         self._since, self._equal = 0.0, 0
-        self._is_alive = False
+        self._is_alive, self._told = False, 0.0
 
     def is_allowed(self, head: Head, version: Version) -> bool:
         """Whether to take the lock over this version. Raises StateError if its holder is alive and
@@ -205,12 +208,17 @@ class _Takeover:
         if version == self._version:
             self._equal += 1
         else:
+            if self._version is not None and not self._is_alive:
+                self._claim.waiting(str(holder), None)
             self._is_alive = self._version is not None
-            if self._version is None and self._claim.waiting is not None:
-                self._claim.waiting(str(holder))
             self._version, self._since, self._equal = version, now, 1
-        if self._equal >= MIN_READS and now - self._since >= self._pace.takeover:
+            self._told = now if self._is_alive else now - TOLD_EVERY
+        left = self._pace.takeover - (now - self._since)
+        if self._equal >= MIN_READS and left <= 0:
             return True
+        if left > 0 and now - self._told >= TOLD_EVERY:
+            self._claim.waiting(str(holder), left)
+            self._told = now
         timeout = self._claim.lock_timeout.total_seconds()
         if self._is_alive and now - self._began >= timeout:
             raise StateError.of(

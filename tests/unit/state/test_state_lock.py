@@ -106,7 +106,7 @@ def test_a_killed_process_holds_no_lock_even_if_the_file_still_names_it(path: Pa
 def test_a_waiter_gets_the_lock_when_the_holder_exits(path: Path) -> None:
     told: list[str] = []
 
-    def waiting(words: str) -> None:
+    def waiting(words: str, _: float | None) -> None:
         told.append(words)
         assert process.stdin is not None
         process.stdin.close()

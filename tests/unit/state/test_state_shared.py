@@ -220,6 +220,33 @@ def test_a_lock_without_heartbeat_is_taken_over(engine: MemoryEngine) -> None:
         session.close()
 
 
+def test_a_waiter_says_how_long_it_still_waits_for_a_lock_without_heartbeat(
+    engine: MemoryEngine,
+) -> None:
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"
+    told: list[float | None] = []
+    claim = Claim(BACKEND, "apply", waiting=lambda _, left: told.append(left))
+    Session.open(engine.place(), claim).close()
+    assert told == [60, 40, 20]
+    with pytest.raises(StateError):
+        session.close()
+
+
+def test_a_waiter_says_that_the_holder_is_active(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"
+    told: list[float | None] = []
+    engine.clock.at = [(n * 14.0, lambda: session.append(Attempted(attempt(1)))) for n in (1, 2)]
+    wait = timedelta(seconds=20)
+    with pytest.raises(StateError):
+        Session.open(
+            engine.place(), Claim(BACKEND, "apply", wait, lambda _, left: told.append(left))
+        )
+    assert told == [60, None]
+    session.close()
+
+
 def test_a_takeover_needs_four_equal_reads(engine: MemoryEngine) -> None:
     session = open_in(engine)
     engine.clock.boot_id = "boot-2"
