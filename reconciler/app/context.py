@@ -208,10 +208,8 @@ class Context:
         timeout = self.connection.lock_timeout
 
         def waiting(holder: str, left: float | None) -> None:
-            if left is None:
-                self.ui.note("locked", holder=holder)
-            else:
-                self.ui.note("locked_check", holder=holder, seconds=round(left))
+            note, facts = ("locked_check", {"seconds": round(left)}) if left else ("locked", {})
+            self.ui.note(note, holder=holder, **facts)
 
         claim = Claim(self.backend.name, purpose, timeout, waiting, run, digest, follows)
         session = Session.open(location or self.location, claim, moves=moves)

@@ -11,6 +11,7 @@ from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
+from reconciler.plan.diff import current_inputs
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.attempt import (
@@ -42,6 +43,8 @@ def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
     attempt, remote = task.attempt, task.remote
     removed = state.retired.get(task.task_id or "")
     inputs = created_with(task)
+    if attempt is None:  # else an edit of the manifest would look like a change at the service
+        inputs = current_inputs(inputs, inputs, remote)
     created_inputs: Inputs = {}
     if attempt is None and removed is not None and removed.inputs:
         inputs, created_inputs = removed.inputs, removed.created_inputs

@@ -30,7 +30,7 @@ def differences(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) ->
     """Compares the manifest twice: with the current values, and with the record, to tell which side
     changed. The current value of a setting is what the service returns, or else the record's."""
     desired = _with_recorded_breaks(recorded, desired)
-    current = _current(recorded, desired, remote)
+    current = current_inputs(recorded, desired, remote)
     now = _compared(current, desired)
     then = now if current == recorded else _compared(recorded, desired)
     changes = [Change(path, *now[path], _origin(now[path], then.get(path))) for path in sorted(now)]
@@ -60,7 +60,7 @@ def is_same_setting(one: object, other: object) -> bool:
     return one == other
 
 
-def _current(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Inputs:
+def current_inputs(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Inputs:
     """The recorded inputs, with the settings that the service returns. A setting that neither the
     record nor the manifest has is not compared."""
     if remote is None:

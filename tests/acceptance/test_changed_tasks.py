@@ -388,3 +388,16 @@ def test_a_limited_plan_suggests_nothing_for_what_it_leaves_out(place: LiveTasks
     assert commands_of(task) == ways
     listed = place.document("plan", "--target", "t@[xyz]")["tasks"]
     assert {commands_of(task)[0] for task in listed} == {"taskctl state accept 'acme/t@*'"}
+
+
+def test_an_edit_before_an_adoption_is_no_change_at_the_service(place: LiveTasks) -> None:
+    place.apply({"one": "finishing early"}, approvalMode="manual", name="Mine")
+    (place.folder / "taskctl.state.json").unlink()
+    place.write({"one": "finishing early"}, approvalMode="auto", name="Mine")
+    assert place.run("apply", "--yes", "--adopt")[0] == 0
+    (task,) = place.document("plan")["tasks"]
+    (change,) = task["diff"]
+    assert change["origin"] == "manifest"
+    assert (change["before"], change["after"]) == ("manual", "auto")
+    place.write({"one": "finishing early"}, approvalMode="manual", name="Mine")
+    assert place.document("plan")["summary"]["unchanged"] == 1

@@ -100,8 +100,8 @@ class LiveTasks:
 
     def apply(self, tasks: Mapping[str, str], **settings: Any) -> None:
         self.write(tasks, **settings)
-        code, _, err = self.run("apply", "--yes")
-        assert code == 0, err
+        code, out, err = self.run("apply", "--yes")
+        assert code == 0, out + err
 
     def run(self, command: str, *more: str) -> tuple[int, str, str]:
         self.capture.readouterr()
