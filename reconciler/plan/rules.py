@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from reconciler.model.options import PlanOptions
@@ -60,10 +60,18 @@ class Rules:
 
     def decide(self, task: DesiredTask) -> PlannedTask:
         """A create passes every rule, whether it is the first for its key or follows an attempt."""
-        for rule in self._in_order:
-            planned = rule(self, task)
-            if planned is not None:
-                return planned
+        planned = (
+            self._unreadable_org(task)
+            or self._conflicting_id(task)
+            or self._known_by_id(task)
+            or self._attempted(task)
+            or self._replaced(task)
+            or self._recorded(task)
+            or self._removed_by_hand(task)
+            or self._names.decide(task)
+        )
+        if planned is not None:
+            return planned
         tried = self._attempts_of(task)
         if tried:
             explanation = _about(tried[-1], "attempt.none")
@@ -241,9 +249,6 @@ class Rules:
             return None
         return adopt_removed(task, removed, self._state, self._view, self._options)
 
-    def _named(self, task: DesiredTask) -> PlannedTask | None:
-        return self._names.decide(task)
-
     def _recovered(
         self, subject: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]]
     ) -> PlannedTask:
@@ -302,17 +307,6 @@ class Rules:
         if any(task.task_id == task_id and key != ref for key, task in self._removed.items()):
             return None
         return self._view.tasks.get(TaskId(ref.org_name, task_id))
-
-    _in_order: tuple[Callable[[Rules, DesiredTask], PlannedTask | None], ...] = (
-        _unreadable_org,
-        _conflicting_id,
-        _known_by_id,
-        _attempted,
-        _replaced,
-        _recorded,
-        _removed_by_hand,
-        _named,
-    )
 
 
 def _adopted(
