@@ -106,8 +106,6 @@ class _Search:
     """The search for one missing task. `compared` are the IDs of tasks that were compared before.
     `same` are the tasks that do the same work, `similar` those that may, newest first."""
 
-    __slots__ = ("_compared", "_pool", "_similar", "_span", "same", "task")
-
     def __init__(
         self,
         task: DesiredTask,

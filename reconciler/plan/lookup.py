@@ -161,29 +161,22 @@ def lookups(
     for attempt in state.attempts.values():
         if only is None or attempt.ref in only:
             by_org.setdefault(attempt.ref.org_name, [])
-    known = cache(lambda: _Known.of(state, desired))
+    recorded = cache(lambda: frozenset(state.recorded_ids()))
+    named = frozenset(task.task_id for task in desired if task.task_id is not None)
     young = {
         attempt.ref
         for attempt in state.attempts.values()
         if time_left(attempt, options.settle_time, ages, clocks.boot) != 0
     }
     needs = (
-        _lookup(org_name, tasks, state, identity, options, young, known)
+        _lookup(org_name, tasks, state, identity, options, young, recorded)
         for org_name, tasks in sorted(by_org.items())
     )
     settle = options.settle_time
     before = clocks.moment - settle
-    return [replace(lookup, settled_before=before, settle_time=settle) for lookup in needs]
-
-
-class _Known(NamedTuple):
-    recorded: frozenset[str]
-    named: frozenset[str]
-
-    @classmethod
-    def of(cls, state: State, desired: Iterable[DesiredTask]) -> _Known:
-        named = frozenset(task.task_id for task in desired if task.task_id is not None)
-        return cls(frozenset(state.recorded_ids()), named)
+    return [
+        replace(lookup, named=named, settled_before=before, settle_time=settle) for lookup in needs
+    ]
 
 
 def _lookup(
@@ -193,7 +186,7 @@ def _lookup(
     identity: Identity,
     options: PlanOptions,
     young: Collection[TaskRef],
-    known: Callable[[], _Known],
+    recorded: Callable[[], frozenset[str]],
 ) -> Lookup:
     ids = {task.task_id for task in tasks if task.task_id is not None}
     records = [record_of(task, state) for task in tasks]
@@ -217,7 +210,6 @@ def _lookup(
     lookup = Lookup(org_name, frozenset(ids), known=known_tasks, creates=bool(new))
     if not (missing or attempts or removed):
         return lookup
-    recorded, named = known()
     is_recovered = options.adopt or org_name in state.recovering
     return replace(
         lookup,
@@ -229,8 +221,7 @@ def _lookup(
         attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),
         adopt_depth=Depth.of(before),
         limit=None if options.adopt else MOST,
-        recorded=recorded,
-        named=named,
+        recorded=recorded(),
         is_final=any(attempt.ref not in young for attempt in own),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from reconciler.model.remarks import Remark
 from reconciler.model.service import RemoteTask
@@ -11,9 +11,6 @@ from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
-
-_NOTHING: dict[str, Any] = {}
-"""Shared by all tasks without a patch."""
 
 
 class PlannedFields(TypedDict, total=False):
@@ -55,10 +52,8 @@ def plan_for(
         fields["record"] = subject
     else:
         fields["attempt"] = subject
-    record, remote, ref = fields.get("record"), fields.get("remote"), subject.ref
     if "task_id" not in fields:
+        record, remote = fields.get("record"), fields.get("remote")
         fields["task_id"] = record.task_id if record else remote.id if remote else None
-    if record is not None and record.ref == ref:
-        ref = record.ref  # instead of an equal one
     fields.setdefault("file", subject.file)
-    return PlannedTask(ref, action, reason, remarks=remarks, patch=_NOTHING, **fields)
+    return PlannedTask(subject.ref, action, reason, remarks=remarks, **fields)

@@ -7,7 +7,6 @@ keeps its value at the service: that is only recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from reconciler.model.canonical import ABSENT, digest
@@ -22,8 +21,6 @@ from reconciler.plan.diff import Differences, differences, remote_agrees
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.state.model import Record
-
-_NO_PATCH: Mapping[str, object] = {}  # one for all tasks
 
 
 class Update(Value, frozen=True):
@@ -94,8 +91,7 @@ def compare_recorded(
         planned = replace(planned, action=Action.CHANGED, reason=Reason.CHANGED)
     else:
         return planned
-    ref = record.ref if record.ref == task.ref else task.ref
-    return replace(planned, ref=ref, patch=planned.patch or _NO_PATCH, remarks=remarks)
+    return replace(planned, remarks=remarks)
 
 
 def foreign(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagnostic]:
@@ -156,13 +152,8 @@ def _only_by_a_new_task(task: DesiredTask, update: Update, *, as_entry: bool) ->
     if not update.fixed or task.task_id is not None:
         return ()
     entry = task.entry if as_entry else None
-    return _about_a_new_task(str(task.ref if entry is None else f"{entry}@*"), update.fixed)
-
-
-@lru_cache
-def _about_a_new_task(pattern: str, names: tuple[str, ...]) -> tuple[Remark, ...]:
-    """The same remarks for all tasks of an entry, which may be very many."""
-    accept = remark("update.accept", names=names, pattern=pattern)
+    pattern = str(task.ref if entry is None else f"{entry}@*")
+    accept = remark("update.accept", names=update.fixed, pattern=pattern)
     return accept, remark("update.only_new", pattern=pattern)
 
 

@@ -30,21 +30,14 @@ from reconciler.state.model import (
     State,
 )
 
+_FOLDED = ("records", "attempts", "baselines", "retired", "keys", "recovering", "runs")
+
 
 class Ledger:
     """A mutable state: events are applied in place, without copying its many records."""
 
     def __init__(self, state: State) -> None:
-        self._rest = replace(
-            state,
-            records={},
-            attempts={},
-            baselines={},
-            retired={},
-            keys={},
-            recovering={},
-            runs={},
-        )
+        self._before = state
         self.records, self.attempts = dict(state.records), dict(state.attempts)
         self.baselines, self.retired = dict(state.baselines), dict(state.retired)
         self.keys, self.runs = dict(state.keys), dict(state.runs)
@@ -52,16 +45,8 @@ class Ledger:
 
     def state(self) -> State:
         """A copy, which later events do not change."""
-        return replace(
-            self._rest,
-            records=dict(self.records),
-            attempts=dict(self.attempts),
-            baselines=dict(self.baselines),
-            retired=dict(self.retired),
-            keys=dict(self.keys),
-            recovering=dict(self.recovering),
-            runs=dict(self.runs),
-        )
+        copies = {name: dict(getattr(self, name)) for name in _FOLDED}
+        return replace(self._before, **copies)
 
     def add(self, events: Iterable[Event]) -> None:
         """Adds an event. Each event sets absolute values, so a journal that was folded, but not
@@ -78,8 +63,10 @@ class Ledger:
                     self.records.pop(ref, None)
                 case Retired(task):
                     self._retire(task)
-                case BaselineRead() | Ran():
-                    self._set_named(event)
+                case BaselineRead(baseline):
+                    self.baselines[baseline.name] = baseline
+                case Ran(run):
+                    self.runs[run.name] = run
                 case Aged(seconds):
                     self._wait(seconds)
                 case Noted(ref, notes):
@@ -124,12 +111,6 @@ class Ledger:
         if record is not None and record.task_id == task.task_id:
             del self.records[task.ref]
         self._note(task.ref, removed=task.task_id if task.adoptable else "")
-
-    def _set_named(self, event: BaselineRead | Ran) -> None:
-        if isinstance(event, Ran):
-            self.runs[event.run.name] = event.run
-        else:
-            self.baselines[event.baseline.name] = event.baseline
 
     def _wait(self, seconds: Mapping[str, float]) -> None:
         for mark, waited in seconds.items():

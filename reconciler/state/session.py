@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Self
 
@@ -297,7 +296,6 @@ def _with_run(event: Event, name: str) -> Event:
     return event
 
 
-@lru_cache(256)
 def _named(changes: tuple[RecordChange, ...], name: str) -> tuple[RecordChange, ...]:
     """A run's later changes of a record that it has made do not count as further changes."""
     named = tuple(change if change.run else replace(change, run=name) for change in changes)
