@@ -113,12 +113,11 @@ def use_prompts(document: Document, room: Room) -> None:
             if not checked[name, file] or room.bytes < 0:
                 continue
             document.prompts[key] = made = substitute(text, values)
-            room.bytes -= len(made)
-            if room.bytes < 0:
+            if not room.take(len(made)):
                 document.findings.append(too_large(name))
             if made != text:
                 filled[key] = made
-    for key, made in filled.items() if room.bytes >= 0 else ():
+    for key, made in filled.items():
         document.findings += check_prompt(("tasks", key, "message"), made)
     if document.expansions:
         _keep_templates(document)

@@ -66,6 +66,7 @@ def test_numbers_that_json_cannot_hold_are_rejected(text: str) -> None:
     ("tag", "text", "value"),
     [
         ("str", "5", "5"),
+        ("int", "3", 3),
         ("int", "0x10", 16),
         ("float", "3", 3.0),
         ("float", "1.5", 1.5),
@@ -74,7 +75,8 @@ def test_numbers_that_json_cannot_hold_are_rejected(text: str) -> None:
     ],
 )
 def test_core_tags_set_the_type(tag: str, text: str, value: object) -> None:
-    assert tagged(text, CORE + tag) == value
+    found = tagged(text, CORE + tag)
+    assert (found, type(found)) == (value, type(value))
     assert tagged(text, "!") == text
 
 
