@@ -63,9 +63,10 @@ $(TOOLS_STAMP): $(STAMP)
 test-tools: $(TOOLS_STAMP) ## Checks that need more than Python; reports what it did not run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
 
-soak: $(STAMP) ## Hundreds of kills, long random runs, new property examples
-	$(BIN)/python -m pytest --numprocesses=auto -m soak --hypothesis-profile=new
+soak: $(STAMP) ## Hundreds of kills, long random runs, new examples; reports what it did not run
 	$(BIN)/python -m pytest --numprocesses=auto tests/unit --hypothesis-profile=new
+	$(BIN)/python -m tests.tools_engines "$(CURDIR)/.cache/servers" \
+		--numprocesses=auto -m soak --hypothesis-profile=new
 
 $(FUZZ_STAMP): $(STAMP)
 	@$(PIP) --group fuzz

@@ -1,7 +1,8 @@
-"""Installs servers for the shared state engines and runs the engines' suite on all of them.
+"""Installs servers for the shared state engines and runs tests with all of them.
 
-`python -m tests.tools_engines FOLDER` installs into FOLDER. It prints a line for each
-server that it could not install; the suite skips those.
+`python -m tests.tools_engines FOLDER [ARGUMENT...]` installs into FOLDER and runs pytest with the
+arguments, or the engines' suite. At the end, it prints a line for each server that it could not
+install, and that no test has used.
 """
 
 from __future__ import annotations
@@ -51,12 +52,7 @@ def install(folder: Path) -> list[str]:
     return left_out
 
 
-def main() -> int:
-    folder = Path(sys.argv[1]).absolute()
-    os.environ["PATH"] = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
-    os.environ["TASKCTL_TEST_NPM"] = str(folder)
-    for line in install(folder):
-        print(f"NOT RUN   state engine on {line}")
+def engines_suite() -> list[str]:
     suite = [
         "tests/contract/test_engines.py",
         "tests/contract/test_engine_faults.py",
@@ -66,8 +62,19 @@ def main() -> int:
     if postgres_programs() is not None:
         suite.append("tests/contract/test_postgres_engine.py")
         suite.append(f"tests/acceptance/test_state_errors.py::{ON_POSTGRES}")
-    suite += ["--no-cov", "-p", "no:cacheprovider"]
-    return subprocess.run([sys.executable, "-m", "pytest", *suite], check=False).returncode
+    return [*suite, "--no-cov", "-p", "no:cacheprovider"]
+
+
+def main() -> int:
+    folder = Path(sys.argv[1]).absolute()
+    os.environ["PATH"] = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    os.environ["TASKCTL_TEST_NPM"] = str(folder)
+    left_out = install(folder)
+    arguments = sys.argv[2:] or engines_suite()
+    code = subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    for line in left_out:
+        print(f"NOT RUN   state engine on {line}")
+    return code
 
 
 if __name__ == "__main__":
