@@ -23,7 +23,7 @@ from reconciler.state.model import State
 
 
 def duplicate_warnings(backend: str, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A warning for each further task that an attempt has created for a key that adopts one."""
+    """A warning for each further task that an attempt has created for a key that adopts a task."""
     for task in tasks:
         for extra in task.duplicates:
             task_id = task.remote.id if task.remote is not None else ""
@@ -85,7 +85,7 @@ def adopt(
     backend: str,
     *remarks: Remark,
 ) -> PlannedTask:
-    """An adoption, with remarks on which task it is, when it was created, and by whom."""
+    """An adoption, with remarks on the task, its date and its creator."""
     explanation = [*remarks, *described(remote, backend)]
     if reason is Reason.LOOK_ALIKE:
         explanation.insert(0, remark("lookAlike"))
@@ -101,7 +101,7 @@ DESCRIPTIONS = frozenset(
 
 
 def described(remote: RemoteTask, backend: str) -> Iterator[Remark]:
-    """Which task it is, when it was created, and by whom."""
+    """Remarks on the task, its date and its creator."""
     url = console_url(backend, remote.org_name, remote.id)
     case = "adopt.local" if url is None else "adopt.named" if remote.name else "adopt.unnamed"
     yield remark(case, name=said(remote.name), task_id=remote.id, url=url)
@@ -116,9 +116,9 @@ def described(remote: RemoteTask, backend: str) -> Iterator[Remark]:
 def open_questions(
     tasks: Sequence[PlannedTask], missing: Collection[TaskRef]
 ) -> Iterator[Diagnostic]:
-    """A warning about all keys that existing tasks of this user may belong to, another about those
-    of other users, and another about keys that were not compared with all tasks, with the
-    answers; not about keys that have a record. `missing` are the keys without a task."""
+    """Warnings about keys that existing tasks of this user, or of other users, may belong to, and
+    about keys that were not compared with all tasks, with the possible answers; not about keys that
+    have a record. `missing` are the keys without a task."""
     tasks = [t for t in tasks if "lookAlike.replaces" not in {r.case for r in t.remarks}]
     found = [task for task in tasks if task.is_look_alike]
     if own := [task for task in found if task.candidate is not None]:
@@ -135,12 +135,12 @@ def open_questions(
 
 
 _NAMED = 100
-"""How many keys one command names; the next plan shows the others."""
+"""The maximum number of keys in a command; the next plan shows the others."""
 
 
 def _answer(tasks: Sequence[PlannedTask], missing: Iterable[TaskRef]) -> tuple[str, ...]:
-    """The command that says that these keys have no task: an entry instead of its keys, if it is
-    about all of them."""
+    """The command that confirms that these keys have no task, with an entry instead of all of its
+    keys."""
     refs = {task.ref for task in tasks}
     others = {_entry_of(ref) for ref in missing if ref not in refs}
     counts = Counter(_entry_of(ref) for ref in refs)

@@ -1,5 +1,5 @@
-"""The saved plan: what reports show of it, in every format. Apply compares all of it with the plan
-that it makes (`plan/digest.py`), so it has nothing that changes by itself.
+"""The saved plan: the content that reports show, in every format. Apply compares all of it with its
+own plan (`plan/digest.py`), so it contains only data that does not change by itself.
 """
 
 from __future__ import annotations
@@ -36,23 +36,24 @@ _SHOWN = ("approvalMode", "createdAt", "createdBy", "permissionMode")
 """The settings and outputs of existing tasks that reports read."""
 
 _PASSING = {Code.BUDGET_EXHAUSTED, Code.CLOCK_SKEW, Code.IMPLAUSIBLE_DATE}
-"""Problems that, like notes, are about this moment."""
+"""Problems that, like notes, depend on the time."""
 
 _ABOUT_OTHERS = {Action.HELD, Action.UNRESOLVED, Action.UNCHANGED, Action.FORGET}
-"""The actions whose remarks are about the service, other tasks, or what apply leaves alone."""
+"""The actions whose remarks are about the service, other tasks, or tasks that apply does not
+change."""
 
 _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
 
 def encode_saved_plan(plan: Plan) -> bytes:
-    """The file of a saved plan. Its first key tells it from a manifest."""
+    """The file of a saved plan. Its first key distinguishes it from a manifest."""
     known = (encode_json(value) for value in (FORMAT_VERSION, SAVED_KIND, __version__))
     text = b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": %b}'
     return with_checksum(text % (*known, encode_json(as_saved(plan))))
 
 
 def as_saved(plan: Plan) -> Plan:
-    """The plan without what changes while nothing does that apply would do."""
+    """The plan without data that can change although the effect of apply stays the same."""
     followers = frozenset(plan.followers)
     tasks = tuple(_saved(task, followers) for task in plan.tasks)
     acts = followers or any(task.applies for task in tasks)
@@ -64,8 +65,8 @@ def as_saved(plan: Plan) -> Plan:
 
 def _saved(task: PlannedTask, followers: Collection[TaskRef]) -> PlannedTask:
     """The task as it is saved: without the prompts of existing tasks, unless the digest covers
-    them, and without what the service returned. A plan without changes would be larger than its
-    state otherwise."""
+    them, and without outputs of the service. A plan without changes would be larger than its state
+    otherwise."""
     desired, record = task.desired, task.record
     if task.action in _ABOUT_OTHERS:
         reason = Reason.SAME if task.reason is Reason.FRESH else task.reason
@@ -97,8 +98,7 @@ def is_saved_plan(beginning: bytes) -> bool:
 
 
 def read_saved_plan(data: bytes, file: str) -> Plan:
-    """The plan in `data`. Raises TaskctlError for anything else, naming the kind of file if
-    it is known."""
+    """The plan in `data`. Raises TaskctlError for other files, with the kind of file if known."""
     whole = _members(data, file)
     _check_kind(whole, file)
     if not is_intact(data):

@@ -1,4 +1,4 @@
-"""Compares a manifest with what the service returns and with the record, with deepdiff."""
+"""Compares a manifest with the service's data and with the record, using deepdiff."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Differences(NamedTuple):
 
 
 def differences(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Differences:
-    """Compares the manifest twice: with the current values, and with the record, to tell which side
-    changed. The current value of a setting is what the service returns, or else the record's."""
+    """Compares the manifest twice: with the current values, and with the record, to determine which
+    side changed. The current value of a setting is the service's, or else the record's."""
     desired = _with_recorded_breaks(recorded, desired)
     current = current_inputs(recorded, desired, remote)
     now = _compared(current, desired)
@@ -61,8 +61,8 @@ def is_same_setting(one: object, other: object) -> bool:
 
 
 def current_inputs(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Inputs:
-    """The recorded inputs, with the settings that the service returns. A setting that neither the
-    record nor the manifest has is not compared."""
+    """The recorded inputs, with the settings that the service returns. Settings that neither the
+    record nor the manifest has are not compared."""
     if remote is None:
         return recorded
     current = dict(recorded)
@@ -82,7 +82,7 @@ def _origin(now: tuple[object, object], then: tuple[object, object] | None) -> O
 
 
 class _WholeTexts:
-    """Stops deepdiff from comparing the lines of two texts, which nobody reads and which takes
+    """Stops deepdiff from comparing the lines of two texts, whose result is not used and takes
     hours for some prompts of 1 MiB."""
 
     def match(self, level: DiffLevel) -> bool:
@@ -118,7 +118,7 @@ def _compared(before: Inputs, desired: Inputs) -> dict[str, tuple[object, object
 
 def _with_recorded_breaks(recorded: Inputs, desired: Inputs) -> Inputs:
     """The desired inputs, with the recorded prompt if only its last line breaks differ: parsers and
-    editors disagree about that of the last line of a file."""
+    editors disagree about the last line of a file."""
     before, after = text_of(recorded), text_of(desired)
     if before is None or after is None or before.rstrip("\r\n") != after.rstrip("\r\n"):
         return desired

@@ -1,9 +1,9 @@
-"""Is this the plan that was confirmed? Pure.
+"""Compares a plan with the plan that was confirmed. Pure.
 
-A plan's digest decides for `apply --expect-plan`: equal digests mean that
-apply would do the same, in the same circumstances. What is only informative (notes, files and
-lines, tasks without changes, the state's serial) does not count, so the digest is the same on every
-machine. It does count for a saved plan: whoever changes what that shows makes it stale.
+A plan's digest decides for `apply --expect-plan`: equal digests mean that apply would do the same,
+in the same circumstances. Informative content (notes, files and lines, tasks without changes, the
+state's serial) does not count, so the digest is the same on every machine. It counts for a saved
+plan: a change of its content makes it stale.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Effect, Plan, PlannedTask
 
 VERSION = 2
-"""To be increased when equal plans get a different digest."""
+"""Increase it when equal plans get a different digest."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
@@ -46,7 +46,8 @@ def is_digest(text: str) -> bool:
 
 
 def confirmed_content(plan: Plan) -> Mapping[str, Any]:
-    """What the digest covers, as JSON: what apply would do, and in which circumstances."""
+    """The content that the digest covers, as JSON: the effects of apply, and their
+    circumstances."""
     return _circumstances(plan) | {
         "tasks": {str(task.ref): _done(task) for task in _confirmed_tasks(plan)}
     }
@@ -73,8 +74,8 @@ def _circumstances(plan: Plan) -> dict[str, Any]:
 
 
 def _done(task: PlannedTask) -> dict[str, object]:
-    """What apply would do about one task, and what a plan shows of that; of a held one, what
-    `apply --wait` may create later."""
+    """The effect of apply on one task, as a plan shows it; for a held task, the task that `apply
+    --wait` may create later."""
     desired, record, effect = task.desired, task.record, task.effect
     is_held = effect is Effect.NOTHING
     origin = desired.origin if desired else None
@@ -127,7 +128,8 @@ def refuse_unexpected(plan: Plan, expected: str) -> None:
 
 
 def _differences(then: Plan, now: Plan) -> Iterator[tuple[str, dict[str, Arg]]]:
-    """How the plan differs from the reviewed one, as cases of SAVED_PLAN_STALE with their facts."""
+    """The differences between the plan and the reviewed plan, as cases of SAVED_PLAN_STALE with
+    their facts."""
     old, new = _circumstances(then), _circumstances(now)
     if old["backend"] != new["backend"]:
         yield "backend", {"then": then.backend, "now": now.backend}

@@ -28,17 +28,17 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
 _NAMED = 3
-"""The number of keys that a remark names; the plan document has all of them."""
+"""The number of keys in a remark; the plan document has all of them."""
 
 _COPIES, _MORE = 4, 4096
-"""How often the journal and the state may have the inputs of a create at once, and the bytes of the
+"""The number of copies of a new task's inputs in the journal and the state, and the bytes of the
 rest of its record."""
 
 _ENDED = (Progress.DONE, Progress.FAILED, Progress.UNKNOWN)
 
 
 class User(NamedTuple):
-    """Whose plan it is. `may_apply`: the configuration lets this user apply."""
+    """The user of a plan. `may_apply`: the configuration lets this user apply."""
 
     identity: Identity
     may_apply: bool
@@ -64,8 +64,8 @@ class HoldRules:
 
     def held_tasks(self, retried: Collection[TaskRef] = ()) -> dict[TaskRef, PlannedTask]:
         """Holds the planned creates that have to wait. Only generated tasks and those with `after`
-        are looked at: a reason to hold others needs a wider filter. `retried`: keys that get
-        another task because theirs has failed."""
+        are considered: a reason to hold others needs a wider filter. `retried`: keys that get
+        another task because their task has failed."""
         missing = {
             ref: task.desired
             for ref, task in self._tasks.items()
@@ -78,7 +78,7 @@ class HoldRules:
         first = [task for ref, task in missing.items() if ref not in retried]
         by_others = dict(self._overlapping(first))
         by_others |= self._following(first)
-        while True:  # a task that has stopped can stop others, of a rollout too
+        while True:  # a stopped task can stop others, also in a rollout
             found = self._with_stopped({**by_others, **self._rolled_out(missing, by_others)})
             stopped = {ref: task for ref, task in found.items() if ref in by_others}
             if stopped == by_others:
@@ -101,7 +101,7 @@ class HoldRules:
     def _unfinished(
         self, named: Mapping[TaskRef, Predecessor]
     ) -> tuple[HoldReason, tuple[TaskRef, ...]]:
-        """Which of these tasks hold those that wait for all of them, and how."""
+        """The unfinished tasks among these, and how they hold the tasks that wait for them."""
         progress = {ref: self._progress_of(other) for ref, other in named.items()}
         self._over.update(ref for ref, other in named.items() if other is Absence.OVER)
         lost = (Progress.FAILED, Progress.UNKNOWN)
@@ -119,11 +119,11 @@ class HoldRules:
                 return Progress.UNFINISHED
             case Absence.NOT_DUE:
                 return Progress.MISSING
-            case Attempt() | Absence.OVER:  # nothing will create it
+            case Attempt() | Absence.OVER:  # it will not be created
                 return Progress.FAILED
 
     def _with_stopped(self, found: dict[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
-        """The held tasks; those whose `after` names one that has stopped have stopped as well."""
+        """The held tasks; those whose `after` refers to a stopped task have stopped, too."""
         waiting = {
             ref: (task.desired, task.waits_for)
             for ref, task in found.items()
@@ -145,7 +145,8 @@ class HoldRules:
     def _rolled_out(
         self, missing: Mapping[TaskRef, DesiredTask], by_others: Mapping[TaskRef, PlannedTask]
     ) -> dict[TaskRef, PlannedTask]:
-        """Holds tasks because of their rollout; those that something else holds take no slot."""
+        """Holds tasks because of their rollout; tasks that are held for other reasons take no
+        slot."""
         planned: dict[TaskRef, PlannedTask] = {}
         rollouts = Rollouts(self._desired, self._state, self._removed)
         for (file, entry), tasks in rollouts.entries.items():
@@ -206,7 +207,7 @@ class HoldRules:
                 yield task.ref, self._overlapped(task, ahead)
 
     def _has_ended(self, known: Record | Attempt) -> bool:
-        """Whether its agent has no more to do."""
+        """Whether its agent has ended its work."""
         if isinstance(known, Record) and self._standing.is_to_merge(known.ref):
             return True
         return self._progress_of(known) in _ENDED
@@ -264,8 +265,8 @@ def _is_to_merge(progress: TaskProgress | None) -> bool:
 
 
 def with_room(plan: Plan, state: State) -> Plan:
-    """The plan, in which no create is left if the state has no room for all of them. Those of later
-    waves are held on their own if only they do not fit."""
+    """The plan, without tasks to create if the state has no room for all of them. If only the tasks
+    of later waves do not fit, only these are held."""
     followers = frozenset(plan.followers)
     now = [task for task in plan.tasks if task.creates]
     later = [task for task in plan.tasks if task.ref in followers]

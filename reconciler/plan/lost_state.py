@@ -1,4 +1,4 @@
-"""A state that may replace a lost one: nothing is created without an answer for its key. Pure.
+"""A state that may replace a lost one: no task is created without an answer for its key. Pure.
 
 Only a person knows whether a state is new or replaces a lost one, and `--adopt` says so
 (docs/exactly-once.md).
@@ -26,11 +26,11 @@ from reconciler.state.attempt import Recovery
 from reconciler.state.model import Event, Recovering, State
 
 _LISTED = 20
-"""How many unrecorded tasks are listed beside the keys that have none."""
+"""The number of unrecorded tasks that are listed next to the keys without a task."""
 
 
 def noted_beside(ref: TaskRef, declared: Iterable[DesiredTask], state: State) -> list[Event]:
-    """What is noted before a person names an existing task for the key `ref`. In an organization
+    """The notes before a person specifies an existing task for the key `ref`. In an organization
     that the state does not know yet, the state may replace a lost one: then, each other declared
     key without a task needs an answer, as after `--adopt`."""
     org_name = ref.org_name
@@ -48,8 +48,8 @@ def noted_beside(ref: TaskRef, declared: Iterable[DesiredTask], state: State) ->
 
 
 class LostState(NamedTuple):
-    """The state of a plan, which may replace a lost one. `organizations`: those that the plan is
-    limited to. `adopts`: a person says that the state was lost."""
+    """The state of a plan, which may replace a lost one. `organizations`: the plan is limited to
+    these. `adopts`: a person says that the state was lost."""
 
     desired: Sequence[DesiredTask]
     state: State
@@ -59,7 +59,7 @@ class LostState(NamedTuple):
     adopts: bool
 
     def begun(self) -> dict[str, Recovery]:
-        """What apply notes before it adopts anything: a lost state is recovered in the declared
+        """The notes of apply before it adopts anything: a lost state is recovered in the declared
         organizations that the state does not know yet, and these keys have no task."""
         if not self.adopts:
             return {}
@@ -75,7 +75,7 @@ class LostState(NamedTuple):
             org: replace(before, keys=tuple(sorted({*before.keys, *keys[org]})))
             for org, before in known.items()
         }
-        # Without a key that waits, it would end at once.
+        # Without a waiting key, it would end immediately.
         return {
             org: recovery
             for org, recovery in noted.items()
@@ -85,7 +85,7 @@ class LostState(NamedTuple):
     def beside(self, selected: Collection[TaskRef]) -> list[DesiredTask]:
         """The keys whose look-alikes count although they are not `selected`: those without a task
         and an attempt, if a selected key without a task is in an organization that the state does
-        not know. If the state was lost, such a key may show it."""
+        not know. Such a key may show that the state was lost."""
         missing = self._unknown()
         if not any(task.ref in selected for task in missing):
             return []
@@ -144,7 +144,8 @@ class LostState(NamedTuple):
     def _decided_first(
         self, open_look_alikes: Iterable[TaskRef], view: RemoteView
     ) -> tuple[Reason, Remark] | None:
-        """What may show that the state was lost, and must be decided before anything is created."""
+        """The keys that may show that the state was lost, and must be decided before anything is
+        created."""
         unknown = [ref for ref in open_look_alikes if ref.org_name not in self.state.latest]
         if unknown:
             other = min(unknown, key=natural)
@@ -174,7 +175,7 @@ class LostState(NamedTuple):
         recovering: Mapping[str, Recovery],
         ended: Collection[str],
     ) -> Iterator[Diagnostic]:
-        """What waits for an answer in each organization, beside the unrecorded tasks of this
+        """The keys that wait for an answer in each organization, with the unrecorded tasks of this
         user."""
         for org_name, recovery in sorted(recovering.items()):
             if org_name not in ended:
@@ -223,7 +224,7 @@ class LostState(NamedTuple):
     def _unrecorded(
         self, org_name: str, view: RemoteView, tasks: Iterable[PlannedTask]
     ) -> tuple[str, ...]:
-        """The newest unrecorded tasks of this user: ID, date, and how the prompt begins."""
+        """The newest unrecorded tasks of this user: ID, date, and the beginning of the prompt."""
         adopted = {task.task_id for task in tasks if task.action is Action.ADOPT}
         recorded = {*self.state.recorded_ids(), *adopted}
         found = [
@@ -260,7 +261,7 @@ def new_keys(declared: Iterable[DesiredTask], state: State) -> set[TaskRef]:
 
 
 def answer_entries(state: State, glob: str) -> list[Recovering]:
-    """The answer `ENTRY@*` or `ORG/ENTRY@*` also counts for later keys of the entry."""
+    """The entries whose answer, `ENTRY@*` or `ORG/ENTRY@*`, also counts for later keys."""
     org_name, _, name = glob.rpartition("/")
     entry = name.removesuffix("@*")
     if entry == name or not is_key(entry):

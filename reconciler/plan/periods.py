@@ -1,4 +1,4 @@
-"""The periods of recurring entries: which may be created now, and which are past. Pure."""
+"""The periods of recurring entries: those that may be created now, and past periods. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Periods:
                 self._by_org[task.ref.org_name, made.entry] = due.get((task.file, made.entry), "")
 
     def is_generating(self, known: Record | Attempt) -> bool:
-        """Whether the entry that generated it still generates tasks."""
+        """Whether the entry of a task still generates tasks."""
         made = known.generated
         return made is not None and (
             (known.ref.org_name, made.entry) in self._by_org
@@ -58,8 +58,8 @@ def followed(tasks: Iterable[Record | Attempt]) -> frozenset[TaskRef]:
 
 
 def is_earlier(name: str, than: str) -> bool:
-    """Whether a period is before another. A period of another kind (the entry was monthly and is
-    weekly now) always counts as earlier."""
+    """Whether a period is before another. A period of another kind (the entry was monthly, and is
+    now weekly) always counts as earlier."""
     return _DIGIT.sub("0", name) != _DIGIT.sub("0", than) or name < than
 
 

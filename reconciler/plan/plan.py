@@ -1,4 +1,4 @@
-"""The plan: a frozen value with the action for each task and the inputs it was made from."""
+"""The plan: a frozen value with the action for each task and the inputs of the plan."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from reconciler.state.model import Record
 
 
 class Effect(Enum):
-    """What apply does for a task. CREATE may replace a task; FINISH sets what a create cannot
-    carry; WAIT decides an attempt once it is old enough."""
+    """The effect of apply on a task. CREATE may replace a task; FINISH sets name and sharing after
+    creation; WAIT resolves an attempt once it is old enough."""
 
     NOTHING = auto()
     CREATE = auto()
@@ -36,8 +36,8 @@ class Effect(Enum):
 
 
 class Action(StrEnum):
-    """In the order of reports. `sign` and `color` (of `Palette`) are those in reports; `effect` is
-    what apply does, unless the reason decides it."""
+    """In the order of reports. `sign` and `color` (of `Palette`) are for reports; `effect` is the
+    effect of apply, unless the reason determines it."""
 
     CREATE = "create", "+", "green", Effect.CREATE
     REPLACE = "replace", "-/+", "green", Effect.CREATE
@@ -64,19 +64,20 @@ class Action(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a task has its action. Programs that read plan documents must ignore unknown reasons."""
+    """The reason for a task's action. Programs that read plan documents must ignore unknown
+    reasons."""
 
     NEW = "new"  # create: not created yet
     RETRY = "retry"  # create: an earlier attempt created no task
-    TASK_ID = "taskID"  # adopt: the manifest names the task
+    TASK_ID = "taskID"  # adopt: the manifest specifies the task
     ATTEMPT = "attempt"  # adopt: created by an attempt whose response was lost
-    LOOK_ALIKE = "lookAlike"  # adopt if asked, else unresolved: a task does its work, or another's
+    LOOK_ALIKE = "lookAlike"  # adopt if confirmed, else unresolved: a task may do the same work
     RECORD_REMOVED = "recordRemoved"  # adopt: `state rm` removed the record of its task
     MOVED = "moved"  # move: recorded under movedFrom
     ASKED = "asked"  # replace: requested with --replace
     IN_PLACE = "inPlace"  # update: settings that --update may change
     CHANGED = "changed"  # changed: the record or the service differs from the manifest
-    UNFINISHED = "unfinished"  # changed: name or isShared are still to be set after the create
+    UNFINISHED = "unfinished"  # changed: name or isShared still have to be set
     NOT_FOUND = "notFound"  # gone: the service returned 404 twice
     RECREATE = "recreate"  # gone, and allowed by --allow-recreate: apply creates it again
     LISTED = "listed"  # forget: listed under `removed` in a manifest
@@ -84,15 +85,15 @@ class Reason(StrEnum):
     PILOT = "pilot"  # held: the pilot of the rollout is not done
     AT_ONCE = "atOnce"  # held: the entry has as many unfinished tasks as `atOnce` allows
     OVERLAP = "overlap"  # held: the task of an earlier period is not over
-    AFTER = "after"  # held: a task that it is to follow is not done
+    AFTER = "after"  # held: a task in `after` is not done
     FULL = "full"  # held: the state has no room for it
-    STOPPED = "stopped"  # held: it cannot continue, because tasks that it waits for have failed
+    STOPPED = "stopped"  # held: tasks that it waits for have failed
     SAME = "same"  # unchanged
     NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, not visible to this one
     FRESH = "fresh"  # unchanged: younger than the settle time, so the service may not show it yet
     SETTLING = "settling"  # unresolved: an attempt is younger than the settle time; apply waits
-    AMBIGUOUS = "ambiguous"  # unresolved: a task may be this one, which only a person can tell
-    UNREADABLE = "unreadable"  # unresolved: the service's tasks could not all be read
+    AMBIGUOUS = "ambiguous"  # unresolved: a task may belong to it, which only a person can tell
+    UNREADABLE = "unreadable"  # unresolved: not all tasks of the service could be read
     OTHER_IDENTITY = "otherIdentity"  # unresolved: the attempt was made by another identity
     OTHER_ORG = "otherOrg"  # unresolved: recorded under another organization
     RECOVERING = "recovering"  # unresolved: a lost state is recovered, and the key has no task
@@ -120,7 +121,7 @@ _EFFECTS = {
     (Action.CHANGED, Reason.UNFINISHED): Effect.FINISH,
     (Action.UNRESOLVED, Reason.SETTLING): Effect.WAIT,
 }
-"""Where the reason decides what apply does."""
+"""The effects that depend on the reason."""
 
 
 class Origin(StrEnum):
@@ -130,7 +131,7 @@ class Origin(StrEnum):
 
 
 class Change(Stored, frozen=True):
-    """A field: its current value, the desired value, and which side changed it."""
+    """A field: its current value, the desired value, and the side that changed it."""
 
     path: str
     before: Any = ABSENT
@@ -150,14 +151,14 @@ class Change(Stored, frozen=True):
 
 
 class PlannedTask(Stored, frozen=True):
-    """One task, and what apply would do with it.
+    """One task, and the effect of apply on it.
 
     `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
-    the task (`ATTEMPT`) or that is followed by another (`RETRY`); `duplicates` are the IDs of
-    further tasks that it created. `candidate`: a person who sees this task can say whether the
-    attempt created it, or whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to
-    set in place; `only_recorded` are others that the record gets from the manifest. `waits_for`
-    hold it. `unfinished`: the task that apply replaces or forgets may still be running.
+    the task (`ATTEMPT`) or is retried (`RETRY`); `duplicates` are the IDs of further tasks that it
+    created. `candidate`: a person who sees this task can say whether the attempt created it, or
+    whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to set in place;
+    `only_recorded` are further settings that the record gets from the manifest. `waits_for` hold
+    it. `unfinished`: the task that apply replaces or forgets may still be running.
     """
 
     ref: TaskRef
@@ -182,7 +183,7 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def recorded_as(self) -> TaskRef:
-        """The key of its record: the former one of a task that moves."""
+        """The key of its record: the former key of a task that moves."""
         return self.record.ref if self.record is not None else self.moved_from or self.ref
 
     @property
@@ -232,12 +233,12 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def may_follow(self) -> bool:
-        """Whether `apply --wait` may create it once others are done."""
+        """Whether `apply --wait` may create it once other tasks are done."""
         return self.action is Action.HELD and MAY_FOLLOW.get(self.reason, False)
 
     @property
     def is_look_alike(self) -> bool:
-        """Whether it is unresolved until a person says whether an existing task is its own."""
+        """Whether it is unresolved until a person says whether an existing task belongs to it."""
         is_open = self.action is Action.UNRESOLVED and self.reason is Reason.LOOK_ALIKE
         return is_open and self.task_id is not None
 
@@ -267,8 +268,8 @@ class PlannedTask(Stored, frozen=True):
 
 
 class FailReason(NamedTuple):
-    """Why apply would exit 1: a code, and the key of the task or entry if it is about one.
-    `blocking`: apply would do nothing at all."""
+    """The reason why apply would exit 1: a code, and the key of its task or entry, if any.
+    `blocking`: apply would do nothing."""
 
     code: Code
     key: str | None
@@ -284,13 +285,12 @@ _WARNED: dict[tuple[Code, str], bool] = {
 
 
 class Plan(Stored, frozen=True):
-    """The tasks of a plan, in the order of `natural`, and the PATHs it was made for.
-
-    `lineage` is that of the state, once it is saved. Apply records that the attempts with the marks
-    `closed` created no task, and that tasks which others wait for have `succeeded`. `budgets` are
-    those for its creates. Apply notes that a lost state is `recovering` in these organizations,
-    unless the state has these notes already (`is_noted`), and that this has ended in those that are
-    `recovered`.
+    """The tasks of a plan, in the order of `natural`, and the PATHs that it was made for. `lineage`
+    is the state's, once it is saved. Apply records that the attempts with the marks `closed`
+    created no task, and that tasks which others wait for have `succeeded`. `budgets` are for the
+    tasks to create. Apply notes that a lost state is `recovering` in these organizations, unless
+    the state has these notes already (`is_noted`), and that recovery has ended in the `recovered`
+    organizations.
     """
 
     backend: str
@@ -310,7 +310,7 @@ class Plan(Stored, frozen=True):
 
     @property
     def adopts(self) -> bool:
-        """Whether it recovers a lost state: what then waits for an answer is no failure."""
+        """Whether it recovers a lost state: keys that then wait for an answer are not failures."""
         return self.options.adopt or bool(self.recovering)
 
     def summary(self) -> dict[str, int]:
@@ -323,8 +323,9 @@ class Plan(Stored, frozen=True):
         return tuple(sorted({task.ref.org_name for task in self.tasks}))
 
     def fail_reasons(self) -> tuple[FailReason, ...]:
-        """Why an apply with these options and this identity would exit 1; empty if it would not.
-        Attempts younger than the settle time do not count, since apply waits for them."""
+        """The reasons why an apply with these options and this identity would exit 1; empty if it
+        would succeed. Attempts younger than the settle time do not count, since apply waits for
+        them."""
         found = [
             FailReason(d.code, d.key, _WARNED.get((d.code, d.case), d.code is not Code.FAIL_ON))
             for d in self.diagnostics

@@ -1,5 +1,4 @@
-"""The entry to this package: what must be read from the service for a plan, and what the plan is.
-Pure."""
+"""The entry to this package: the data that a plan needs from the service, and the plan. Pure."""
 
 from __future__ import annotations
 
@@ -36,16 +35,16 @@ from reconciler.state.model import State
 
 
 class PlanInputs(Value, frozen=True):
-    """What is known before the service is read for a plan.
+    """The inputs that are known before the service is read for a plan.
 
     `scope`: the PATHs that the manifests were read from; empty for all. `limit` and `selection`
-    limit the plan to some keys; the tasks and prompts of the others still count. `ages`: what the
-    process that holds the lock knows about the age of its attempts; None for a plan, which takes no
-    lock. `real_names` maps PATHs and manifest files that are absolute or lead through a link to
-    their real names. `removed`: the items that manifests list under `removed`. `due`: the periods
-    that may be created. `recurring`: the entries that recur, by organization and key.
-    `answers`: the task IDs of the look-alikes that a person has adopted, by key. `may_apply`:
-    the configuration lets this user apply.
+    limit the plan to some keys; the tasks and prompts of the others still count. `ages`: the ages
+    of attempts, as known to the process that holds the lock; None for a plan, which takes no lock.
+    `real_names` maps PATHs and manifest files that are absolute or lead through a link to their
+    real names. `removed`: the items that manifests list under `removed`. `due`: the periods that
+    may be created. `recurring`: the entries that recur, by organization and key. `answers`: the
+    task IDs of the look-alikes that a person has adopted, by key. `may_apply`: the configuration
+    lets this user apply.
     """
 
     desired: Sequence[DesiredTask]
@@ -63,8 +62,8 @@ class PlanInputs(Value, frozen=True):
     may_apply: bool = True
 
     def selected(self) -> Self:
-        """Limited to the keys that the options select. TaskctlError for an invalid selection, or an
-        invalid request for a replacement."""
+        """The inputs, limited to the keys that the options select. Raises TaskctlError for an
+        invalid selection, or an invalid request for a replacement."""
         selection = select(self.options, self.desired, self.state, self.scope)
         replacement.check_requests(self.options, self.desired, self.state, selection.refs)
         return replace(self, selection=selection)
@@ -76,8 +75,8 @@ class PlanInputs(Value, frozen=True):
 
     @property
     def organizations(self) -> Collection[str] | None:
-        """The organizations of the selected keys; None for all. A run contacts no others, unless
-        they may show that the state was lost."""
+        """The organizations of the selected keys; None for all. A run contacts no other
+        organizations, unless they may show that the state was lost."""
         refs = self.selection.refs
         return None if refs is None else {ref.org_name for ref in refs}
 
@@ -100,8 +99,8 @@ class PlanInputs(Value, frozen=True):
 
 
 class Needs(NamedTuple):
-    """What must be read for a plan: one lookup for each organization, the progress of the tasks
-    that a missing one may have to wait for, and the states of those that may be `left` running."""
+    """The data to read for a plan: a lookup for each organization, the progress of the tasks that a
+    missing task may have to wait for, and the states of tasks that may be `left` running."""
 
     lookups: tuple[Lookup, ...]
     followed: tuple[Followed, ...]
@@ -109,7 +108,7 @@ class Needs(NamedTuple):
 
 
 def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
-    """What must be read. `clocks` were read before."""
+    """The data to read. `clocks` were read before."""
     state, only = inputs.state, inputs.only
     desired = [task for task in inputs.desired if only is None or task.ref in only]
     desired += inputs.beside()
@@ -138,7 +137,7 @@ def _left_by(inputs: PlanInputs) -> Iterator[Followed]:
 
 
 def followed_by(inputs: PlanInputs) -> tuple[Followed, ...]:
-    """The recorded tasks that decide about missing ones."""
+    """The recorded tasks that missing tasks depend on."""
     state = inputs.state
     predecessors = Predecessors(inputs.desired, state, inputs.recurring)
     only, retries = inputs.only, replacement.requests_of(inputs.options).retry
@@ -166,8 +165,8 @@ def make_plan(
     left: Mapping[TaskRef, TaskState] = MappingProxyType({}),
 ) -> Plan:
     """The plan for all desired tasks, and for records and attempts whose keys are not in the
-    manifests. `progress` is that of the tasks to follow, `left` the states of those that may be
-    left running, as far as they could be read."""
+    manifests. `progress` is the progress of the followed tasks, `left` the states of tasks that may
+    be left running, as far as they could be read."""
     state = inputs.state
     decided = _decide(inputs, view, progress, left)
     ordered = tuple(decided.tasks[ref] for ref in sorted(decided.tasks, key=natural))
@@ -193,9 +192,9 @@ def make_plan(
 
 
 class _Decided(NamedTuple):
-    """`beside`: those of the keys beside the selected ones that existing tasks may belong to.
-    `closed`: the marks of attempts that created no task, and that apply is to close. For the
-    others, see `Plan`."""
+    """`beside`: further keys, other than the selected keys, that existing tasks may belong to.
+    `closed`: the marks of attempts that created no task, and that apply closes. For the others, see
+    `Plan`."""
 
     tasks: Mapping[TaskRef, PlannedTask]
     beside: Sequence[PlannedTask]
@@ -210,7 +209,7 @@ def _decide(
     progress: Mapping[TaskRef, TaskProgress],
     states: Mapping[TaskRef, TaskState],
 ) -> _Decided:
-    """Each step can change what the steps before it decided."""
+    """Each step can change decisions of the previous steps."""
     state, options, only = inputs.state, inputs.options, inputs.only
     desired = {task.ref: task for task in inputs.desired}
     moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}
@@ -263,7 +262,7 @@ def _partial_entries(
 
 
 def _is_saved(state: State) -> bool:
-    """Whether anything has been written: until then, the lineage is random."""
+    """Whether the state was written: until then, the lineage is random."""
     return bool(state.serial or state.records or state.attempts)
 
 
@@ -280,8 +279,8 @@ def _recover(
 
 
 def _given_up(inputs: PlanInputs, view: RemoteView, claims: Claims) -> set[str]:
-    """The marks of the attempts that created no task. One in an organization that was not read may
-    have created one."""
+    """The marks of the attempts that created no task. An attempt in an organization that was not
+    read may have created a task."""
     return {
         attempt.mark
         for attempt in inputs.state.attempts.values()
@@ -307,7 +306,7 @@ def _diagnostics(
     states: Mapping[TaskRef, TaskState],
 ) -> Iterator[Diagnostic]:
     options = inputs.options
-    # `apply --wait` also creates what is held now.
+    # `apply --wait` also creates tasks that are held now.
     limit = options.max_creates
     if limit is not None:
         count = sum(1 for task in tasks if task.creates or (options.wait and task.may_follow))

@@ -1,4 +1,4 @@
-"""What `after` names: the tasks that must be done before another one is created. Pure."""
+"""The tasks in `after`, which must be done before another task is created. Pure."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from reconciler.state.model import Record, State
 
 
 class Absence(StrEnum):
-    """Why a period has no task: it is not due yet, or over, so that nothing creates one."""
+    """The reason why a period has no task: it is not due yet, or over."""
 
     NOT_DUE = "notDue"
     OVER = "over"
 
 
 class Followed(NamedTuple):
-    """A recorded task whose progress decides about others, and the result that is expected."""
+    """A recorded task that others depend on, and the expected result."""
 
     record: Record
     expect: Expectation | None
 
 
 def waiting_key(task: DesiredTask) -> tuple[str, tuple[str, ...], str | None]:
-    """What is the same for tasks that wait for the same ones."""
+    """A key that is equal for tasks that wait for the same tasks."""
     period = task.generated.period if task.generated is not None else None
     return task.ref.org_name, task.after, period
 
@@ -51,7 +51,7 @@ class Predecessors:
         self._desired, self._state = desired, state
 
     def expected_of(self, record: Record) -> Expectation | None:
-        """What the entry of a task of a past period expects."""
+        """The expectation of the entry of a task of a past period."""
         made, org_name = record.generated, record.ref.org_name
         entry = self._recurring.get(TaskRef(org_name, made.entry)) if made is not None else None
         return entry.expect if entry is not None else None
@@ -76,7 +76,8 @@ class Predecessors:
 
     def of(self, task: DesiredTask) -> dict[TaskRef, Predecessor]:
         """The tasks that must be done before this one is created, by key. Tasks that wait for the
-        same names share one value: an entry that waits for another would take its square."""
+        same names share one value: otherwise, an entry that waits for another would take quadratic
+        space."""
         same = waiting_key(task)
         if same not in self._found:
             named = (pair for name in task.after for pair in self._named(task, name))

@@ -1,4 +1,4 @@
-"""The progress of the tasks that others wait for, from the state and from what was read. Pure."""
+"""The progress of the tasks that others wait for, from the state and the service. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from reconciler.state.model import Record, State
 
 
 class TaskProgress(NamedTuple):
-    """The state of a recorded task as read, and for reports, for how many seconds it has been in
-    that state (None: unknown)."""
+    """The state of a recorded task as read and, for reports, the seconds that it has been in that
+    state (None: unknown)."""
 
     state: TaskState
     seconds: int | None = None
@@ -29,8 +29,8 @@ class TaskProgress(NamedTuple):
 
 
 class Success(StrEnum):
-    """What a record says about the success of its task: nothing, that it met today's expectation,
-    or that it met another one."""
+    """The recorded success of a task: none, that it met the current expectation, or that it met
+    another expectation."""
 
     NONE = "none"
     CURRENT = "current"
@@ -38,7 +38,7 @@ class Success(StrEnum):
 
 
 def recorded_success(record: Record, expect: Expectation | None) -> Success:
-    """What the record says, given today's expectation."""
+    """The recorded success, given the current expectation."""
     if not record.done:
         return Success.NONE
     is_current = record.met == (expect.digest if expect is not None else "")
@@ -46,13 +46,13 @@ def recorded_success(record: Record, expect: Expectation | None) -> Success:
 
 
 _EVALUATED = (TaskState.DONE, TaskState.TO_MERGE, TaskState.UNMET, TaskState.UNKNOWN)
-"""The states of a task whose result was compared with what is expected."""
+"""The states of a task whose result was compared with the expectation."""
 
 
 class Standing:
     """The progress of all tasks for one plan. `tasks` are planned so far, `read` has the recorded
-    tasks whose state was read, and `given_up` the marks of attempts that created no task. Nothing
-    is read outside of the `organizations`."""
+    tasks whose state was read, and `given_up` the marks of attempts that created no task. Only the
+    `organizations` are read."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Standing:
         self._moved = {t.ref: r.ref for t in desired if t.moved_from and (r := record_of(t, state))}
 
     def of(self, task: DesiredTask) -> Progress:
-        """The progress of a desired task. One that this plan replaces or creates again counts as
+        """The progress of a desired task. A task that this plan replaces or creates again counts as
         the new task."""
         planned, record = self._tasks.get(task.ref), record_of(task, self._state)
         action = planned.action if planned is not None else None
@@ -87,9 +87,9 @@ class Standing:
         return self.of_record(record, success)
 
     def of_record(self, record: Record, success: Success | None = None) -> Progress:
-        """The progress of a record. A success stands, unless it was recorded for an expectation
-        other than today's and the task was evaluated since, or is to be evaluated by whoever may
-        read it. By default, any success counts."""
+        """The progress of a record. A success stands, unless it was recorded for another
+        expectation and the task was evaluated since, or is to be evaluated by a user who may read
+        it. By default, any success counts."""
         progress = self._read.get(record.ref)
         is_evaluated = progress is not None and progress.state in _EVALUATED
         may_be_void = is_evaluated or is_elsewhere(record.ref, self._organizations)
@@ -116,7 +116,7 @@ class Standing:
         return attempt.mark not in self._given_up
 
     def status_of(self, ref: TaskRef) -> tuple[str, str]:
-        """The state of a task, and for how many seconds; both are empty if unknown."""
+        """The state of a task, and its duration in seconds; both are empty if unknown."""
         planned, ref_read = self._tasks.get(ref), self._moved.get(ref, ref)
         progress = self._read.get(ref_read)
         if progress is not None and not (planned is not None and planned.creates):
@@ -130,8 +130,8 @@ class Standing:
 
 
 class Series:
-    """Recorded and attempted tasks, grouped by what their keys share across periods: entry and
-    values."""
+    """Recorded and attempted tasks, grouped by the constant part of their keys across periods:
+    entry and values."""
 
     def __init__(self, state: State) -> None:
         self._known: dict[object, list[Record | Attempt]] = {}
@@ -141,7 +141,7 @@ class Series:
                 self._known.setdefault(_series(known.ref, known.generated), []).append(known)
 
     def earlier(self, task: DesiredTask) -> Iterator[Record | Attempt]:
-        """Those of earlier periods with the same values."""
+        """The tasks of earlier periods with the same values."""
         made = task.generated
         if made is None or made.period is None:
             return
@@ -156,9 +156,9 @@ def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
 
 
 class Rollouts:
-    """The entries with a rollout: their tasks, in order, and what else counts for their
-    `atOnce`: recorded and attempted tasks of other periods and of rows that are gone, except those
-    that manifests list as removed."""
+    """The entries with a rollout: their tasks, in order, and the other tasks that count for their
+    `atOnce`: recorded and attempted tasks of other periods and of removed rows, except those that
+    manifests list under `removed`."""
 
     def __init__(
         self, desired: Iterable[DesiredTask], state: State, removed: Sequence[Removal]
@@ -171,8 +171,8 @@ class Rollouts:
                 self.entries.setdefault((task.file, entry), []).append(task)
 
     def others(self, file: str, entry: str) -> Iterator[Record | Attempt]:
-        """The further tasks that count for the `atOnce` of an entry. Its organizations are those
-        of its rows; a row that is gone may have had another one."""
+        """The further tasks that count for the `atOnce` of an entry. Its organizations are those of
+        its rows; a removed row may have had another organization."""
         tasks = self.entries[file, entry]
         own = {ref for task in tasks for ref in (task.ref, moved_ref(task))}
         organizations = {task.ref.org_name for task in tasks}
@@ -197,10 +197,9 @@ def records_to_check(
     organizations: Collection[str] | None = None,
     again: Collection[TaskRef] = (),
 ) -> list[Record]:
-    """The records of unfinished tasks that a missing task may have to wait for, or one that is to
-    be created `again`. `only` limits the missing tasks to some keys, and `organizations` the
-    records: those elsewhere count as they are, and so that they can, missing tasks elsewhere are
-    considered, too."""
+    """The records of unfinished tasks that a missing task, or a task to create `again`, may have to
+    wait for. `only` limits the missing tasks to some keys, and `organizations` the records: records
+    elsewhere count as they are, for which missing tasks elsewhere are considered, too."""
     missing = {
         task.ref
         for task in desired
@@ -247,7 +246,7 @@ def _of_rollouts(
 
 
 def _unsure(task: DesiredTask, state: State) -> Record | None:
-    """The record of a task that is not known to meet today's expectation."""
+    """The record of a task that is not known to meet the current expectation."""
     record = record_of(task, state)
     if record is None or recorded_success(record, task.expect) is Success.CURRENT:
         return None

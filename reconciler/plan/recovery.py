@@ -1,13 +1,13 @@
 """Resolves attempts whose outcome is unknown: adopt a task, wait, unresolved, or not created. Pure.
 
 Only proof is acted on: a task is adopted for an attempt if it has the attempt's mark and may do the
-same work. Everything else that might be the task makes the key unresolved.
-docs/contributing/exactly-once.md has the same table, and "One age".
+same work. For any other candidate, the key is unresolved. docs/contributing/exactly-once.md has the
+same table, and "One age".
 
-The settle time covers the time that the service may take to commit a create and to list the task.
-It starts when the request can no longer arrive. Only the process that sent the request knows that
-moment; any other process counts from when it took the lock, and adds the send window. Only seconds
-that passed on one machine are ever added up.
+The settle time covers the time that the service may take to commit a create request and to list the
+task. It starts when the request can no longer arrive. Only the process that sent the request knows
+that moment; any other process counts from when it took the lock, and adds the send window. Only
+seconds that passed on one machine are ever added up.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ from reconciler.state.model import State
 
 
 class AttemptAges:
-    """What the process that holds the lock knows about the age of attempts.
-
-    `locked_at`: when it had taken the lock, in seconds since boot; `attempts` are those that it
-    found then. `own`: when the exchange of each attempt that it has sent ended, by mark; `inf` if
-    it has not.
+    """The age of attempts, as known to the process that holds the lock. `locked_at`: the time when
+    it took the lock, in seconds since boot; `attempts` are the attempts that it found then. `own`:
+    the time when the exchange of each attempt that it has sent ended, by mark; `inf` if it has not
+    ended.
     """
 
     def __init__(self, locked_at: float, attempts: Iterable[Attempt] = ()) -> None:
@@ -52,7 +51,7 @@ class AttemptAges:
         self.own[mark] = boot
 
     def waited(self, mark: str, boot: float) -> float:
-        """For how many seconds, in total, the outcome of an attempt has been waited for."""
+        """The total of seconds for which the outcome of an attempt has been waited for."""
         if mark in self.own:
             return max(0.0, boot - self.own[mark])
         return self._before.get(mark, 0.0) + max(0.0, boot - self._locked_at)
@@ -62,7 +61,7 @@ def time_left(
     attempt: Attempt, settle_time: timedelta, ages: AttemptAges | None = None, boot: float = 0.0
 ) -> float:
     """Seconds, at least 0, for which an apply has to wait until the attempt can no longer create a
-    task. `settle_time` is today's. A plan has no `ages`."""
+    task. `settle_time` is the current setting. A plan has no `ages`."""
     needed = max(attempt.settle_time, settle_time.total_seconds())
     if ages is None or attempt.mark not in ages.own:
         needed += attempt.window
@@ -74,7 +73,7 @@ def waited_totals(
     attempts: Iterable[Attempt], settle_time: timedelta, ages: AttemptAges, boot: float
 ) -> Iterator[tuple[str, float]]:
     """The totals to journal, by mark: those that have grown, of attempts that are not past their
-    age yet by what is journaled."""
+    age according to the journal."""
     for attempt in attempts:
         waited = round(ages.waited(attempt.mark, boot), 3)
         if waited > attempt.waited and time_left(attempt, settle_time) > 0:
@@ -89,8 +88,8 @@ class Found(NamedTuple):
 
 
 class NotCreated(Value, frozen=True):
-    """The attempt created no task and no longer can: the key passes every rule of a first
-    create."""
+    """The attempt created no task and no longer can: all rules for a first create request apply to
+    the key."""
 
 
 class Wait(NamedTuple):
@@ -103,8 +102,8 @@ class Wait(NamedTuple):
 class Unresolved(NamedTuple):
     """The attempt may have created a task, possibly one of `ids`; a person decides.
 
-    `askable`: `ids` were all read and belong to nobody else, so that a person who sees the only one
-    can tell whether it is the task.
+    `askable`: all `ids` were read and belong to no other key, so that a person who sees a single
+    candidate can tell whether it is the task.
     """
 
     reason: Reason
@@ -128,11 +127,10 @@ class Evidence(NamedTuple):
 def judge(
     candidates: Sequence[Evidence], unlisted: Remark | None, left: float, other: str | None
 ) -> Verdict:
-    """The table: the first row that applies decides.
-
-    `unlisted`: why the list does not prove that a task is absent. `left`: seconds until the attempt
-    is past its age. `other`: the user who made it, if with another identity than the current one,
-    which may not see its task: then only the first row applies.
+    """The table: the first row that applies decides. `unlisted`: the reason why the list does not
+    prove that a task is absent. `left`: seconds until the attempt is past its age. `other`: the
+    user who made it, if not the current identity, which may not see its task: then only the first
+    row applies.
     """
     proven = [c.task for c in candidates if c.is_readable and c.has_mark and c.may_do_work]
     if proven:
@@ -168,8 +166,8 @@ def _ids(tasks: Iterable[RemoteTask]) -> tuple[str, ...]:
 
 
 class Owners(Value, frozen=True, dict=True):
-    """To which keys tasks belong, by what is known of them: recorded IDs, `named` IDs (by `taskID`
-    in manifests), and marks. `moves` maps former keys to the keys that their tasks move to."""
+    """The keys that tasks belong to, by recorded IDs, `named` IDs (by `taskID` in manifests), and
+    marks. `moves` maps former keys to the keys that their tasks move to."""
 
     state: State
     named: Mapping[str, TaskRef] = field(default_factory=dict)
@@ -182,7 +180,7 @@ class Owners(Value, frozen=True, dict=True):
 
     @cached_property
     def _by_response(self) -> Mapping[str, TaskRef]:
-        """The keys by the IDs that the responses to their open attempts named."""
+        """The keys by the IDs in the responses to their open attempts."""
         attempts, moves = self.state.attempts.values(), self.moves
         return {a.task_id: moves.get(a.ref, a.ref) for a in attempts if a.task_id}
 
@@ -194,7 +192,8 @@ class Owners(Value, frozen=True, dict=True):
         return {us: moves.get(ref, ref) for mark, ref in known if (us := microseconds(mark))}
 
     def by_mark(self, task: TaskId, view: RemoteView) -> TaskRef | None:
-        """The key whose mark the task shows, or whose attempt it is by the response."""
+        """The key whose mark the task shows, or whose attempt created it according to the
+        response."""
         if (ref := self._by_response.get(task.id)) is not None:
             return ref
         message = view.messages.get(task)
@@ -212,8 +211,8 @@ def recover(
 ) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark.
 
-    `befores` are the IDs of the tasks that existed before, by the name of the baseline. `ages` is
-    what an apply knows about the age of the attempts.
+    `befores` are the IDs of the tasks that existed before, by the name of the baseline. `ages` are
+    the ages of the attempts as known to an apply.
     """
     verdicts: dict[str, Verdict] = {}
     unrecorded = _by_owner(view, owners)

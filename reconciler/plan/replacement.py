@@ -2,9 +2,9 @@
 
 A command may be run again only because a response was lost or another of its tasks failed. So
 `KEY=TASK_ID` applies for as long as the key has that task, whatever its status, and `KEY` or a glob
-only to keys whose task has ended, and whose manifest differs from their record in something that is
+only to keys whose task has ended, and whose manifest differs from their record in a setting that is
 fixed at creation. `--retry` applies only to keys whose task has ended without success; between the
-waves of a run, `KEY=TASK_ID` keeps it from retrying what the run itself has created.
+waves of a run, `KEY=TASK_ID` keeps it from retrying tasks that the run itself has created.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from reconciler.plan.view import RemoteView
 from reconciler.state.model import Record, State
 
 _KEPT, _ENDED, _GONE = (remark(f"replace.{what}") for what in ("keep", "ended", "gone"))
-"""What becomes of a replaced task."""
+"""The remarks about a replaced task."""
 
 REPLACE, RETRY = "--replace", "--retry"
 
@@ -40,7 +40,7 @@ FAILED = (TaskState.FAILED, TaskState.UNMET, TaskState.STOPPED, TaskState.CANCEL
 
 class Request(NamedTuple):
     """`name` is KEY or ORG/KEY, or a glob of either; `task_id` is the task to replace. None: with
-    `--replace`, it is replaced if it differs from its manifest in something that is fixed at
+    `--replace`, it is replaced if it differs from its manifest in a setting that is fixed at
     creation. `flag` is the option."""
 
     name: str
@@ -81,8 +81,8 @@ class Request(NamedTuple):
 
 
 class Requests(NamedTuple):
-    """In each option, those with a task ID first, then the last ones: a task has the first that
-    names it."""
+    """The requests of each option: first those with a task ID, then later before earlier requests.
+    The first match counts."""
 
     replace: tuple[Request, ...] = ()
     retry: tuple[Request, ...] = ()
@@ -98,7 +98,7 @@ def _requests(texts: Sequence[str], flag: str) -> tuple[Request, ...]:
 
 
 def exactly(plan: Plan) -> PlanOptions:
-    """The options of a plan once it is carried out: `--retry` means the tasks that it replaces, now
+    """The options of a plan after it was executed: `--retry` means the tasks that it replaces, now
     or in a later wave, and no task that the run creates."""
     again = [
         f"{task.ref}={task.record.task_id}"
@@ -109,7 +109,7 @@ def exactly(plan: Plan) -> PlanOptions:
 
 
 def request_for(task: DesiredTask | None, requests: Iterable[Request]) -> Request | None:
-    """None for a task without a request, and for one with `taskID`, which is never created."""
+    """None for a task without a request, and for a task with `taskID`, which is never created."""
     if task is None or task.task_id is not None:
         return None
     return next((request for request in requests if request.names(task.ref)), None)
@@ -178,8 +178,8 @@ def _unknown(request: Request, desired: Sequence[DesiredTask], state: State) -> 
 def replacement(
     task: DesiredTask, record: Record, state: TaskState | None, view: RemoteView
 ) -> PlannedTask:
-    """Plans a new task in place of the recorded one. `state` is that of the recorded one; None if
-    it could not be read."""
+    """Plans a new task in place of the recorded one. `state` is the state of the recorded task;
+    None if it could not be read."""
     explanation = _KEPT if is_left(state) else _ENDED
     if TaskId(record.ref.org_name, record.task_id) in view.absent:
         is_maker = view.identity.same_as(record.identity)
@@ -195,7 +195,7 @@ def replacement(
 
 
 def left_facts(task: DesiredTask, record: Record, state: TaskState | None) -> dict[str, Arg]:
-    """What a message about a task that is not replaced says. `state` is None if it could not be
+    """The facts of a message about a task that is not replaced. `state` is None if it could not be
     read."""
     return {
         "status": state.label if state is not None else "unknown",

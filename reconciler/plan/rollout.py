@@ -1,7 +1,8 @@
-"""Which missing tasks of an entry are held: for its pilot, for running tasks, after failures. Pure.
+"""The missing tasks of an entry that are held: for its pilot, for running tasks, after failures.
+Pure.
 
 The rules use the progress of the entry's tasks and never a clock, so an apply that is killed at any
-point and run again decides the same.
+point and run again makes the same decisions.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from reconciler.plan.plan import HoldReason, Reason
 
 
 class Member(NamedTuple):
-    """A task of an entry. `is_selected`: this run may create it. `is_held`: something else holds
-    it. `is_stuck`: it cannot be part of a pilot that passes, because what holds it cannot end, or
-    because nobody who applies can see whether it succeeds. `is_again`: a new task is to replace its
-    failed one, as soon as `atOnce` permits; it counts as unfinished, and takes no slot yet."""
+    """A task of an entry. `is_selected`: this run may create it. `is_held`: it is held for another
+    reason. `is_stuck`: it cannot be part of a pilot that passes, because it stays held, or because
+    no user who applies can see whether it succeeds. `is_again`: a new task is to replace its failed
+    task, as soon as `atOnce` permits; it counts as unfinished, and takes no slot yet."""
 
     ref: TaskRef
     progress: Progress
@@ -34,7 +35,8 @@ class Member(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Why a missing task is held (STOPPED, PILOT or AT_ONCE), and the tasks that it waits for."""
+    """The reason why a missing task is held (STOPPED, PILOT or AT_ONCE), and the tasks that it
+    waits for."""
 
     reason: HoldReason
     waits_for: tuple[TaskRef, ...]
@@ -44,8 +46,8 @@ def held(
     rollout: Rollout, members: Sequence[Member], others: Iterable[Member] = ()
 ) -> dict[TaskRef, Held]:
     """The missing tasks of an entry and a period that must not be created yet. `members` are all
-    its tasks in the order in which the entry generates them; `others`, of other periods and of rows
-    that are gone, count for `atOnce` only."""
+    its tasks in the order in which the entry generates them; `others`, of other periods and of
+    removed rows, count for `atOnce` only."""
     missing = [member.ref for member in members if member.is_creatable]
     again = [member.ref for member in members if member.is_again]
     everyone = (*members, *others)
@@ -69,8 +71,8 @@ def held(
 
 
 def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:
-    """The tasks that may be created for a pilot of any `size` tasks, and why the others are held;
-    None if it has passed."""
+    """The tasks that may be created for a pilot of any `size` tasks, and the reason why the others
+    are held; None if it has passed."""
     needed = min(size, len(members))
     done = _refs(members, Progress.DONE)
     if len(done) >= needed:
@@ -78,7 +80,7 @@ def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held
     unfinished = _refs((m for m in members if not m.is_stuck), Progress.UNFINISHED)
     missing = [m for m in members if m.progress is Progress.MISSING]
     room = max(0, size - (len(members) - len(missing)))
-    # What something else holds is skipped for now, but may still become part of the pilot.
+    # Tasks that are held otherwise are skipped for now, but may still become part of the pilot.
     usable = sorted((m for m in missing if not m.is_stuck), key=lambda m: m.is_held)
     first = [member.ref for member in usable[:room]]
     if len(done) + len(unfinished) + len(first) >= needed:
@@ -87,7 +89,7 @@ def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held
 
 
 def _picked(members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:
-    """The same for a pilot of certain tasks."""
+    """As `_pilot_of`, for a pilot of specific tasks."""
     pilot = [member for member in members if member.is_pilot]
     first, lost = [member.ref for member in pilot], _lost(pilot)
     ahead = lost or tuple(m.ref for m in pilot if m.progress is not Progress.DONE)
@@ -97,7 +99,7 @@ def _picked(members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:
 
 
 def _lost(members: Iterable[Member]) -> tuple[TaskRef, ...]:
-    """The tasks that will not be done as things are."""
+    """The tasks that will not become done by themselves."""
     over = (Progress.FAILED, Progress.UNKNOWN)
     return tuple(m.ref for m in members if m.progress in over or m.is_stuck)
 

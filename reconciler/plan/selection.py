@@ -49,7 +49,7 @@ def select(
     """The keys that `options` select among those that are desired, recorded or attempted.
 
     A pattern is a key or `ORG/KEY`, a glob of either, or an entry; the old key of a task that moves
-    stands for the new one. Raises TaskctlError, with similar names, for a pattern that matches
+    stands for the new key. Raises TaskctlError, with similar names, for a pattern that matches
     none.
     """
     if not options.target:
@@ -83,7 +83,7 @@ def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
 def _names(
     desired: Iterable[DesiredTask], state: State, scope: Sequence[str]
 ) -> dict[TaskRef, set[TaskRef]]:
-    """The keys that a plan can include, each with its own and its old name."""
+    """The keys that a plan can include, each with its current and its old name."""
     names: dict[TaskRef, set[TaskRef]] = {}
     moved: set[TaskRef] = set()
     for task in desired:

@@ -1,4 +1,4 @@
-"""Keys that the state has and no manifest declares, and keys that may be their new names. Pure."""
+"""Keys in the state that no manifest declares, and keys that may be their new names. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from reconciler.state.model import Record, State
 
 
 class Renames:
-    """Finds the key that a new key may be the new name of: an undeclared one that does the same
-    work, or has the same name in another case. `outside` are keys whose manifests were not read,
-    so that they may still be declared."""
+    """Finds the old key of a key that may have been renamed: an undeclared key that does the same
+    work, or differs only in case. `outside` are keys whose manifests were not read, so that they
+    may still be declared."""
 
     def __init__(
         self, orphans: Iterable[Record | Attempt], outside: Iterable[Record | Attempt]
@@ -36,8 +36,8 @@ class Renames:
                 self._known.setdefault((task.ref.org_name, name), []).append((task, is_read))
 
     def nearest(self, old: TaskRef) -> tuple[str, ...] | None:
-        """The key that is most similar to one that is not known, if any is similar; None if its
-        organization has no key that may have been renamed."""
+        """The most similar known key, if any is similar; None if the organization has no key that
+        may have been renamed."""
         keys = self._keys.get(old.org_name)
         return tuple(get_close_matches(old.key, keys, n=1)) if keys else None
 
@@ -58,7 +58,7 @@ class Renames:
 
 
 def _texts(inputs: Inputs) -> Iterator[str]:
-    """The text by which to find the inputs with the same work."""
+    """The text by which inputs with the same work are found."""
     text = text_of(inputs)
     if text is not None:
         yield f"\n{comparable_text(text)}"  # no key contains a line break
@@ -75,8 +75,8 @@ def _forget(record: Record, removal: Removal, state: TaskState | None) -> Planne
 
 
 class Undeclared:
-    """What a state holds and no manifest declares. `moves` maps former keys to the keys that their
-    tasks move to. `removed` is what manifests list under `removed`."""
+    """The keys in a state that no manifest declares. `moves` maps former keys to the keys that
+    their tasks move to. `removed` are the items under `removed` in manifests."""
 
     def __init__(
         self,
@@ -115,8 +115,8 @@ class Undeclared:
     def planned(
         self, suspected: Mapping[TaskRef, DesiredTask], states: Mapping[TaskRef, TaskState]
     ) -> Iterator[PlannedTask]:
-        """Plans the records. `suspected`: what keys may have been renamed to. `states` are those of
-        the tasks to forget."""
+        """Plans the records. `suspected`: the possible new names of keys. `states` are the states
+        of the tasks to forget."""
         for record, removal in self._to_forget:
             yield _forget(record, removal, states.get(record.ref))
         for record in self._orphans:
@@ -154,11 +154,9 @@ class Undeclared:
         return Renames([*read, *self._orphans], [*unread, *self._outside])
 
     def in_other_org(self, task: DesiredTask) -> Record | Attempt | None:
-        """The record or attempt for the task's key in another organization: a create could start a
-        second agent.
-
-        A manifest may name another organization on purpose. Then records of manifests that were not
-        read do not count, and `adopt: false` says that the task is new.
+        """The record or attempt for the task's key in another organization: creating it could start
+        a second agent. A manifest may set another organization on purpose. Then records of
+        manifests that were not read do not count, and `adopt: false` says that the task is new.
         """
         if task.org_from_manifest and not task.adopt:
             return None
@@ -172,7 +170,7 @@ class Undeclared:
 
 class NameRules:
     """The rules about names; the first that decides wins. `partial` are the entries with tasks that
-    the plan leaves out. `suspected` collects the former keys that keys may be new names of."""
+    the plan leaves out. `suspected` collects keys that may have been renamed."""
 
     def __init__(
         self,
@@ -186,7 +184,7 @@ class NameRules:
         self.suspected: dict[TaskRef, DesiredTask] = {}
 
     def decide(self, task: DesiredTask) -> PlannedTask | None:
-        """Why the key must not be created; None if it may be."""
+        """The reason why the key must not be created; None if it may be created."""
         planned = self._other_org(task)
         if planned is not None or not is_comparable(task, self._state):
             return planned
@@ -212,8 +210,8 @@ class NameRules:
         return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, explanation)
 
     def _moved_from_nowhere(self, task: DesiredTask) -> PlannedTask | None:
-        """A `movedFrom` that names nothing known, which is probably a typo: a create could start a
-        second agent. A generated key whose entry has tasks is a new row."""
+        """A `movedFrom` with an unknown key, which is probably a typo: creating the task could
+        start a second agent. A generated key whose entry has tasks is a new row."""
         old, state = moved_ref(task), self._state
         if old is None or state.attempts_of({task.ref, old}):
             return None
@@ -260,15 +258,15 @@ class NameRules:
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, *explanation)
 
     def _suspect(self, former: TaskRef, task: DesiredTask) -> None:
-        """Of several possible new names of a key, the first one in order, whichever is planned
-        first."""
+        """Notes a possible new name of a key: of several, the first in order, independent of the
+        order of planning."""
         known = self.suspected.get(former)
         if known is None or task.ref < known.ref:
             self.suspected[former] = task
 
 
 def _renamed_entry(task: DesiredTask, former: Record | Attempt) -> Remark | None:
-    """How to say that a whole entry was renamed; None if more than its name differs."""
+    """The hints to rename a whole entry; None if more than its name differs."""
     if task.origin is None or former.generated is None:
         return None
     old, new, org_name = former.generated.entry, task.origin.generated.entry, task.ref.org_name

@@ -1,4 +1,4 @@
-"""The unrecorded tasks that missing ones are compared with. Pure."""
+"""The unrecorded tasks that missing tasks are compared with. Pure."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class LookAlike(NamedTuple):
 
 
 class UnrecordedTasks:
-    """Unrecorded tasks by organization and text, newest first, those that another user created
-    last. Tasks that have a key are left out, and so are those `adopted` in this plan."""
+    """Unrecorded tasks by organization and text, newest first, tasks of other users last. Tasks
+    that have a key are omitted, and so are those `adopted` in this plan."""
 
     def __init__(
         self, state: State, view: RemoteView, owners: Owners, adopted: Container[str]
@@ -56,8 +56,8 @@ class UnrecordedTasks:
         yield from self._unclear.get(org_name, ())
 
     def _invisible(self) -> Iterator[RemoteTask]:
-        """The tasks that `state rm` removed and that this user cannot see. For the user who created
-        them, they are gone."""
+        """The tasks that `state rm` removed and that this user cannot see. For their creator, they
+        are gone."""
         for removed in self._removed.values():
             task_id = TaskId(removed.ref.org_name, removed.task_id)
             if task_id in self.view.absent and not self.view.identity.same_as(removed.identity):

@@ -1,7 +1,7 @@
-"""What was read from the service for one plan, as a value: planning needs no network.
+"""The data read from the service for one plan, as a value: planning needs no network.
 
-A list can be valid and lack tasks, while its index is rebuilt. Known are the tasks that an identity
-has listed before, in a baseline, and those that it has created since: a list must show them before
+A list can be valid and lack tasks while its index is rebuilt. The tasks that an identity has listed
+before, in a baseline, and those that it has created since are known: a list must show them before
 it proves that others are absent.
 """
 
@@ -24,19 +24,16 @@ class RemoteView(Value, frozen=True):
     """The service as seen by one identity.
 
     `clocks`: read before the first request. The age of attempts is measured by them, so a lookup
-    that began before an attempt was past its age never counts as a lookup after it.
-    `absent`: the tasks for which the service returned 404 twice while the list responded.
-    `messages`: the first messages that were read (None: the task has none).
-    `unreadable`: why the first messages of other tasks could not be read.
-    `ignored_date`: a warning about a `Date` header that cannot be correct.
+    that began before an attempt was past its age never counts as a lookup after it. `absent`: the
+    tasks for which the service returned 404 twice while the list responded. `messages`: the first
+    messages that were read (None: the task has none). `unreadable`: why the first messages of other
+    tasks could not be read. `ignored_date`: a warning about a `Date` header that cannot be correct.
 
-    By organization:
-    `cut_short`: the organizations whose lookup ended at its limit.
-    `refused`: why the organization could not be read at all.
-    `hidden`: the organizations that this user cannot see.
-    `unlisted`: why the organization's list does not prove that a task is absent.
-    `newest`: the newest tasks; only of organizations with a valid list.
-    `compared`: the organizations whose list was read for look-alikes.
+    By organization: `cut_short`: the organizations whose lookup ended at its limit. `refused`: why
+    the organization could not be read. `hidden`: the organizations that this user cannot see.
+    `unlisted`: why the organization's list does not prove that a task is absent. `newest`: the
+    newest tasks; only of organizations with a valid list. `compared`: the organizations whose list
+    was read for look-alikes.
     """
 
     identity: Identity
@@ -96,8 +93,8 @@ def known_ids(
 def unlisted_ids(
     known: Sequence[str], listed: Collection[str], *, is_whole: bool
 ) -> tuple[str, ...]:
-    """The known IDs that a list lacks: of all, if it was read to its end, otherwise of those that
-    are newer than the oldest that it shows."""
+    """The known IDs that a list lacks: of all, if it was read to its end, otherwise of those newer
+    than the oldest listed task."""
     last = max((n for n, task_id in enumerate(known) if task_id in listed), default=0)
     return tuple(i for i in (known if is_whole else known[:last]) if i not in listed)
 
@@ -110,7 +107,7 @@ def is_between(task_id: str, known: Sequence[str], listed: Collection[str]) -> b
 
 
 def _newest(baseline: Baseline) -> datetime:
-    """What was created later is not in the baseline."""
+    """The newest known tasks; those created later are not in the baseline."""
     if not baseline.ids:
         return _LONG_AGO
     return baseline.newest_at or _NEVER
@@ -122,6 +119,7 @@ def _is_created_by(record: Record, identity: Identity) -> bool:
 
 
 def _created_at(record: Record) -> datetime:
-    """As the service shows it, like baselines; until it was read, by the `Date` of a response."""
+    """The time as shown by the service, like in baselines; until it was read, the `Date` of a
+    response."""
     shown = instant(record.outputs.get("createdAt"))
     return shown or (record.created_at or _LONG_AGO) + _CLOCKS_DIFFER
