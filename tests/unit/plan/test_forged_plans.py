@@ -55,11 +55,19 @@ MORE = (
         task_id="t-10",
         diff=(Change("approvalMode", "auto", "manual"),),
         patch={"approvalMode": "manual"},
+        only_recorded=("name",),
         record=record("settings", "t-10"),
     ),
     task("again", Action.REPLACE, Reason.ASKED, task_id="t-11", record=record("again", "t-11")),
     task("alike", Action.UNRESOLVED, Reason.LOOK_ALIKE, task_id="t-7", candidate=SEEN),
-    task("unsure", Action.ADOPT, Reason.ATTEMPT, task_id="t-7", attempt=attempt("unsure", NOW)),
+    task(
+        "unsure",
+        *(Action.ADOPT, Reason.ATTEMPT),
+        attempt=attempt("unsure", NOW),
+        remote=SEEN,
+        task_id="t-7",
+        duplicates=("t-8",),
+    ),
 )
 WARNING = Diagnostic(Code.ROLLOUT_STOPPED, Severity.WARNING, args={"entry": "x", "count": 1})
 FULL = replace(
@@ -74,6 +82,7 @@ FULL = replace(
 )
 IDLE = replace(
     FULL,
+    complete=False,
     tasks=tuple(each for each in FULL.tasks if each.action in (Action.UNCHANGED, Action.CHANGED)),
 )
 
