@@ -176,10 +176,12 @@ class _Loading:
         tasks = [task for document in documents for task in document.tasks]
         unusable = [task for document in documents for task in document.unusable]
         removed = [removal for document in documents for removal in document.removed]
-        self._diagnostics += _too_many(tasks, removed)
         entries = self._declared_entries()
-        for task, finding in compare(tasks, unusable, removed, entries):
-            self._documents[task.file].findings.append(finding)
+        if too_many := list(_too_many(tasks, removed)):
+            self._diagnostics += too_many  # comparing them all would take too long
+        else:
+            for task, finding in compare(tasks, unusable, removed, entries):
+                self._documents[task.file].findings.append(finding)
         self._report()
         most = [d.max_creates for d in documents if d.max_creates is not None]
         expansions = {(d.file, entry): e for d in documents for entry, e in d.expansions.items()}

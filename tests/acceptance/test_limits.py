@@ -87,6 +87,18 @@ def test_globs_of_removed_tasks_are_limited(tmp_path: Path, measure: Measure) ->
         assert measured.mib < MAX_MIB
 
 
+def test_what_is_above_a_limit_is_neither_compared_nor_read(
+    tmp_path: Path, measure: Measure
+) -> None:
+    """It would take quadratic time."""
+    globs = "".join(f"  - 'k*{n}'\n" for n in range(limits.GLOBS + 1))
+    write_tasks(tmp_path, f"  k1: {{message: do it}}\nremoved:\n{globs}")
+    measure("validate").assert_refused("TC314")
+    axes = ", ".join(f"a{n}: {{file: none.csv}}" for n in range(limits.AXES + 1))
+    write_tasks(tmp_path, f"  e: {{forEach: {{{axes}}}, message: do it}}\n")
+    measure("validate").assert_refused("TC314")
+
+
 @pytest.mark.reaches("ORGANIZATIONS")
 def test_the_organizations_of_a_run_are_limited(tmp_path: Path, measure: Measure) -> None:
     for count, code in ((limits.ORGANIZATIONS, 0), (limits.ORGANIZATIONS + 1, 1)):

@@ -98,6 +98,11 @@ class _Entry:
         made = self._made
         made.template = self._template
         made.findings += _wrong_options(self._entry, self._path)
+        axes = self._for_each.keys() - _RESERVED
+        if len(axes) > limits.AXES:
+            facts = {"count": len(axes), "limit": limits.AXES}
+            self._report(Code.TOO_MANY_TASKS, ("forEach",), "axes", facts)
+            return made
         self._read_axes()
         made.recurrence = recurrence_of(self._entry, self._path, made.findings)
         if self._has_errors():
@@ -148,10 +153,6 @@ class _Entry:
 
     def _is_size_valid(self) -> bool:
         """Checks the number of combinations before any is built."""
-        if len(self._axes) > limits.AXES:
-            facts = {"count": len(self._axes), "limit": limits.AXES}
-            self._report(Code.TOO_MANY_TASKS, ("forEach",), "axes", facts)
-            return False
         limit = int(self._for_each.get("atMost", AT_MOST))
         count = math.prod(map(len, self._axes.values()))
         if count > limit:
