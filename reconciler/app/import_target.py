@@ -50,7 +50,7 @@ class Target:
         self.known = self._manifests()
 
     def in_org(self, org_name: str) -> None:
-        """Resolves tasks without an organization to this one."""
+        """Sets this organization for tasks without an organization."""
         self.known = self.known.in_org(org_name)
 
     def keys(self, state: State) -> Keys:

@@ -1,4 +1,4 @@
-"""A state that does not exist yet: it may be new, or replace a lost one."""
+"""A state that does not exist yet: it may be new, or replace a lost state."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
 def _without_tasks(
     ctx: Context, state: State, name: str, at: datetime
 ) -> tuple[dict[TaskRef, list[Event]], list[Recovering]]:
-    """What a KEY or GLOB answers, by key, and how that changes recoveries. `at` is now."""
+    """The answers of a KEY or GLOB, by key, and the changes of recoveries. `at` is now."""
     ended = [org for org in state.recovering if name == f"{org}/*"]
     if not ended and not set(name) & set("*?["):
         ref = _find_unresolved(ctx, state, name)

@@ -29,7 +29,7 @@ FEW = 10
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 10.0
 
 _MANY_MESSAGES = 100
-"""From this number on, a note says that first messages are read."""
+"""From this number on, a note reports that first messages are read."""
 
 
 def message_cache(

@@ -28,11 +28,11 @@ from reconciler.tasks.status import TaskStatus, state_of
 
 
 class ReadPosition(Stored, frozen=True):
-    """The summary of a task's events, and the token of the page with the last one (None: first
+    """The summary of a task's events, and the token of the page with the last event (None: first
     page). It is cached, because events can only be read in ascending order.
 
-    `outputs` is the digest of the task's outputs, read before the events; empty if there may be
-    new events although they are the same.
+    `outputs` is the digest of the task's outputs, read before the events; empty if there may be new
+    events although they are the same.
     """
 
     summary: EventSummary
@@ -170,7 +170,8 @@ class TaskReader:
     def _outputs_of(
         self, org_name: str, records: Sequence[Record], parallelism: int
     ) -> dict[TaskId, Mapping[str, object]]:
-        """The outputs of the visible tasks. Only its creator can tell that a task is gone."""
+        """The outputs of the visible tasks. Only for its creator, a 404 shows that a task is
+        gone."""
         caller = self._client.identity()
         own = {each.task_id for each in records if caller.same_as(each.identity)}
         return self._read(org_name, {each.task_id for each in records}, parallelism, own=own)

@@ -221,7 +221,7 @@ class Wave:
         return full_plan(self._ctx, self._space, self._inputs, self._read)
 
     def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
-        """The tasks that may be recreated, if the user confirmed further ones; otherwise None."""
+        """The tasks that may be recreated, if the user confirmed further tasks; otherwise None."""
         gone = [
             task
             for task in plan.tasks

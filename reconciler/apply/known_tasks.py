@@ -78,8 +78,8 @@ class KnownTasks:
         *,
         is_whole: bool,
     ) -> Unlisted | None:
-        """The first known task (`plan.view`) that contradicts the list of an organization. Only
-        404 twice, right after the list, says that the service does not show a task."""
+        """The first known task (`plan.view`) that contradicts the list of an organization. Only 404
+        twice, right after the list, means that the service does not show a task."""
         lacking = unlisted_ids(known, listed, is_whole=is_whole)
         for start in range(0, len(lacking), _AT_ONCE):
             ids = lacking[start : start + _AT_ONCE]

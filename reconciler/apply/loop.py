@@ -174,7 +174,7 @@ class Loop:
 
     def _as_confirmed(self, task: PlannedTask) -> PlannedTask:
         """The task, unless the plan did not show that it may be created, or it was sent too often.
-        A person has confirmed only creates of the plan."""
+        A person has confirmed only the tasks of the plan."""
         if not task.creates:
             return task
         if task.ref not in self._confirmed:

@@ -1,4 +1,4 @@
-"""The records that an apply writes: after a create, or once a task is known to exist."""
+"""The records that an apply writes, for a new task or once a task is known to exist."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ class Throttle:
         self.leave()
 
     def enter(self) -> int | None:
-        """Acquires a slot for a create once creates may start. Returns the generation to pass to
-        `known` or `unknown`; None if apply must stop, or in an outage."""
+        """Acquires a slot for a create request once such requests may start. Returns the generation
+        to pass to `known` or `unknown`; None if apply must stop, or in an outage."""
         while True:
             with self._free:
                 while (left := self._pause_left()) <= 0 and self._active >= self.slots:

@@ -154,7 +154,7 @@ class RunWorkflow:
 
     @cached_property
     def _project(self) -> str:
-        """`HOST/OWNER/REPOSITORY`, of the CI system or the remote; empty if neither has one."""
+        """`HOST/OWNER/REPOSITORY`, of the CI system or the remote; empty if it is unknown."""
         url = os.environ.get("CI_PROJECT_URL", "")
         if server := os.environ.get("GITHUB_SERVER_URL"):
             url = f"{server}/{os.environ.get('GITHUB_REPOSITORY', '')}"

@@ -119,7 +119,8 @@ def usual(turn: Turn, seconds: float) -> Script:
 
 
 def _by_prompt(turn: Turn, seconds: float) -> Script:
-    """The first word of a message selects the scenario of its turn; without one, it succeeds."""
+    """The first word of a message selects the scenario of its turn; otherwise, the turn
+    succeeds."""
     if turn.event.get("type") == "user_confirmation":
         return _approving(turn, seconds)
     word = next(iter(str(turn.event.get("content") or "").split()), "")

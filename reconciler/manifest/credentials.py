@@ -59,7 +59,7 @@ _ASSIGNED = r"""(?ix)
     (?P<value>[0-9A-Za-z+/!@#%^&_.~=-]{8,})
     """
 _SHORTEST_SECRET = 16
-# Values that are obviously placeholders. Not checked for patterns with a prefix of their own.
+# Values that are obviously placeholders. Not checked for patterns with their own prefix.
 _DUMMY = "(?i)example|changeme|redacted|placeholder|x{6}|0{8}|12345678"
 
 

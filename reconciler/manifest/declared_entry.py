@@ -12,8 +12,8 @@ from reconciler.model.value import Value, replace
 
 
 class DeclaredEntry(Value, frozen=True):
-    """An entry. `rows` are the keys that its rows have without a period, by organization (None:
-    the default one). `latest`: the last period that may be due in any time zone. `written`: see
+    """An entry. `rows` are the keys that its rows have without a period, by organization (None: the
+    default). `latest`: the last period that may be due in any time zone. `written`: see
     `Expansion`."""
 
     file: str

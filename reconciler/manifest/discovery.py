@@ -204,7 +204,7 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 def _similar_path(place: Path, name: str) -> Diagnostic | None:
     """The diagnostic for a PATH that does not exist, with a manifest or directory of a similar
-    name; None if there is not exactly one."""
+    name; None unless exactly one is similar."""
     from reconciler.manifest.schema_findings import similar
 
     try:

@@ -222,7 +222,7 @@ def _removed(document: Document, errors: Sequence[Finding]) -> list[Removal]:
 def inputs_of(
     task: Mapping[str, Any], defaults: Mapping[str, Any], prompt: str | None
 ) -> dict[str, object]:
-    """The inputs of a task; `prompt` is the text of its file, if it has one."""
+    """The inputs of a task; `prompt` is the text of its prompt file, if any."""
     settings = {**defaults, **task} if defaults else task
     inputs = {n: v for n, v in settings.items() if v is not None and n in _SETTINGS}
     if "message" in task:

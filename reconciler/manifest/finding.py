@@ -1,7 +1,7 @@
 """Problems of one file before their lines are known: they are located together, later.
 
 Data has no positions (`parse/spans.py`), so a check refers to a path, and `located` reads the file
-once more for the positions of these paths.
+again for the positions of these paths.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""New tasks in a manifest: in a new file, or added to an existing one.
+"""New tasks in a manifest: in a new or an existing file.
 
 Existing text is not rewritten: lines are inserted after the last task, so comments, quotes and
 anchors are kept. The result is read again by the reader of `validate`, and must be the old data
@@ -111,8 +111,8 @@ class _InsertionPoint(Value, frozen=True):
 
 
 def _insertion_points(source: Source) -> Iterator[_InsertionPoint]:
-    """The points where new tasks can be inserted, the best first: after an empty line, without one,
-    and right before the text that follows the tasks."""
+    """The points where new tasks can be inserted, the best first: after an empty line, without an
+    empty line, and right before the text that follows the tasks."""
     line_end = "\r\n" if "\r\n" in source.text else "\n"
     lines = source.text.splitlines(keepends=True)
     lines[-1] = lines[-1].rstrip("\r\n") + line_end

@@ -54,7 +54,7 @@ def ignored_keywords(schema: object, draft: Collection[str]) -> Iterator[tuple[P
     keywords that the draft, whose keywords are given, ignores: wherever a schema is, also one that
     is only referred to. Names that begin with `x-` are never misspelled. The schema's levels must
     be limited."""
-    seen: set[int] = set()  # by identity: a mapping that aliases share is one
+    seen: set[int] = set()  # by identity, for mappings that aliases share
 
     def walk(part: object, path: Path) -> Iterator[tuple[Path, str]]:
         if not isinstance(part, Mapping) or id(part) in seen:

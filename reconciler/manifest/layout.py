@@ -86,7 +86,7 @@ class _Layout:
         self._parts: list[str] = []  # of the current line
         self._shift = 0  # columns that it moved to the right
         self._at = 0  # the text is copied up to here
-        self._blank = False  # an empty line precedes the next one
+        self._blank = False  # an empty line precedes the next line
         self._levels: tuple[Level, ...] = ()
         self._before: tuple[Level, ...] = ()  # levels open at the last visible token
         self._flow = 0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def check(data: object, *, generated: bool = False) -> Iterator[Finding]:
     """A document's violations of the manifest schema, as they are found; with `generated`, those of
-    generated tasks, whose keys may differ from declared ones."""
+    generated tasks, whose keys may differ from declared keys."""
     accelerator = accelerated_validator(generated=generated)
     if accelerator is not None and accelerator.is_valid(data):
         return
@@ -81,7 +81,7 @@ Violations = Callable[[object], Iterator[Violation]]
 
 def validator_of(schema: Mapping[str, object], steps: Steps | None = None) -> Violations:
     """A function that finds a value's violations one by one; all `$ref`s must stay within the
-    schema. Both may raise RemarkError; after one, the function must not be used again. For
+    schema. Both may raise RemarkError; after an error, the function must not be used again. For
     policies, `steps` limits the work; otherwise, the caller limits the time."""
     from referencing import Registry
 
@@ -181,7 +181,7 @@ def _faults() -> Iterator[None]:
         raise
     except SchemaError as problem:
         path = tuple(problem.absolute_path)
-        # `type` is a name or a list of names: the error about the name says which there are.
+        # `type` is a name or a list of names: the error about the name lists them.
         of_names = (e for e in problem.context or () if e.validator == "enum")
         facts: dict[str, Arg] = {"where": shown(path), "reason": problem.message}
         case = "schema" if path else "schema-root"

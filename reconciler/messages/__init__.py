@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_all() -> None:
-    """Reads all files now: later, it may be impossible to open one."""
+    """Reads all files now: later, it may be impossible to open files."""
     from reconciler.messages.catalog import AREAS, text_of
 
     for name in (*chain(*AREAS.values()), "remarks", "notes", "questions"):

@@ -146,7 +146,7 @@ def section(code: Code) -> str:
 
 
 def examples(code: Code) -> list[str]:
-    """A manifest with this problem and the right one, for the most frequent codes."""
+    """A wrong and a right manifest, for the most frequent codes."""
     found = text_of("examples").partition(f"\n## {code.value}\n")[2].partition("\n## ")[0]
     return re.findall(r"```yaml\n(.*?)```", found, re.DOTALL)
 

@@ -30,7 +30,7 @@ from reconciler.model.task_state import TaskState
 
 
 class Hint(NamedTuple):
-    """`text` says what the `commands` do, which are ready to paste. One of the two may be empty."""
+    """`text` describes the `commands`, which are ready to paste. Either may be empty."""
 
     text: str
     commands: tuple[str, ...]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 REPOSITORY = "your-org/taskctl"
-"""Its name on GitHub; `your-org` until it has one. `python -m tools.reference` writes what
-`[project.urls]` says."""
+"""Its name on GitHub; `your-org` until it is published. `python -m tools.reference` copies it from
+`[project.urls]`."""
 
 
 def documentation(page: str) -> str:

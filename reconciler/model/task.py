@@ -18,9 +18,9 @@ from reconciler.model.value import Moment, Stored, Value, field
 
 
 class Expectation(Stored, frozen=True):
-    """What a task must deliver: at least that many pull requests (`merged`: that are merged), and
-    data in its answer that satisfies the JSON Schema `data` (None: no data is needed). `at` is its
-    location in a manifest."""
+    """The expected result of a task: at least that many pull requests (`merged`: that are merged),
+    and data in its answer that satisfies the JSON Schema `data` (None: no data is needed). `at` is
+    its location in a manifest."""
 
     pull_requests: int = 0
     data: Mapping[str, object] | None = None

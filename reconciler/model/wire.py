@@ -29,7 +29,7 @@ def create_body(inputs: Inputs, mark: str) -> dict[str, object]:
 
 
 def patch_after_create(inputs: Inputs) -> dict[str, object]:
-    """The changes that must follow a create: name and sharing.
+    """The changes that must follow the creation: name and sharing.
 
     A task starts unshared, so `isShared: false` needs no change.
     """

@@ -102,7 +102,7 @@ def _done(task: PlannedTask) -> dict[str, object]:
 
 
 def refuse_stale(plan: Plan, reviewed: Plan, file: str) -> None:
-    """Raises TaskctlError unless the plan, when saved, is exactly the `reviewed` one, which was
+    """Raises TaskctlError unless the plan, when saved, is exactly the `reviewed` plan, which was
     read from `file`."""
     now = as_saved(plan)
     if encode_json(now) != encode_json(reviewed):
@@ -114,7 +114,7 @@ def refuse_stale(plan: Plan, reviewed: Plan, file: str) -> None:
 
 
 def refuse_unexpected(plan: Plan, expected: str) -> None:
-    """Raises TaskctlError unless the plan's digest is this one, or begins with it."""
+    """Raises TaskctlError unless the plan's digest is, or begins with, this digest."""
     found = plan_digest(plan)
     if found.startswith(expected):
         return

@@ -1,6 +1,6 @@
 """Compares missing tasks with unrecorded ones that may already do their work. Pure.
 
-Nobody's task is adopted unasked: a look-alike makes every key that it matches unresolved, until a
+No task is adopted without confirmation: every key that a look-alike matches is unresolved until a
 person answers (docs/exactly-once.md).
 """
 
@@ -28,13 +28,13 @@ from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import Record, State
 
 Span = tuple[datetime, datetime]
-"""When a task of a period can have been created."""
+"""The time within which a task of a period can have been created."""
 
 
 class Claims(Value, frozen=True):
-    """Whose tasks are known: `removed` are those that `state rm` removed, by the key that gets them
-    again, `verdicts` those that attempts may have created, by mark. `answers`: the look-alikes that
-    a person has adopted, by key."""
+    """The known owners of tasks: `removed` are the tasks that `state rm` removed, by the key that
+    gets them again, `verdicts` the tasks that attempts may have created, by mark. `answers`: the
+    look-alikes that a person has adopted, by key."""
 
     verdicts: Mapping[str, Verdict]
     removed: Mapping[TaskRef, RetiredTask]
@@ -45,7 +45,7 @@ class Claims(Value, frozen=True):
         return {v.task.id for v in self.verdicts.values() if isinstance(v, Found)}
 
     def contested(self) -> set[str]:
-        """The IDs of tasks that may be those of other keys, so that no option adopts them."""
+        """The IDs of tasks that may belong to other keys, so that no option adopts them."""
         unknown = (v.ids for v in self.verdicts.values() if isinstance(v, Wait | Unresolved))
         attempted = {task_id for ids in unknown for task_id in ids}
         return attempted | {task.task_id for task in self.removed.values()}
@@ -62,9 +62,9 @@ def look_alikes(
     """Decisions on planned creates whose tasks may already exist.
 
     With `--adopt`, or as answered, each key in order gets the newest task that does the same work
-    with the same fixed settings and that this user created; no task is used twice, none that
-    another key has by its ID, and none of more tasks than there are keys for them. Tasks that the
-    last apply of all manifests has listed are not compared.
+    with the same fixed settings and that this user created; no task is used twice, nor if another
+    key has it by its ID, nor if there are more such tasks than keys. Tasks that the last apply of
+    all manifests has listed are not compared.
     """
     creates: list[PlannedTask] = []
     decided: dict[TaskRef, PlannedTask] = {}
@@ -104,7 +104,7 @@ def look_alikes(
 
 class _Search:
     """The search for one missing task. `compared` are the IDs of tasks that were compared before.
-    `same` are the tasks that do the same work, `similar` those that may, newest first."""
+    `same` are the tasks that do the same work, `similar` the tasks that may do it, newest first."""
 
     def __init__(
         self,
@@ -122,8 +122,8 @@ class _Search:
         self._similar = tuple(other for other, work in alike if work is Work.SIMILAR)
 
     def _may_be(self, candidate: LookAlike) -> bool:
-        """A task without a date of creation may be of any period. What `state rm` removed is always
-        compared."""
+        """A task without a date of creation may be of any period. Tasks that `state rm` removed are
+        always compared."""
         if candidate.task.id in self._compared and candidate.former is None:
             return False
         is_others = candidate.owner not in (None, self.task.ref)
@@ -136,7 +136,7 @@ class _Search:
         return begins <= made <= ends
 
     def may_adopt(self, found: LookAlike) -> bool:
-        """Whether a person may adopt the task without naming it."""
+        """Whether a person may adopt the task without specifying it."""
         return found.is_own and (self._span is None or found.task.created_at is not None)
 
     def adoptable(self) -> set[str]:
@@ -145,12 +145,12 @@ class _Search:
 
     @property
     def key(self) -> dict[str, str]:
-        """The key, for the commands that decide about it."""
+        """The key, for the commands that resolve it."""
         return {"key": self.task.key, "ref": str(self.task.ref)}
 
     def doubt(self, used: Container[str]) -> tuple[Reason, *tuple[Remark, ...]] | None:
-        """Why the task may exist although none is known to do the same work, and what decides it.
-        `used` are the IDs of tasks that other keys adopt."""
+        """The reason why the task may exist although no task is known to do the same work, with the
+        commands that decide it. `used` are the IDs of tasks that other keys adopt."""
         org_name, view = self.task.ref.org_name, self._pool.view
         for candidate in self._similar:
             if candidate.task.id not in used:
@@ -175,7 +175,7 @@ class _Search:
 def _searches(
     tasks: Iterable[DesiredTask], pool: UnrecordedTasks, state: State, options: PlanOptions
 ) -> list[_Search]:
-    """Those that have found anything, in the order of their keys. Usually there are few."""
+    """The searches with a result, in the order of their keys. Usually, there are few."""
     identity = pool.view.identity
 
     @cache
@@ -195,11 +195,12 @@ def _case(similar: LookAlike) -> str:
 
 
 _CLOCKS_DIFFER = timedelta(minutes=1)
-"""How far the service's clock may be behind when a task is created at the start of its period."""
+"""The maximum lag of the service's clock when a task is created at the start of its period."""
 
 
 def _span(task: DesiredTask, settle_time: timedelta) -> Span | None:
-    """When the task of its period can have been created; None for tasks without a period."""
+    """The time within which the task of its period can have been created; None for tasks without a
+    period."""
     origin = task.origin
     if origin is None or origin.begins is None or origin.ends is None:
         return None
@@ -240,7 +241,7 @@ def surplus(same: Iterable[tuple[TaskRef, set[str]]]) -> set[str]:
 
 
 def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:
-    """The adoption instead of a create: what `--replace` asked for still applies."""
+    """The adoption instead of a new task; a request of `--replace` still applies."""
     old = create.record
     if old is None or create.action is not Action.REPLACE:
         return replace(adopted, record=old)
@@ -251,7 +252,7 @@ def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:
 _RESOLVES = frozenset(
     {"lookAlike.several", "lookAlike.unclear", "lookAlike.removed", "unsure.task"}
 )
-"""The cases of the remarks whose commands are those for a key without a record."""
+"""The cases of the remarks with commands for a key without a record."""
 
 
 def _beside(record: Record, planned: PlannedTask) -> PlannedTask:
@@ -265,8 +266,8 @@ def _beside(record: Record, planned: PlannedTask) -> PlannedTask:
 
 
 class _Open(NamedTuple):
-    """What the unresolved keys of a plan share. `used` are the IDs of tasks that keys adopt in it;
-    `pairs` are the tasks that a person could adopt, by key, and `keys` the reverse."""
+    """The common data of the unresolved keys of a plan. `used` are the IDs of tasks that keys adopt
+    in it; `pairs` are the tasks that a person could adopt, by key, and `keys` the reverse."""
 
     view: RemoteView
     backend: str
@@ -275,7 +276,7 @@ class _Open(NamedTuple):
     keys: Mapping[str, TaskRef]
 
     def unresolved(self, search: _Search) -> PlannedTask | None:
-        """Why the key must not be created yet; None if no task may be its own."""
+        """The reason why the key must not be created yet; None if no task may belong to it."""
         task = search.task
         if (pair := self.pairs.get(task.ref)) is not None:
             return self._undecided(task, pair, Reason.LOOK_ALIKE, remark("lookAlike.same"), pair)
@@ -306,7 +307,7 @@ class _Open(NamedTuple):
 
 
 def _why(search: _Search, same: Sequence[LookAlike]) -> Remark:
-    """Why only a person can tell whether one of these tasks is the key's."""
+    """The reason why only a person can tell whether one of these tasks belongs to the key."""
     first = same[0]
     if first.former is not None:
         facts = {"task_id": first.task.id, "former": first.former.key}

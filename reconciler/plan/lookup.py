@@ -1,4 +1,4 @@
-"""Decides what must be read from the service for a plan. Pure; `app/survey.py` reads it."""
+"""Determines the data that a plan needs from the service. Pure; `app/survey.py` reads it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ MOST = 10_000
 look-alikes; `--adopt` reads them all."""
 
 _OLDEST = 10
-"""A lookup ends once half of this many of a baseline's oldest IDs have been seen. The newest prove
-nothing: the list can lag, and the clocks of the service's nodes differ."""
+"""A lookup ends once half of this many of a baseline's oldest IDs have been seen. The newest IDs
+prove nothing: the list can lag, and the clocks of the service's nodes differ."""
 
 
 def newest_of(org_name: str, listed: Mapping[str, datetime | None], identity: Identity) -> Baseline:
@@ -41,7 +41,8 @@ def newest_of(org_name: str, listed: Mapping[str, datetime | None], identity: Id
 
 
 class Depth(NamedTuple):
-    """How far back the list is read: to a baseline's `ids`, or to its end if there are none."""
+    """The depth to which the list is read: to a baseline's `ids`, or to its end if there are
+    none."""
 
     ids: frozenset[str] = frozenset()
     oldest: tuple[str, ...] = ()
@@ -56,8 +57,8 @@ class Depth(NamedTuple):
     def excludes(self, task_id: str, seen: Collection[str]) -> bool:
         """Whether a task is in the baseline, or is listed after it and therefore older.
 
-        A baseline that is not full has every older task, so what is listed after it is a newer task
-        that was created by a node with a slow clock.
+        A baseline that is not full has every older task, so a task that is listed after it is
+        newer, and was created by a node with a slow clock.
         """
         is_full = len(self.ids) >= BASELINE_SIZE
         return task_id in self.ids or (is_full and self.is_reached(seen))
@@ -73,25 +74,21 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Lookup(Value, frozen=True):
-    """What to read from one organization.
+    """The data to read from one organization.
 
-    `ids`: the tasks to read. `first_messages`: those of them whose first messages are needed.
-    `known`: the tasks that the list must show to prove that others are absent, newest first.
-    `missing`, `attempts`: search the list for tasks that may belong to these, down to all of
-    `adopt_depths` and `attempt_depths`.
-    `foreign`: whether attempts of other identities are open. Only the newest tasks are searched for
-    theirs, since their baselines may not be visible.
-    `limit`: the maximum number of tasks to read for `missing` alone; None: no limit.
-    `settings`: the distinct fixed settings of `missing`; None: of any, as all unrecorded tasks are
-    shown.
-    `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
-    `is_selected`: a key of it is; otherwise, it is only read in case the state was lost.
-    `creates`: whether a task may be created, so that the list is read even if nothing is searched:
-    apply needs its newest tasks.
-    `settled_before`: when a task must have been created, by the `settle_time`, for its first
-    message to be complete, and to be listed.
-    `is_final`: an attempt is about to be given up, so messages that were read already are read
-    again.
+    `ids`: the tasks to read. `first_messages`: the tasks among them whose first messages are
+    needed. `known`: the tasks that the list must show to prove that others are absent, newest
+    first. `missing`, `attempts`: search the list for tasks that may belong to these, down to all of
+    `adopt_depths` and `attempt_depths`. `foreign`: whether attempts of other identities are open.
+    Only the newest tasks are searched for their tasks, since their baselines may not be visible.
+    `limit`: the maximum number of tasks to read for `missing` alone; None: no limit. `settings`:
+    the distinct fixed settings of `missing`; None: of any, as all unrecorded tasks are shown.
+    `recorded`: the IDs of tasks that have or had a key, `named` the IDs in manifests.
+    `is_selected`: a key of it is; otherwise, it is only read in case the state was lost. `creates`:
+    whether a task may be created, so that the list is read even if nothing is searched: apply needs
+    its newest tasks. `settled_before`: the time before which a task must have been created, by the
+    `settle_time`, for its first message to be complete and the task to be listed. `is_final`: an
+    attempt is about to be given up, so messages that were already read are read again.
     """
 
     org_name: str
@@ -154,7 +151,8 @@ def lookups(
     only: Collection[TaskRef] | None = None,
     ages: AttemptAges | None = None,
 ) -> list[Lookup]:
-    """What to read for these tasks, by organization. `only`: the keys the plan is limited to."""
+    """The data to read for these tasks, by organization. `only`: the keys that the plan is limited
+    to."""
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
         by_org.setdefault(task.org_name or "", []).append(task)
@@ -247,7 +245,7 @@ def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
 
 
 def is_comparable(task: DesiredTask, state: State) -> bool:
-    """Whether existing tasks are compared before a task is created: nobody has said that it is
+    """Whether existing tasks are compared before a task is created: no person has said that it is
     new."""
     is_new = notes_of(task, state).not_created or is_answered(task.ref, state)
     return task.adopt and not is_new
@@ -262,7 +260,7 @@ def is_answered(ref: TaskRef, state: State) -> bool:
 
 
 def notes_of(task: DesiredTask, state: State) -> KeyNotes:
-    """What the state remembers about the task's key, or else about its `movedFrom`."""
+    """The state's notes about the task's key, or else about its `movedFrom`."""
     if not state.keys:
         return KeyNotes()
     moved = moved_ref(task)
@@ -275,8 +273,8 @@ def removed_tasks(
     desired: Iterable[DesiredTask], state: State, claimed: Container[str]
 ) -> dict[TaskRef, RetiredTask]:
     """The task that `state rm` removed last from each key without a record, or from its
-    `movedFrom`. A task of which several keys could say so belongs to the one that had it last, and
-    none of the `claimed` IDs to any."""
+    `movedFrom`. If several keys qualify, the task belongs to the key that had it last; the
+    `claimed` IDs belong to none."""
     free = {i: t for i, t in state.retired.items() if i not in claimed}
     known = [
         (free[notes_of(task, state).removed], task.ref)
@@ -292,7 +290,7 @@ def removed_tasks(
 
 def _removed_ids(missing: Iterable[DesiredTask], state: State) -> set[str]:
     """The IDs of the tasks that `state rm` removed from one of the `missing` keys last, or from any
-    key if they were created with the text of one of these."""
+    key if they were created with the text of a missing key."""
     if not state.retired:
         return set()
     recorded = state.recorded_ids()
@@ -310,8 +308,8 @@ def _removed_ids(missing: Iterable[DesiredTask], state: State) -> set[str]:
 def adopt_baseline(
     org_name: str, state: State, identity: Identity, options: PlanOptions
 ) -> Baseline | None:
-    """How far back to search for look-alikes: to what this identity read in the last apply that
-    compared every key, or to the end."""
+    """The depth of the search for look-alikes: to the list that this identity read in the last
+    apply that compared every key, or to the end."""
     read = state.compared(org_name)
     is_own = read is not None and identity.same_as(read.identity)
     return read if is_own and not options.adopt else None

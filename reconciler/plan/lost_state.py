@@ -1,6 +1,6 @@
-"""A state that may replace a lost one: no task is created without an answer for its key. Pure.
+"""A state that may replace a lost state: no task is created without an answer for its key. Pure.
 
-Only a person knows whether a state is new or replaces a lost one, and `--adopt` says so
+Only a person knows whether a state is new or replaces a lost state, and `--adopt` says so
 (docs/exactly-once.md).
 """
 
@@ -31,7 +31,7 @@ _LISTED = 20
 
 def noted_beside(ref: TaskRef, declared: Iterable[DesiredTask], state: State) -> list[Event]:
     """The notes before a person specifies an existing task for the key `ref`. In an organization
-    that the state does not know yet, the state may replace a lost one: then, each other declared
+    that the state does not know yet, the state may replace a lost state: then, each other declared
     key without a task needs an answer, as after `--adopt`."""
     org_name = ref.org_name
     if org_name in state.latest or org_name in state.recovering:
@@ -48,7 +48,7 @@ def noted_beside(ref: TaskRef, declared: Iterable[DesiredTask], state: State) ->
 
 
 class LostState(NamedTuple):
-    """The state of a plan, which may replace a lost one. `organizations`: the plan is limited to
+    """The state of a plan, which may replace a lost state. `organizations`: the plan is limited to
     these. `adopts`: a person says that the state was lost."""
 
     desired: Sequence[DesiredTask]

@@ -89,7 +89,7 @@ class Reason(StrEnum):
     FULL = "full"  # held: the state has no room for it
     STOPPED = "stopped"  # held: tasks that it waits for have failed
     SAME = "same"  # unchanged
-    NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, not visible to this one
+    NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, and not visible
     FRESH = "fresh"  # unchanged: younger than the settle time, so the service may not show it yet
     SETTLING = "settling"  # unresolved: an attempt is younger than the settle time; apply waits
     AMBIGUOUS = "ambiguous"  # unresolved: a task may belong to it, which only a person can tell

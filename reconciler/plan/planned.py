@@ -44,8 +44,8 @@ def plan_for(
     *remarks: Remark,
     **fields: Unpack[PlannedFields],
 ) -> PlannedTask:
-    """A planned task at the place of its manifest, record or attempt. The task ID defaults to that
-    of the record or the remote task."""
+    """A planned task at the location of its manifest, record or attempt. The task ID defaults to
+    that of the record or the remote task."""
     if isinstance(subject, DesiredTask):
         fields["desired"], fields["line"] = subject, subject.line
     elif isinstance(subject, Record):

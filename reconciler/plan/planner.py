@@ -92,7 +92,7 @@ class PlanInputs(Value, frozen=True):
         return [] if refs is None or self.limit is not None else self.lost_state.beside(refs)
 
     def in_scope(self, file: str) -> bool:
-        """Whether a manifest file is one of the PATHs, or inside one. Without PATHs, all are."""
+        """Whether a manifest file is one of the PATHs, or inside a PATH. Without PATHs, all are."""
         names = self.real_names
         scope = [names.get(path, path) for path in self.scope]
         return not scope or is_in(names.get(file, file), scope)

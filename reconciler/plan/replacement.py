@@ -178,7 +178,7 @@ def _unknown(request: Request, desired: Sequence[DesiredTask], state: State) -> 
 def replacement(
     task: DesiredTask, record: Record, state: TaskState | None, view: RemoteView
 ) -> PlannedTask:
-    """Plans a new task in place of the recorded one. `state` is the state of the recorded task;
+    """Plans a new task in place of the recorded task. `state` is the state of the recorded task;
     None if it could not be read."""
     explanation = _KEPT if is_left(state) else _ENDED
     if TaskId(record.ref.org_name, record.task_id) in view.absent:

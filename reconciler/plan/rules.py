@@ -27,10 +27,10 @@ from reconciler.state.model import Record, State
 
 
 class Rules:
-    """The rules of one plan. `requests` are those of `--replace` and `--retry`, `states` those of
-    the tasks to replace, as far as they were read. `partial` are the entries with tasks that the
-    plan leaves out: no command for all of their tasks is suggested. `closed` collects the marks of
-    attempts that created no task and that apply is to close, `suspected` the keys that may have
+    """The rules of one plan. `requests` come from `--replace` and `--retry`; `states` are the
+    states of the tasks to replace, as far as they were read. `partial` are the entries with tasks
+    that the plan leaves out: no command for all of their tasks is suggested. `closed` collects the
+    marks of attempts that created no task and that apply closes, `suspected` the keys that may have
     been renamed, and `retried` the keys that `--retry` gives another task."""
 
     def __init__(
@@ -59,7 +59,8 @@ class Rules:
         return self._state.recorded_ids()
 
     def decide(self, task: DesiredTask) -> PlannedTask:
-        """A create passes every rule, whether it is the first for its key or follows an attempt."""
+        """Plans a desired task. A task to create passes every rule, whether it is the first for its
+        key or follows an attempt."""
         planned = (
             self._unreadable_org(task)
             or self._conflicting_id(task)
@@ -99,7 +100,7 @@ class Rules:
         return list(self._state.attempts_of({task.ref, moved_ref(task)}))
 
     def _is_tried(self, ref: TaskRef | None) -> bool:
-        """Whether an attempt for the key, or for a former one, is open."""
+        """Whether an attempt for the key, or for a former key, is open."""
         attempts, moves = self._state.attempts.values(), self._owners.moves
         return ref is not None and any(moves.get(a.ref, a.ref) == ref for a in attempts)
 
@@ -111,7 +112,8 @@ class Rules:
         return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, explanation)
 
     def _conflicting_id(self, task: DesiredTask) -> PlannedTask | None:
-        """A `taskID` that contradicts the state. A task that no key has any more is free."""
+        """The conflict if `taskID` contradicts the state. A task that no key has any more is
+        free."""
         if task.task_id is None:
             return None
         record = record_of(task, self._state)
@@ -139,8 +141,8 @@ class Rules:
         )
 
     def _known_by_id(self, task: DesiredTask) -> PlannedTask | None:
-        """A task with `taskID` is never created. A person has decided if it names a task that an
-        open attempt may have created; otherwise, the attempt is resolved first."""
+        """A task with `taskID` is never created. A person has decided if the ID is that of a task
+        that an open attempt may have created; otherwise, the attempt is resolved first."""
         if task.task_id is None or record_of(task, self._state) is not None:
             return None
         for attempt in self._attempts_of(task):
@@ -170,7 +172,7 @@ class Rules:
             latest = own[-1][0]
             explanation = _about(latest, "attempt.record_lost", old=old, ref=str(latest.ref))
             return plan_for(task, Action.UNRESOLVED, Reason.AMBIGUOUS, explanation, attempt=latest)
-        # Now, the key passes every rule of a first create.
+        # Now, all rules for a first create request apply to the key.
         self.closed.extend(attempt.mark for attempt, _ in own)
         return None
 
@@ -186,7 +188,7 @@ class Rules:
         return replace(planned, record=record, remarks=remarks, unfinished=left)
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
-        """A recorded task that `--replace` or `--retry` names, if its status allows that."""
+        """A recorded task that `--replace` or `--retry` selects, if its status allows it."""
         for requests in self._requests:
             request = request_for(task, requests)
             record = record_of(task, self._state) if request is not None else None
@@ -225,8 +227,8 @@ class Rules:
         return planned if remote is not None else self._not_shown(task, record, planned)
 
     def _not_shown(self, task: DesiredTask, record: Record, compared: PlannedTask) -> PlannedTask:
-        """A recorded task that the service did not return. `compared`: whether it moves or differs,
-        which its record decides; neither decides anything about the task."""
+        """A recorded task that the service did not return. `compared`: the comparison with its
+        record, which determines whether it moves or differs."""
         caller, maker = self._view.identity, record.identity
         now, settle = self._view.clocks.moment, self._options.settle_time
         state = state_of_absent(record.created_at, now, settle, is_own=caller.same_as(maker))
@@ -278,7 +280,8 @@ class Rules:
         verdict: Unresolved,
         attempts: Sequence[tuple[Attempt, Verdict]],
     ) -> PlannedTask:
-        """A person decides: with `--adopt`, at the prompt (`candidate`), or with a command."""
+        """The key is unresolved: a person decides with `--adopt`, at the prompt (`candidate`), or
+        with a command."""
         candidate = self._only_candidate(subject.ref, [v for _, v in attempts])
         is_own = candidate is not None and candidate.is_of(self._view.identity)
         if candidate is not None and is_own and self._options.adopt:
@@ -295,8 +298,8 @@ class Rules:
         return plan_for(subject, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
 
     def _only_candidate(self, ref: TaskRef, verdicts: Sequence[Verdict]) -> RemoteTask | None:
-        """The only task that the attempts of a key may have created, if no other key's may have,
-        and no other key had it."""
+        """The only task that the attempts of a key may have created, unless another key's attempts
+        may have created it, or another key had it."""
         if any(isinstance(verdict, Found) for verdict in verdicts):
             return None
         open_ones = [v for v in verdicts if isinstance(v, Wait | Unresolved)]
@@ -321,7 +324,7 @@ def _adopted(
 
 
 def _unseen(compared: PlannedTask, reason: Reason, *remarks: Remark) -> PlannedTask:
-    """A task that is unchanged as far as its record shows has this reason."""
+    """The reason for a task that is unchanged according to its record."""
     if compared.action is Action.UNCHANGED:
         return replace(compared, reason=reason, remarks=remarks)
     return replace(compared, remarks=(*compared.remarks, *remarks))
@@ -338,5 +341,5 @@ def _about(attempt: Attempt, case: str, **facts: str) -> Remark:
 
 
 def _time(attempt: Attempt) -> str:
-    """How reports name an attempt: by its time in UTC, to the second."""
+    """The name of an attempt in reports: its time in UTC, to the second."""
     return f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"

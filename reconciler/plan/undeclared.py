@@ -238,7 +238,7 @@ class NameRules:
         return {TaskRef(k.ref.org_name, k.generated.entry) for k in known if k.generated}
 
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:
-        """A key with the same work as an orphaned one, or with its name in another case: it may be
+        """A key with the same work as an orphaned key, or with its name in another case: it may be
         renamed, or a new task."""
         match = self._renames.find(task)
         if match is None:

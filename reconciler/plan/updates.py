@@ -1,7 +1,7 @@
-"""Compares a recorded task with its manifest, and `--update`: set what the manifest declares. Pure.
+"""Compares a recorded task with its manifest, and implements `--update`. Pure.
 
-A setting that differs is set at the service, whoever changed it. One that is no longer declared
-keeps its value at the service: that is only recorded.
+A setting that differs is set at the service, no matter who changed it. A setting that is no longer
+declared keeps its value at the service; only the record changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reconciler.state.model import Record
 
 
 class Update(Value, frozen=True):
-    """What `--update` does about the differences of a task: `patch` are the settings to set;
+    """The effect of `--update` on the differences of a task: `patch` are the settings to set;
     `agreed` are only recorded because the service has the desired value, `undeclared` because they
     left the manifest. `fixed` are the fields that only a new task can have."""
 
@@ -57,10 +57,10 @@ def compare_recorded(
     update: bool,
     as_entry: bool = True,
 ) -> PlannedTask:
-    """A recorded task, which may move to another key, and its manifest. `update`: change what can
-    be changed in place. Only the creator of a task can. `as_entry`: suggest commands for all tasks
-    of its entry."""
-    # Comparing equal values is far quicker than computing a digest.
+    """A recorded task, which may move to another key, and its manifest. `update`: change settings
+    that can be changed in place, which only the creator of a task can. `as_entry`: suggest commands
+    for all tasks of its entry."""
+    # Comparing equal values is much faster than computing a digest.
     equal = record.inputs == task.inputs or record.digest == digest(task.inputs)
     differs = not equal or (remote is not None and not remote_agrees(task.inputs, remote))
     if not (differs or record.pending or record.ref.key != task.key):

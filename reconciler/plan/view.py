@@ -100,7 +100,7 @@ def unlisted_ids(
 
 
 def is_between(task_id: str, known: Sequence[str], listed: Collection[str]) -> bool:
-    """Whether a list shows both a newer and an older known task than this one."""
+    """Whether a list shows both a newer and an older known task than this task."""
     place = known.index(task_id)
     newer, older = known[:place], known[place + 1 :]
     return any(i in listed for i in newer) and any(i in listed for i in older)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 NEVER_USED = float("-inf")
 
 MAX_INTERIM = 100
-"""The maximum number of 1xx responses before the real one."""
+"""The maximum number of 1xx responses before the final response."""
 
 
 class _TimedReader(io.RawIOBase):

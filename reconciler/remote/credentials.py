@@ -109,7 +109,7 @@ def resolve_org(
     service_default: Callable[[], str | None] | None = None,
     repository: Path | None = None,
 ) -> Resolved | None:
-    """The organization for tasks without one, or None.
+    """The organization for tasks without an organization, or None.
 
     From `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in
     config.json, or `service_default()`. Raises TaskctlError if config.json is needed and

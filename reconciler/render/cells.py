@@ -158,8 +158,8 @@ def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _column_width(column: Sequence[str]) -> int:
-    """The width that a column is padded to: cells that are far wider than most move only the rest
-    of their own row."""
+    """The width that a column is padded to: cells that are far wider than most shift only the rest
+    of their row."""
     sizes = sorted(map(width, column))
     return max(size for size in sizes if size <= max(_LONG, 2 * sizes[len(sizes) // 2]))
 

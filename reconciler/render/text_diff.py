@@ -238,6 +238,6 @@ def _opcodes(a: Sequence[str], b: Sequence[str], most: int = STEPS) -> Iterator[
 
 
 def _join(pieces: Iterable[Piece]) -> list[Piece]:
-    """Merges adjacent pieces of the same kind, and drops empty ones."""
+    """Merges adjacent pieces of the same kind, and drops empty pieces."""
     groups = groupby((piece for piece in pieces if piece[0]), key=itemgetter(1))
     return [("".join(text for text, _ in group), differs) for differs, group in groups]

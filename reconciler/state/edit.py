@@ -331,7 +331,7 @@ def known_refs(state: State) -> set[TaskRef]:
 
 
 def unknown(name: str, known: Iterable[object]) -> StateError:
-    """The error for a task that is not among the known ones, with similar names."""
+    """The error for an unknown task, with similar names."""
     near = tuple(get_close_matches(name, sorted(set(map(str, known))), n=3))
     facts: dict[str, Arg] = {"near": near} if near else {}
     case = "near" if near else ""

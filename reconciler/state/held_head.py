@@ -142,7 +142,7 @@ class HeldHead:
     # Heartbeats
 
     def start_heartbeat(self) -> None:
-        """Starts a thread that shows other processes that this one is alive."""
+        """Starts a thread that shows other processes that this process is running."""
         self._thread.start()
 
     def _run_heartbeat(self) -> None:

@@ -57,7 +57,7 @@ class Header(Stored, frozen=True):
 
 class Replay(NamedTuple):
     """A journal of `size` bytes as read: its first `end` bytes are complete lines, and `crc` is the
-    CRC of the last one.
+    CRC of the last line.
 
     `header` is None if there is no journal, or if its first write was incomplete. Without a header,
     the next journal begins with these `events`.

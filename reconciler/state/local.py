@@ -292,7 +292,7 @@ class HeldFile:
 
 def content_of(data: bytes | None) -> str:
     """Identifies the bytes of a state file; "" if there is none. A serial would not be enough: two
-    branches may reach the same one."""
+    branches may reach the same serial."""
     return "" if data is None else hashlib.blake2b(data, digest_size=8).hexdigest()
 
 

@@ -18,7 +18,7 @@ from reconciler.state.model import Event, State
 class Claim(NamedTuple):
     """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
     find it locked. `waiting` is called before and during a wait, with a description of the holder
-    and, if it may be dead, after how many seconds the lock is taken over from it (else None).
+    and, if it may have ended, after how many seconds the lock is taken over from it (else None).
     `digest` identifies the declarations of an apply (others: empty), and a later wave `follows` the
     declaration that the previous wave has left with the lock."""
 
@@ -93,7 +93,7 @@ class HeldState(Protocol):
         """The declaration that is kept with the lock."""
 
     def note_edit(self) -> None:
-        """Call it before the state is edited: then, no later wave follows on an earlier one."""
+        """Call it before the state is edited: then, no later wave continues an earlier wave."""
 
     def log(self, durable: Durable) -> GroupCommit:
         """Opens the log to append events to. Call it once."""

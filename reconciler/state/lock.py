@@ -191,7 +191,7 @@ class Lock:
 
     def check_held(self) -> None:
         """Raises StateError if the lock file was removed or replaced: another process could lock
-        the new one."""
+        the new file."""
         if self._lock < 0 or not disk.is_still(self._path, self._opened):
             raise lost(self._path.name, self._display_name)
 

@@ -226,8 +226,8 @@ class State(Value, frozen=True):
         return tuple(sorted(found, key=lambda attempt: (attempt.started_at, attempt.mark)))
 
     def recorded_ids(self) -> dict[str, TaskRef]:
-        """The key of each task that has or had one, by task ID; including the tasks that
-        open attempts are to replace, even if their record was lost."""
+        """The current or former key of each task, by task ID; including the tasks that open
+        attempts are to replace, even if their record was lost."""
         ids = {record.task_id: ref for ref, record in self.records.items()}
         for ref, record in self.records.items():
             for other in record.former:

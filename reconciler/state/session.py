@@ -187,7 +187,7 @@ class Session:
             raise _of_edit(problem) from problem
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
-        """The events with this run, unless they have one. The run comes first unless it is
+        """The events with this run, unless they have a run. The run comes first unless it is
         known."""
         if self._run is None:
             return events
@@ -288,7 +288,7 @@ def _of_edit(problem: StateError) -> StateError:
 
 
 def _with_run(event: Event, name: str) -> Event:
-    """The event with this run, unless it has one."""
+    """The event with this run, unless it has a run."""
     if isinstance(event, Attempted) and not event.attempt.run:
         return Attempted(replace(event.attempt, run=name))
     if isinstance(event, Recorded) and "" in [change.run for change in event.record.changes]:

@@ -112,8 +112,8 @@ class SharedState:
             return True
 
     def unlock(self, epoch: int) -> Holder | None:
-        """Releases the lock taken in `epoch` and returns its holder, which can no longer write if
-        it is alive; None if the state is not locked. Raises StateError if the epoch has changed."""
+        """Releases the lock taken in `epoch` and returns its holder, which can no longer write;
+        None if the state is not locked. Raises StateError if the epoch has changed."""
         with as_state_errors(self.display_name):
             while True:
                 head, _, version = self._found()
@@ -199,9 +199,9 @@ class _Takeover:
         self._is_alive, self._told = False, 0.0
 
     def is_allowed(self, head: Head, version: Version) -> bool:
-        """Whether to take the lock over this version. Raises StateError if its holder is alive and
-        the lock timeout has passed; if the head does not change, the caller waits until it may take
-        over."""
+        """Whether to take the lock over this version. Raises StateError if its holder is running
+        and the lock timeout has passed; if the head does not change, the caller waits until it may
+        take over."""
         now, holder = self._clock.boot(), head.holder
         if holder is None or holder.is_gone(self._clock.boot_id):
             return True

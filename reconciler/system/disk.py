@@ -35,8 +35,8 @@ class FileTooLargeError(OSError):
 def replace_file(
     path: Path, data: bytes, *, mode: int | None = None, temporary: Path | None = None
 ) -> None:
-    """Replaces a file atomically and durably. If it raises OSError, the file has its old
-    content, or all of the new one, not yet durably.
+    """Replaces a file atomically and durably. If it raises OSError, the file has its old content,
+    or all of the new content, not yet durably.
 
     A symbolic link at `path` is replaced itself, never followed. The default `mode` is the existing
     file's, or 0600. The directory must exist. `temporary` is a file in the same directory, which is

@@ -36,7 +36,7 @@ class Screen:
             self.show(())
 
     def show(self, rows: Sequence[str]) -> None:
-        """Writes the rows over the previous ones, truncated to the size of the terminal."""
+        """Writes the rows over the previous rows, truncated to the size of the terminal."""
         size = size_of(self._stream)
         text = _fitted(rows, *size) if size is not None else list(rows)
         if (text, size) == (self._shown, self._size):

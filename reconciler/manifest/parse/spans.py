@@ -63,7 +63,7 @@ class LineIndex:
         return line, offset - self._starts[line - 1] + 1
 
     def offset(self, line: int, column: int) -> int:
-        """The offset of a position; the end of the text for a line after the last one."""
+        """The offset of a position; the end of the text for a line after the last line."""
         return self._starts[line - 1] + column - 1 if line <= len(self._starts) else self._length
 
 

@@ -61,8 +61,8 @@ class Clone(NamedTuple):
 
     @property
     def state_name(self) -> str:
-        """The name of the folder's state, unless its address has one: directories of a clone do not
-        share a state by accident. Raises Denied."""
+        """The name of the folder's state, unless its address has a name: directories of a clone do
+        not share a state by accident. Raises Denied."""
         if not self.depth:
             return DEFAULT_NAME
         path = os.fsencode("/".join(self.folder.parts[-self.depth :]))

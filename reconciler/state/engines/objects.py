@@ -225,8 +225,8 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEng
 
 
 def _options(parts: SplitResult) -> dict[str, str]:
-    """The parameters of an address. Raises Denied for an unknown one, and for an endpoint without
-    TLS, because prompts would be sent unencrypted."""
+    """The parameters of an address. Raises Denied for an unknown parameter, and for an endpoint
+    without TLS, because prompts would be sent unencrypted."""
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     known = ("endpoint", "region") if parts.scheme == "s3" else ("endpoint",)
     if unknown := sorted(options.keys() - set(known)):
