@@ -65,7 +65,7 @@ VIEWS = {
     "Plan": "plan.view:PlanView",
     "ApplyReport": "apply:ApplyView",
     "ApplyWaitReport": "apply:ApplyWaitView",
-    "WaitReport": "wait:WaitView",
+    "WaitReport": "results:WaitView",
     "ResultsReport": "results:ResultsView",
     "FailureReport": "diagnostics:FailureView",
 }

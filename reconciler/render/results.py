@@ -1,4 +1,5 @@
-"""The result of each task. The table is also the output of `wait` and `apply --wait`."""
+"""The result of each task, for `results` and `wait`. The table is also the output of
+`apply --wait`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from reconciler.app.results import ResultsReport
+from reconciler.app.wait import WaitReport
 from reconciler.messages import word
 from reconciler.messages.commands import Commands
 from reconciler.messages.template import Hint, Words
@@ -16,13 +18,14 @@ from reconciler.model.task import instant, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render import cells, safe
-from reconciler.render.document import Document, diagnostic_items, json_document
+from reconciler.render.document import FORMAT_VERSION, Document, diagnostic_items, json_document
 from reconciler.render.status import (
     address_rows,
     reason_rows,
     request_rows,
     status_counts,
     status_summary,
+    statuses_part,
 )
 from reconciler.render.style import Style
 from reconciler.render.task_view import TaskView, merged, view_of_task
@@ -84,6 +87,30 @@ class ResultsView(StatusesView):
         counted = f"Results: {status_summary(self.statuses)}".removesuffix(".")
         missing = self.report.missing
         return f"{counted}, {missing:,} not created yet" if missing else counted
+
+
+class WaitView(StatusesView):
+    command = "wait"
+
+    def __init__(self, report: WaitReport) -> None:
+        super().__init__(report.statuses, report.diagnostics)
+        self.report = report
+
+    def rows(self, style: Style) -> Iterable[str]:
+        if style.quiet:
+            return ()
+        return result_rows(self.statuses, style, self.report.read_at)
+
+    def document(self, commands: Commands) -> Document:
+        return {
+            "formatVersion": FORMAT_VERSION,
+            "end": self.report.end.value,
+            "diagnostics": diagnostic_items(self.diagnostics, commands),
+            **statuses_part(self.statuses, self.report.read_at, commands),
+        }
+
+    def summary(self) -> str:
+        return f"Wait: {status_summary(self.statuses)}".removesuffix(".")
 
 
 def _status_view(status: TaskStatus, style: Style) -> TaskView:
