@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from reconciler.app.ci import CI_VARIABLES
+from reconciler.app.ci import SYSTEMS
 from reconciler.cli.console import live
 from tests.support import quick_disk
 from tests.support.skipped_time import skipped_time
@@ -35,7 +35,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TASKCTL_CACHE_DIR"] = f"{os.devnull}/none"
 
 # The same tests run on a desk and in CI: one that is about CI sets these itself.
-for _variable in CI_VARIABLES:
+for _variable in (system.variable for system in SYSTEMS):
     os.environ.pop(_variable, None)
 # However slow the machine is, no command says that it waits for a service.
 live.PATIENCE = math.inf

@@ -36,7 +36,7 @@ class _System(NamedTuple):
 
 
 _GITHUB_RUN = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
-_SYSTEMS = (
+SYSTEMS = (
     _System(  # and Forgejo, which does not number attempts
         "GITHUB_ACTIONS",
         "GitHub Actions",
@@ -61,8 +61,6 @@ _SYSTEMS = (
 )
 """The last is set by all other systems."""
 
-CI_VARIABLES = tuple(system.variable for system in _SYSTEMS)
-
 _MAX_TEXT = 500
 
 _MAX_WORKFLOWS, _MAX_PROBLEMS = 200, 100
@@ -77,13 +75,13 @@ _MANUAL = re.compile(
 
 def ci_system(env: Mapping[str, str]) -> str | None:
     """The name of the CI system; None outside of CI."""
-    found = (s.name for s in _SYSTEMS if env.get(s.variable, "").lower() not in ("", "false"))
+    found = (s.name for s in SYSTEMS if env.get(s.variable, "").lower() not in ("", "false"))
     return next(found, None)
 
 
 def run_link(env: Mapping[str, str]) -> str:
     """The link to the CI run that this process belongs to; empty if there is none."""
-    for template in (link for system in _SYSTEMS for link in system.links):
+    for template in (link for system in SYSTEMS for link in system.links):
         try:
             link = template.format_map(env)
         except KeyError:
@@ -99,7 +97,7 @@ def this_run(client: Client | None, clock: Clock) -> Run:
     who = client.known_identity if client is not None else None
     at = client.service_clock() if client is not None else None
     env, url = os.environ, run_link(os.environ)
-    actors = (env[name] for s in _SYSTEMS for name in s.actors if env.get(name))
+    actors = (env[name] for s in SYSTEMS for name in s.actors if env.get(name))
     actor = next(actors, "" if url else user_name())
     texts = {"user": who.name if who is not None else "", "actor": actor, "url": url}
     shown = {name: visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for name, text in texts.items()}

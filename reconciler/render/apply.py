@@ -18,7 +18,7 @@ from reconciler.render.document import Document, budget_part, given, hint_items,
 from reconciler.render.plan.tasks import with_words
 from reconciler.render.plan.view import plan_task
 from reconciler.render.results import StatusesView, result_rows
-from reconciler.render.status import status_summary, status_task, statuses_part
+from reconciler.render.status import status_summary, statuses_part
 from reconciler.render.style import Style, listed
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.values import hint_rows
@@ -85,9 +85,6 @@ class ApplyWaitView(StatusesView):
         wait = {
             "end": self.report.end.value,
             **statuses_part(self.statuses, self.report.read_at, commands),
-            "tasks": [
-                status_task(status, commands) for status in self.statuses
-            ],  # only top levels stream
             **given(
                 held=[plan_task(*each) for each in with_words(self.report.held_tasks, commands)]
             ),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.app.ci import CI_VARIABLES
+from reconciler.app.ci import SYSTEMS
 from reconciler.app.doctor import CHECKS
 from reconciler.cli.main import run
 from reconciler.embedded.app import App
@@ -68,7 +68,7 @@ def doctor(
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "some-token")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    for name in ("PULUMI_DEFAULT_ORGANIZATION", "TASKCTL_ORG", *CI_VARIABLES):
+    for name in ("PULUMI_DEFAULT_ORGANIZATION", "TASKCTL_ORG", *(s.variable for s in SYSTEMS)):
         monkeypatch.delenv(name, raising=False)
     return Doctor(folder, capsys)
 
