@@ -226,13 +226,14 @@ def _find_declared(tasks: _ByName, ref: TaskRef) -> DesiredTask:
 
 def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> RemoteTask:
     """The service's task with this ID. Raises TaskctlError if there is none, or if it has the mark
-    of another key's open attempt, which would then create a second task."""
+    of another key's open attempt, which would then create a second task. If that cannot be read, a
+    person can only answer an attempt of this key."""
     task = ctx.client.get_task(ref.org_name, task_id)
     if task is None:
         raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)
     others = [a for a in state.attempts.values() if a.ref != ref]
     if others:
-        with suppress(RemoteError):  # it cannot be read: the person knows more
+        with suppress(*([RemoteError] if state.attempts_for(ref) else [])):
             shown = ctx.client.first_message(ref.org_name, task_id)
             edit.refuse_marked(others, ref, task_id, shown.mark if shown is not None else "")
     return task

@@ -277,7 +277,8 @@ class _Organization:
             self.survey.note("reading_messages", count=len(unread), org=lookup.org_name)
         for task, answer in zip(unread, self.pool.map(self._first_message, unread), strict=True):
             if isinstance(answer, tuple):
-                if self._may_be_own(task) or task in self.attempted:
+                is_named = task in self.attempted or task.id in lookup.named
+                if is_named or self._may_be_own(task):
                     view.unreadable[task] = answer
                 continue
             view.messages[task] = answer

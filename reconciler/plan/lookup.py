@@ -186,9 +186,9 @@ def _lookup(
     young: Collection[TaskRef],
     recorded: Callable[[], frozenset[str]],
 ) -> Lookup:
-    ids = {task.task_id for task in tasks if task.task_id is not None}
+    named = {task.task_id for task in tasks if task.task_id is not None}
     records = [record_of(task, state) for task in tasks]
-    ids.update(record.task_id for record in records if record is not None)
+    ids = named.union(record.task_id for record in records if record is not None)
     attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
     own = [attempt for attempt in attempts if identity.same_as(attempt.identity)]
     new = _new(zip(tasks, records, strict=True), options)
@@ -209,9 +209,11 @@ def _lookup(
     if not (missing or attempts or removed):
         return lookup
     is_recovered = options.adopt or org_name in state.recovering
+    with_key = recorded()
+    claimed = named - with_key if attempts else set()  # may be the tasks of attempts
     return replace(
         lookup,
-        first_messages=frozenset(removed | by_response),
+        first_messages=frozenset(removed | by_response | claimed),
         missing=tuple(missing),
         settings=None if is_recovered else tuple({_settings(task.inputs) for task in missing}),
         attempts=tuple(own),
@@ -219,7 +221,7 @@ def _lookup(
         attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),
         adopt_depth=Depth.of(before),
         limit=None if options.adopt else MOST,
-        recorded=recorded(),
+        recorded=with_key,
         is_final=any(attempt.ref not in young for attempt in own),
     )
 

@@ -86,10 +86,16 @@ class Found(NamedTuple):
     task: RemoteTask
     duplicates: tuple[str, ...] = ()
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (self.task.id, *self.duplicates)
+
 
 class NotCreated(Value, frozen=True):
     """The attempt created no task and no longer can: all rules for a first create request apply to
     the key."""
+
+    ids: tuple[str, ...] = ()
 
 
 class Wait(NamedTuple):
@@ -113,6 +119,7 @@ class Unresolved(NamedTuple):
 
 
 Verdict = Found | NotCreated | Wait | Unresolved
+"""`ids` are the tasks that the attempt has, or may have, created."""
 
 
 class Evidence(NamedTuple):
@@ -219,13 +226,15 @@ def recover(
     for attempt in sorted(attempts, key=lambda attempt: attempt.mark):
         org_name, ref = attempt.ref.org_name, attempt.ref
         unlisted = view.unlisted.get(org_name)
-        tasks = (*unrecorded.get((org_name, None), ()), *unrecorded.get((org_name, ref), ()))
+        free = unrecorded.get((org_name, None), ())
+        tasks = [task for task in free if _may_be_of(ref, task, view, owners)]
+        tasks += unrecorded.get((org_name, ref), ())
         before = befores.get(attempt.baseline, ())
         candidates = [_compared(attempt, task, view) for task in tasks if task.id not in before]
         if attempt.task_id and all(c.task.id != attempt.task_id for c in candidates):
             candidates.append(_unread(RemoteTask(org_name, attempt.task_id, {})))
         verdicts[attempt.mark] = judge(
-            [c for c in candidates if c.has_mark or owners.named.get(c.task.id, ref) == ref],
+            candidates,
             remark("attempt.unlisted", why=unlisted) if unlisted is not None else None,
             time_left(attempt, settle_time, ages, view.clocks.boot),
             None if view.identity.same_as(attempt.identity) else attempt.identity.name,
@@ -245,6 +254,13 @@ def _by_owner(
             owner = owners.by_mark(task_id, view)
             found.setdefault((task_id.org_name, owner), []).append(task)
     return found
+
+
+def _may_be_of(ref: TaskRef, task: RemoteTask, view: RemoteView, owners: Owners) -> bool:
+    """Whether a task without a known mark may be that of the key. A person can give it to another
+    key (`taskID`), but not before its mark was read."""
+    is_read = TaskId(task.org_name, task.id) not in view.unreadable
+    return owners.named.get(task.id, ref) == ref or not is_read
 
 
 def _compared(attempt: Attempt, task: RemoteTask, view: RemoteView) -> Evidence:

@@ -99,10 +99,12 @@ class Rules:
             return []
         return list(self._state.attempts_of({task.ref, moved_ref(task)}))
 
-    def _is_tried(self, ref: TaskRef | None) -> bool:
-        """Whether an attempt for the key, or for a former key, is open."""
-        attempts, moves = self._state.attempts.values(), self._owners.moves
-        return ref is not None and any(moves.get(a.ref, a.ref) == ref for a in attempts)
+    def _tried_by(self, task: DesiredTask) -> TaskRef | None:
+        """Another key, an open attempt of which may have created the task that `taskID` names."""
+        tried, moves = self._state.attempts, self._owners.moves
+        found = {tried[mark].ref for mark, v in self._verdicts.items() if task.task_id in v.ids}
+        refs = {moves.get(ref, ref) for ref in found}
+        return None if task.ref in refs else min(refs, default=None)
 
     def _unreadable_org(self, task: DesiredTask) -> PlannedTask | None:
         why = self._view.refused.get(task.org_name or "")
@@ -121,9 +123,8 @@ class Rules:
             if record.task_id == task.task_id:
                 return None
             return _conflict(task, "taskID.other", recorded=record.task_id)
-        tried = self._owners.by_mark(TaskId(task.ref.org_name, task.task_id), self._view)
-        if tried not in (None, task.ref) and self._is_tried(tried):
-            return _conflict(task, "taskID.marked", owner=str(tried))
+        if (tried := self._tried_by(task)) is not None:
+            return _conflict(task, "taskID.tried", owner=str(tried))
         owner = self._recorded_ids.get(task.task_id)
         if owner is None or owner in (task.ref, moved_ref(task)) or self._is_retired(task.task_id):
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
@@ -44,3 +46,42 @@ def test_the_first_attempt_of_a_new_state_survives_the_glob_of_its_organization(
     here.run("apply")
     made = {text: len(ids) for text, ids in here.server.tasks_by_work().items()}
     assert made == {"do a": 1, "do b": 1, "do c": 1}
+
+
+def lost_response(here: InProcess) -> str:
+    """The ID of the task of `k`, whose attempt is open."""
+    here.sandbox.write(as_tasks({"k": "do k"}))
+    lists = Rule("list", Fault("status", status=500), nth=tuple(range(2, 999)))
+    here.server.set_rules(Rule("create", Fault("reset", committed=True)), lists)
+    assert here.run("apply").results() == {"k": "unresolved"}
+    here.server.set_rules()
+    (made,) = here.server.tasks_by_work()["do k"]
+    return made
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_an_unreadable_task_that_another_key_names_may_be_that_of_an_attempt(
+    here: InProcess, *, is_listed: bool
+) -> None:
+    """It is a candidate like any other: if it could be read, both keys would be unresolved."""
+    made = lost_response(here)
+    here.sandbox.write({**as_tasks({"k": "do k"}), "other": {"taskID": made}})
+    assert set(here.run("plan").actions().values()) == {"unresolved"}
+    here.server.habits.list_lag = 0.0 if is_listed else 1e9
+    for rules in ([Rule("events", Fault("status", status=500), task=made)], []):
+        here.server.set_rules(*rules)
+        assert set(here.run("apply").results().values()) == {"unresolved"}
+    here.server.habits.list_lag = 0.0
+    here.sandbox.write(as_tasks({"k": "do k"}))
+    assert here.run("apply").results() == {"k": "adopted"}
+    assert here.server.tasks_by_work()["do k"] == [made]
+
+
+def test_an_unreadable_task_is_recorded_for_no_other_key(here: InProcess) -> None:
+    """By hand neither, except as the answer about the attempt."""
+    made = lost_response(here)
+    here.sandbox.write(as_tasks({"k": "do k", "other": "do other"}))
+    here.server.set_rules(Rule("events", Fault("status", status=500), task=made))
+    assert here.run_state("resolve", "other", "--task-id", made).code == 1
+    assert here.run_state("resolve", "k", "--task-id", made).code == 0
+    assert here.sandbox.recorded() == {"k": made}
