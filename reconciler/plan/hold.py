@@ -19,11 +19,12 @@ from reconciler.model.task import DesiredTask, Recurring, Removal, TaskRef, natu
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
+from reconciler.plan.periods import Series
 from reconciler.plan.plan import Action, Effect, HoldReason, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.predecessors import Absence, Predecessor, Predecessors, waiting_key
-from reconciler.plan.progress import Rollouts, Series, Standing, TaskProgress
-from reconciler.plan.rollout import Member, held
+from reconciler.plan.progress import Standing, TaskProgress
+from reconciler.plan.rollout import Member, Rollouts, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from reconciler.model.task import DesiredTask, Due, Generated, TaskRef
 from reconciler.state.attempt import Attempt
-from reconciler.state.model import Record
+from reconciler.state.model import Record, State
 
 _DIGIT = re.compile(r"\d")
 
@@ -47,8 +47,7 @@ def followed(tasks: Iterable[Record | Attempt]) -> frozenset[TaskRef]:
     series: dict[tuple[str, str], dict[TaskRef, str]] = {}
     for task in tasks:
         if task.generated is not None and (period := task.generated.period) is not None:
-            name = (task.ref.org_name, task.ref.key.removesuffix(f"@{period}"))
-            series.setdefault(name, {})[task.ref] = period
+            series.setdefault(_series(task.ref, task.generated), {})[task.ref] = period
     return frozenset(
         ref
         for periods in series.values()
@@ -70,3 +69,29 @@ def periods_of(generated: Iterable[Generated | None]) -> dict[str, tuple[str, ..
         if made is not None and made.period is not None:
             found.setdefault(made.entry, set()).add(made.period)
     return {entry: tuple(sorted(names)) for entry, names in sorted(found.items())}
+
+
+class Series:
+    """Recorded and attempted tasks, grouped by the constant part of their keys across periods:
+    entry and values."""
+
+    def __init__(self, state: State) -> None:
+        self._known: dict[object, list[Record | Attempt]] = {}
+        all_known: list[Record | Attempt] = [*state.attempts.values(), *state.records.values()]
+        for known in all_known:
+            if known.generated is not None:
+                self._known.setdefault(_series(known.ref, known.generated), []).append(known)
+
+    def earlier(self, task: DesiredTask) -> Iterator[Record | Attempt]:
+        """The tasks of earlier periods with the same values."""
+        made = task.generated
+        if made is None or made.period is None:
+            return
+        for other in self._known.get(_series(task.ref, made), ()):
+            period = other.generated.period if other.generated is not None else None
+            if period not in (None, made.period) and is_earlier(period, made.period):
+                yield other
+
+
+def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
+    return ref.org_name, ref.key.removesuffix(f"@{made.period}")

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from reconciler.model.task import DesiredTask, Expectation, Generated, Removal, TaskRef
+from reconciler.model.task import DesiredTask, Expectation, Removal, TaskRef
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.periods import is_earlier
+from reconciler.plan.periods import Series
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.plan.predecessors import Predecessors, waiting_key
+from reconciler.plan.rollout import Rollouts
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
@@ -127,65 +128,6 @@ class Standing:
             ref_read in self._state.records or ref in self._open
         )
         return "missing" if is_missing else "", ""
-
-
-class Series:
-    """Recorded and attempted tasks, grouped by the constant part of their keys across periods:
-    entry and values."""
-
-    def __init__(self, state: State) -> None:
-        self._known: dict[object, list[Record | Attempt]] = {}
-        all_known: list[Record | Attempt] = [*state.attempts.values(), *state.records.values()]
-        for known in all_known:
-            if known.generated is not None:
-                self._known.setdefault(_series(known.ref, known.generated), []).append(known)
-
-    def earlier(self, task: DesiredTask) -> Iterator[Record | Attempt]:
-        """The tasks of earlier periods with the same values."""
-        made = task.generated
-        if made is None or made.period is None:
-            return
-        for other in self._known.get(_series(task.ref, made), ()):
-            period = other.generated.period if other.generated is not None else None
-            if period not in (None, made.period) and is_earlier(period, made.period):
-                yield other
-
-
-def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
-    return ref.org_name, ref.key.removesuffix(f"@{made.period}")
-
-
-class Rollouts:
-    """The entries with a rollout: their tasks, in order, and the other tasks that count for their
-    `atOnce`: recorded and attempted tasks of other periods and of removed rows, except those that
-    manifests list under `removed`."""
-
-    def __init__(
-        self, desired: Iterable[DesiredTask], state: State, removed: Sequence[Removal]
-    ) -> None:
-        self._state, self._removed = state, removed
-        self.entries: dict[tuple[str, str], list[DesiredTask]] = {}
-        for task in desired:
-            if task.origin is not None and task.origin.rollout is not None:
-                entry = task.origin.generated.entry
-                self.entries.setdefault((task.file, entry), []).append(task)
-
-    def others(self, file: str, entry: str) -> Iterator[Record | Attempt]:
-        """The further tasks that count for the `atOnce` of an entry. Its organizations are those of
-        its rows; a removed row may have had another organization."""
-        tasks = self.entries[file, entry]
-        own = {ref for task in tasks for ref in (task.ref, moved_ref(task))}
-        organizations = {task.ref.org_name for task in tasks}
-        state = self._state
-        all_known: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
-        for other in all_known:
-            made, ref = other.generated, other.ref
-            if made is None or made.entry != entry or ref in own:
-                continue
-            if ref.org_name not in organizations and other.file != file:
-                continue
-            if not any(removal.matches(ref.org_name, ref.key) for removal in self._removed):
-                yield other
 
 
 def records_to_check(

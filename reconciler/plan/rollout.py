@@ -7,12 +7,15 @@ point and run again makes the same decisions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from reconciler.model.task import Rollout, TaskRef
+from reconciler.model.task import DesiredTask, Removal, Rollout, TaskRef
 from reconciler.model.task_state import Progress
+from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import HoldReason, Reason
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
 
 
 class Member(NamedTuple):
@@ -118,3 +121,36 @@ def _beyond(
 
 def _refs(members: Iterable[Member], progress: Progress) -> tuple[TaskRef, ...]:
     return tuple(m.ref for m in members if m.progress is progress)
+
+
+class Rollouts:
+    """The entries with a rollout: their tasks, in order, and the other tasks that count for their
+    `atOnce`: recorded and attempted tasks of other periods and of removed rows, except those that
+    manifests list under `removed`."""
+
+    def __init__(
+        self, desired: Iterable[DesiredTask], state: State, removed: Sequence[Removal]
+    ) -> None:
+        self._state, self._removed = state, removed
+        self.entries: dict[tuple[str, str], list[DesiredTask]] = {}
+        for task in desired:
+            if task.origin is not None and task.origin.rollout is not None:
+                entry = task.origin.generated.entry
+                self.entries.setdefault((task.file, entry), []).append(task)
+
+    def others(self, file: str, entry: str) -> Iterator[Record | Attempt]:
+        """The further tasks that count for the `atOnce` of an entry. Its organizations are those of
+        its rows; a removed row may have had another organization."""
+        tasks = self.entries[file, entry]
+        own = {ref for task in tasks for ref in (task.ref, moved_ref(task))}
+        organizations = {task.ref.org_name for task in tasks}
+        state = self._state
+        all_known: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
+        for other in all_known:
+            made, ref = other.generated, other.ref
+            if made is None or made.entry != entry or ref in own:
+                continue
+            if ref.org_name not in organizations and other.file != file:
+                continue
+            if not any(removal.matches(ref.org_name, ref.key) for removal in self._removed):
+                yield other
