@@ -32,8 +32,7 @@ from reconciler.plan import updates
 from reconciler.plan.hold import with_room
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
-from reconciler.plan.predecessors import Followed
-from reconciler.plan.progress import TaskProgress
+from reconciler.plan.progress import Followed, TaskProgress
 from reconciler.plan.recovery import AttemptAges
 from reconciler.plan.view import RemoteView
 from reconciler.state.edit import mark_done

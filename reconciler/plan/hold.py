@@ -22,8 +22,14 @@ from reconciler.model.value import replace
 from reconciler.plan.periods import Series
 from reconciler.plan.plan import Action, Effect, HoldReason, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
-from reconciler.plan.predecessors import Absence, Predecessor, Predecessors, waiting_key
-from reconciler.plan.progress import Standing, TaskProgress
+from reconciler.plan.progress import (
+    Absence,
+    Predecessor,
+    Predecessors,
+    Standing,
+    TaskProgress,
+    waiting_key,
+)
 from reconciler.plan.rollout import Member, Rollouts, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State

@@ -23,8 +23,14 @@ from reconciler.plan.lost_state import LostState, new_keys
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
-from reconciler.plan.predecessors import Followed, Predecessors
-from reconciler.plan.progress import Standing, TaskProgress, is_elsewhere, records_to_check
+from reconciler.plan.progress import (
+    Followed,
+    Predecessors,
+    Standing,
+    TaskProgress,
+    is_elsewhere,
+    records_to_check,
+)
 from reconciler.plan.recovery import AttemptAges, NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
 from reconciler.plan.selection import EVERYTHING, Selection, is_in, select

@@ -18,8 +18,7 @@ from reconciler.model.value import replace
 from reconciler.plan.hold import HoldRules
 from reconciler.plan.plan import Plan, Reason
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
-from reconciler.plan.predecessors import Absence, Predecessors
-from reconciler.plan.progress import Standing, Success, TaskProgress
+from reconciler.plan.progress import Absence, Predecessors, Standing, Success, TaskProgress
 from reconciler.state.edit import mark_done
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, State
