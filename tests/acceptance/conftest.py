@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.in_process import here
 from tests.support.live_tasks import place
+from tests.support.sandbox import server
 from tests.support.shared_places import EACH_PLACE, PLACES, SharedPlace
 
-__all__ = ["here", "place"]
+__all__ = ["here", "place", "server"]
 
 
 @pytest.fixture(scope="session", params=EACH_PLACE)

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from tests.support.action_runner import Runner, Step, metadata, quick_python
 from tests.support.checkout import ROOT, checkout, git
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.github_api import GitHub
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
@@ -27,12 +27,6 @@ TRAPS = ("venv", "pip", "ensurepip", "json", "subprocess", "hatchling", "sitecus
 def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout of the action, as a runner downloads it."""
     return checkout(tmp_path_factory.mktemp("action"))
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
-        yield server
 
 
 @pytest.fixture

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkout import git
 from tests.support.ci_runner import CI, KILLED, job_steps
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.sandbox import TOKEN, as_tasks, prompts
+from tests.support.fault_server import Fault, FaultServer, Rule
+from tests.support.sandbox import as_tasks, prompts
 
 TEXTS = prompts(5)
 SETTLE = 60
@@ -25,12 +24,6 @@ FAULTS = [
     Rule("create", Fault(before=600.0), contains="do 3"),
     Rule("create", Fault("reset"), contains="do 4"),
 ]
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,20 +10,14 @@ import pytest
 
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks
+from tests.support.fault_server import Fault, FaultServer, Rule
+from tests.support.sandbox import Ended, Sandbox, as_tasks
 from tests.support.shared_places import PLACES, SharedPlace
 from tests.support.state_engines import marked
 
 PROMPT = "x" * 4000
 TASKS = as_tasks({f"k{number:02}": f"{PROMPT} {number}" for number in range(40)})
 FILL = 0.9
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=["file", *marked(PLACES)])

@@ -7,7 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompt
 
 TEXTS = prompts(3)
 SLOW = [Rule("create", Fault(before=600))]  # until a test releases it
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
-        yield running
 
 
 @pytest.fixture

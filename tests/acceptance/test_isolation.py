@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from tests.support.action_runner import Runner, quick_python
 from tests.support.checkout import ROOT, checkout, git
 from tests.support.doc_blocks import environment, shell
-from tests.support.fault_server import FaultServer, Habits
+from tests.support.fault_server import FaultServer
 from tests.support.run_workflow import pipeline_of
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
@@ -76,12 +75,6 @@ class Trap:
 
     def assert_empty(self) -> None:
         assert not self.caught.exists(), self.caught.read_text()
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,23 +6,16 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.agent_events import agent_event, agent_message, approval, user_event
-from tests.support.fault_server import Fault, FaultServer, Habits
-from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
+from tests.support.fault_server import Fault, FaultServer
+from tests.support.sandbox import Sandbox, as_tasks, prompts
 
 MANY = 60
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
-        yield server
 
 
 @pytest.fixture

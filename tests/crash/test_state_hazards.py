@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,11 @@ from reconciler.model.codes import Code
 from reconciler.state.local import LocalState, is_mount_point
 from reconciler.state.location import Claim
 from reconciler.state.session import Session
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
+from tests.support.fault_server import Fault, FaultServer, Rule
+from tests.support.sandbox import STATE, Ended, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(2)
 SLOW = [Rule("create", Fault(before=600))]  # until a test releases it
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
-        yield running
 
 
 @pytest.fixture

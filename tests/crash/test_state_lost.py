@@ -12,21 +12,15 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.codes import Code
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.fault_world import Marks
-from tests.support.sandbox import STATE, TOKEN, Sandbox, as_tasks, prompts
+from tests.support.sandbox import STATE, Sandbox, as_tasks, prompts
 from tests.support.shells import Shell, typed
 
 TEXTS = prompts(8)
 LOCK = f"{STATE}.lock"
 JOURNAL = f"{STATE}.journal"
 ADOPT = ("--adopt",)
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
-        yield running
 
 
 @pytest.fixture

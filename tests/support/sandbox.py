@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 from tests.support.called import call
+from tests.support.fault_server import FaultServer, Habits
 from tests.support.forked import Forked, start
 from tests.support.state_engines import Served
 
@@ -142,3 +145,10 @@ def as_tasks(
         key: {"message": text, **settings, **(patched if key in named else {})}
         for key, text in texts.items()
     }
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """A service whose only user has the token of `Sandbox`."""
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
+        yield running
