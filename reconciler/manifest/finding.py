@@ -148,12 +148,11 @@ def _start_of_task(found: Finding, keys: Mapping[str, Position]) -> Position:
 
 class _Location(Value, frozen=True):
     """The location of a finding: `width` is 0 if its part does not end on this line. `is_certain`:
-    the part was found. `last_line` is the last line of the value."""
+    the part was found."""
 
     line: int
     column: int
     width: int = 0
-    last_line: int = 0
     is_certain: bool = True
 
 
@@ -176,14 +175,12 @@ def located(
     spans = locate(events(), unknown) if unknown and events is not None else {}
     lines = LineIndex(text)
     found = [(f, _location(f, spans, text, lines)) for f in every]
-    hidden = [  # the lines of credentials that are written with escapes
-        range(at.line, at.last_line + 1) for f, at in found if f.secret and not at.is_certain
-    ]
+    # A credential that is not in the text as it is cannot be recognized there.
+    excerpts = excerpts and all(at.is_certain or f.secret is None for f, at in found)
     diagnostics = []
     for finding, at in found:
         diagnostic = finding.in_file(file, at.line, at.column)
-        is_whole_file = not finding.path and (at.line, at.column) == (1, 1)
-        if excerpts and not is_whole_file and not any(at.line in part for part in hidden):
+        if excerpts and (finding.path or (at.line, at.column) != (1, 1)):
             diagnostic = replace(diagnostic, excerpt=_excerpt(at, text, lines))
         diagnostics.append(diagnostic)
     return diagnostics
@@ -208,7 +205,7 @@ def _location(
             pattern = rf"\{{\{{[ \t]*+{pattern}"
         if (match := re.compile(pattern).search(text, begin, end)) is not None:
             return _Location(*lines.position(match.start()), len(match[0]))
-    return _Location(span.line, span.column, span.width, span.last_line, is_certain=not part)
+    return _Location(span.line, span.column, span.width, is_certain=not part)
 
 
 _QUOTING = (Code.PLACEHOLDER, Code.INVALID_TEMPLATE)

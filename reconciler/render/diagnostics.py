@@ -50,7 +50,8 @@ def _excerpt(diagnostic: Diagnostic, style: Style, paint: Callable[[str], str]) 
     parts = (found.before, found.marked, found.after)
     before, marked, after = (safe.line(part.replace("\t", _TAB)) for part in parts)
     room = style.width - len(f"{_INDENT}{number} | ")
-    most = max(room - cells.width(marked), room // 2)
+    behind = min(cells.width(after), room // 4)
+    most = max(room - cells.width(marked) - behind, room // 2)
     if cells.width(before) > most:
         while cells.width(before) >= most:
             before = before[1:]

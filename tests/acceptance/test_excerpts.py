@@ -140,6 +140,16 @@ def test_other_files_are_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture
     assert excerpts(task("    message: x\n"), tmp_path, capsys) == []
 
 
+def test_a_long_line_is_cut_around_the_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = task(f"    message: {'before ' * 40}TODO {'after ' * 40}\n")
+    ((shown, marked),) = excerpts(text, tmp_path, capsys)
+    assert marked == "TODO"
+    assert (shown[0], shown[-1]) == ("…", "…")
+    assert "before TODO after" in shown
+
+
 TEXT = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=150)
 
 
