@@ -12,7 +12,7 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.remarks import Remark
 from reconciler.model.shell import id_word
 from reconciler.model.value import replace
-from reconciler.render import safe
+from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import Document, budget_part, given, hint_items, json_document
 from reconciler.render.plan.tasks import with_words
@@ -106,7 +106,8 @@ def waited_rows(report: ApplyWaitReport, style: Style) -> Iterator[str]:
     yield from result_rows(report.statuses, style, report.read_at)
     reasons = Counter(word_remarks(task.explanation).note for task in report.held_tasks)
     for reason, number in reasons.items():
-        yield f"{number} held: {safe.line(reason)}"
+        row = f"{number} held: {safe.line(reason)}"
+        yield from cells.wrap_words(row, style.width, len(_INDENT)) if style.terminal else [row]
 
 
 def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
@@ -114,7 +115,7 @@ def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
     return f"{label}: {listed(report.summary().items(), LABELS)}."
 
 
-_WIDTH = 96
+_INDENT, _WIDTH = "    ", 96
 _NAMED = 3  # keys that have the same problem; the others are counted
 
 
@@ -173,9 +174,12 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
 
 def _problem_rows(problems: tuple[Remark, ...], style: Style) -> Iterator[str]:
     words = word_remarks(problems, style.commands)
+    width = style.width - len(_INDENT) if style.terminal else _WIDTH
     if words.note:
-        yield f"    {safe.line(words.note)}"
-    yield from (f"    {row}" for row in hint_rows(words.hints, replace(style, width=_WIDTH)))
+        note = safe.line(words.note)
+        rows = cells.wrap_words(note, width) if style.terminal else [note]
+        yield from (f"{_INDENT}{row}" for row in rows)
+    yield from (f"{_INDENT}{row}" for row in hint_rows(words.hints, replace(style, width=width)))
 
 
 def _applied_task(task: TaskResult, commands: Commands) -> Document:
