@@ -89,16 +89,14 @@ def _answering(turn: Turn, seconds: float) -> Script:
     known = [entity for entity in turn.entities if entity.get("type") == "repository"]
     org, name = (re.findall(_REPOSITORY, text) or [("acme", "network")])[-1]
     repository = known[0] if known else {"type": "repository", "org": org, "name": name}
-    number = crc32(text.encode("utf-8", "replace")) % 900 + 1
     added: JsonObject = {
         "type": "pull_request",
-        "number": number,
+        "number": crc32(text.encode("utf-8", "replace")) % 900 + 1,
         "merged": False,
         "repo": {"forge": "github", **repository},
     }
     opened = step(turn.started_ms, {"type": "change_entities", "changes": {"add": [added]}})
-    answer = f"Opened #{number}; all checks pass."
-    return _ending(turn, seconds, message(f"{answer}{data}\n\n{SIMULATED}"), opened)
+    return _ending(turn, seconds, message(f"All checks pass.{data}\n\n{SIMULATED}"), opened)
 
 
 def _slow(turn: Turn, seconds: float) -> Script:
