@@ -46,6 +46,10 @@ def findings(violation: Violation, schema: Mapping[str, object]) -> Iterator[Fin
         names = list(violation.schema.get("properties", {}))
         for name in value:
             if name not in names:
+                if not path and isinstance(value[name], dict) and "message" in value[name]:
+                    facts = {"near": "tasks"}
+                    yield Finding(Code.UNKNOWN_PROPERTY, (name,), "declared", facts, on_key=True)
+                    continue
                 code, case, facts = _unknown(name, path, names, schema)
                 yield Finding(code, (*path, name), case, facts, on_key=True)
     elif violation.rule == "anyOf":  # used once, for a message with both content and contentFile

@@ -146,9 +146,8 @@ class _Writer(Value, frozen=True):
         if first.diff or part.notes_differ:
             subject += f", as in {first.key}"
         note = f": {first.note}" if first.note else ":"
-        head, *more = cells.wrap_words(safe.line(subject + note), style.width)
-        yield f"{self._sign(first.task.action)} {head}"
-        yield from (f"  {row}" for row in more)
+        head = f"{self._sign(first.task.action)} {safe.line(subject + note)}"
+        yield from cells.wrap_words(head, self.inner.width, 2)
         yield from (f"    {row}" for row in change_rows(first.diff, style.indented(2)))
         yield from (f"  {row}" for row in hint_rows(first.hints, style))
         if part.hints_differ:
