@@ -13,6 +13,7 @@ seconds that passed on one machine are ever added up.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -20,10 +21,10 @@ from typing import NamedTuple
 
 from reconciler.model.mark import is_same, microseconds
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.service import RemoteTask
-from reconciler.model.task import TaskId, TaskRef
+from reconciler.model.service import FirstMessage, RemoteTask
+from reconciler.model.task import TaskId, TaskRef, text_of
 from reconciler.model.value import Value, field
-from reconciler.model.work import compare_work
+from reconciler.model.work import REDACTED, comparable_text, compare_work
 from reconciler.plan.plan import Reason
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
@@ -226,9 +227,9 @@ def recover(
     for attempt in sorted(attempts, key=lambda attempt: attempt.mark):
         org_name, ref = attempt.ref.org_name, attempt.ref
         unlisted = view.unlisted.get(org_name)
-        free = unrecorded.get((org_name, None), ())
+        free = unrecorded[org_name, None].like(attempt)
         tasks = [task for task in free if _may_be_of(ref, task, view, owners)]
-        tasks += unrecorded.get((org_name, ref), ())
+        tasks += unrecorded[org_name, ref].like(attempt)
         before = befores.get(attempt.baseline, ())
         candidates = [_compared(attempt, task, view) for task in tasks if task.id not in before]
         if attempt.task_id and all(c.task.id != attempt.task_id for c in candidates):
@@ -243,16 +244,40 @@ def recover(
     return {mark: _unless_shared(mark, refs, verdicts, owners) for mark in verdicts}
 
 
+class _Unrecorded:
+    """Unrecorded tasks, by what an attempt may have in common with them: there may be very many of
+    both."""
+
+    def __init__(self) -> None:
+        self._uncertain: list[RemoteTask] = []  # they may do the work of any attempt
+        self._alike: defaultdict[str | int | None, list[RemoteTask]] = defaultdict(list)
+
+    def add(self, task: RemoteTask, message: FirstMessage | None) -> None:
+        if message is None or REDACTED in message.text:
+            self._uncertain.append(task)
+        else:
+            self._alike[f"text {comparable_text(message.text)}"].append(task)
+            self._alike[microseconds(message.mark)].append(task)
+        self._alike[f"ID {task.id}"].append(task)
+
+    def like(self, attempt: Attempt) -> list[RemoteTask]:
+        """The tasks that have its mark, may do its work, or are named in its response."""
+        work = comparable_text(text_of(attempt.inputs) or "")
+        keys = (f"text {work}", microseconds(attempt.mark), f"ID {attempt.task_id}")
+        alike = (task for key in keys for task in self._alike.get(key, ()))
+        return list({task.id: task for task in (*self._uncertain, *alike)}.values())
+
+
 def _by_owner(
     view: RemoteView, owners: Owners
-) -> dict[tuple[str, TaskRef | None], list[RemoteTask]]:
+) -> defaultdict[tuple[str, TaskRef | None], _Unrecorded]:
     """The unrecorded tasks, by organization and the key whose mark they have."""
-    found: dict[tuple[str, TaskRef | None], list[RemoteTask]] = {}
-    for task_id, task in sorted(view.tasks.items()):
+    found: defaultdict[tuple[str, TaskRef | None], _Unrecorded] = defaultdict(_Unrecorded)
+    for task_id, task in view.tasks.items():
         was_read = task_id in view.messages or task_id in view.unreadable
         if was_read and task.id not in owners.ids:
             owner = owners.by_mark(task_id, view)
-            found.setdefault((task_id.org_name, owner), []).append(task)
+            found[task_id.org_name, owner].add(task, view.messages.get(task_id))
     return found
 
 

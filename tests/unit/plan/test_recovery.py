@@ -15,6 +15,8 @@ from reconciler.model.mark import mint
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
+from reconciler.model.work import Work, compare_work
+from reconciler.plan import recovery
 from reconciler.plan.plan import Reason
 from reconciler.plan.recovery import (
     Evidence,
@@ -318,3 +320,24 @@ def test_a_task_that_the_response_named_and_that_is_gone_is_not_created_again() 
     assert (verdict.reason, verdict.ids, verdict.askable) == (Reason.UNREADABLE, ("t",), False)
     (waiting,) = verdicts(shown(), replace(tried("a", YOUNG), task_id="t"))
     assert isinstance(waiting, Wait)
+
+
+def test_an_attempt_is_compared_only_with_tasks_that_it_may_have_created(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A committed state may have thousands of open attempts, and the service as many tasks."""
+    compared = []
+
+    def counted(*both: Any) -> Work:
+        compared.append(both)
+        return compare_work(*both)
+
+    monkeypatch.setattr(recovery, "compare_work", counted)
+    attempts = [tried(f"k{n}", OLD + timedelta(microseconds=n), f"do {n}") for n in range(300)]
+    seen = shown(
+        *((f"t-{n}", f"do {n}", attempts[n].mark) for n in range(200)),
+        *((f"u-{n}", f"do {n}", OLD - timedelta(days=n)) for n in range(1, 300)),
+    )
+    found = verdicts(seen, *attempts)
+    assert ids(found) == [f"t-{n}" if n < 200 else None for n in range(300)]
+    assert len(compared) < 1_000
