@@ -19,8 +19,9 @@ from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.lookup import matches_key
+from reconciler.plan.lost_state import waiting_keys
 from reconciler.plan.selection import is_in, pattern_of
-from reconciler.state.edit import find, known_refs
+from reconciler.state.edit import find, is_known, known_refs
 from reconciler.state.model import Record, State
 from reconciler.system import memory
 from reconciler.tasks.delivery import Refusal, delivery_error
@@ -118,15 +119,24 @@ def with_retired(state: State) -> State:
     return replace(state, records={**known, **state.records}) if known else state
 
 
-def select_keys(state: State, selector: str) -> tuple[TaskRef, ...]:
-    """The recorded or attempted tasks that a `KEY`, `ORG/KEY` or glob selects. Raises StateError if
-    there are none."""
-    found = {ref for ref in known_refs(state) if matches_key(selector, [ref])}
-    return (
-        tuple(sorted(found, key=natural))
-        if found and set(selector) & set("*?[")
-        else (find(state, selector),)
-    )
+def select_keys(state: State, selector: str) -> tuple[str, tuple[TaskRef, ...]]:
+    """The recorded or attempted tasks that a `KEY`, `ORG/KEY`, glob or entry selects, and the key
+    or glob that it stands for. Raises StateError if there are none."""
+    pattern = pattern_of(selector, known_refs(state))
+    found = {ref for ref in known_refs(state) if matches_key(pattern, [ref])}
+    if found and set(pattern) & set("*?["):
+        return pattern, tuple(sorted(found, key=natural))
+    return pattern, (find(state, selector),)
+
+
+def with_entry(ctx: Context, state: State, name: str) -> str:
+    """A glob instead of an entry that waits for an answer, or of one in the manifests."""
+    waiting = waiting_keys(state, state.recovering)
+    if set(name) & set("*?[") or is_known(state, name) or matches_key(name, waiting):
+        return name
+    if (glob := pattern_of(name, waiting)) != name:
+        return glob
+    return pattern_of(name, [t.ref for t in ctx.with_organizations(ctx.read(())).tasks])
 
 
 def select_refs(
@@ -166,8 +176,8 @@ def _matching(
     if any(selector in (ref.key, str(ref)) for ref in files):
         return {find(state, selector)}
     pattern = pattern_of(selector, files.keys()) if entries else selector
-    if pattern != selector and (found := {ref for ref in files if matches_key(pattern, [ref])}):
-        return found
+    if pattern != selector:
+        return {ref for ref in files if matches_key(pattern, [ref])}
     scope = [normalized(name) for name in ctx.settings.names([selector])]
     inside = {ref for ref, file in files.items() if is_in(file, scope)}
     return inside | {ref for ref in files if matches_key(selector, [ref])}

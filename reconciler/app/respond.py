@@ -308,7 +308,7 @@ def _cancel(task: Recipient, *, force: bool, yes: bool) -> Iterator[Response]:
     ctx, record = task.tasks.ctx, task.record
     task.show_last_message()
     if task.status.state.has_ended and not force:
-        yield Response(record, task.status, "nothingToCancel")
+        yield Response(record, task.status, "ended")
         return
     task.note_creator(task.command)
     question = "ask.force_cancel" if force else "ask.cancel"

@@ -11,7 +11,7 @@ from itertools import chain
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
-from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
+from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_entry
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
 from reconciler.model.remarks import Arg
@@ -53,7 +53,9 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, 
     Raises TaskctlError."""
     with ctx.open_state("state mv") as session:
         state, at = session.state, ctx.clock.now()
-        moves = edit.destinations(select_keys(state, old), old, new)
+        pattern, refs = select_keys(state, old)
+        to = new if "*" in new else new + pattern[len(old) :]
+        moves = edit.destinations(refs, pattern, to)
         events = [event for ref, to in moves for event in edit.mv(state, ref, to, at=at)]
         again = ("state", "mv", old, new, "-y")
         shown = [f"{ref} to {to}" for ref, to in moves]
@@ -142,7 +144,7 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
         edits: dict[TaskRef, Edit] = {}
         events: list[Event] = []
         for name in dict.fromkeys(names):
-            answers, recoveries = _without_tasks(ctx, state, name, now)
+            answers, recoveries = _without_tasks(ctx, state, with_entry(ctx, state, name), now)
             for ref, closed in answers.items():
                 done = "keptTask" if ref in state.records else "notCreated"
                 edits.setdefault(ref, Edit(ref, done, bool(closed or recoveries)))

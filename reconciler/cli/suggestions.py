@@ -35,8 +35,6 @@ class Suggestions:
         before = self._root.params.get("directory")
         self.given = {"directory": str(before)} if before else {}
         self.given |= _typed(ctx.command, self._root, args)
-        if self.name == "import":  # it writes the organization into the manifest
-            self.given.pop("org", None)
 
     @property
     def plan_file(self) -> str:
@@ -77,6 +75,8 @@ class Suggestions:
         for param in command.params:
             if param.name == "target" and "adopt" in own:
                 continue  # a lost state is recovered for all keys
+            if param.name == "org" and self.name == "import" != command.name:
+                continue  # the manifest names it
             is_carried = runs_again or param.name in (_OF_PLANS if is_plan else CARRIED)
             if isinstance(param, click.Option) and is_carried and param.name not in own:
                 value: Any = self.given.get(param.name or "", [])

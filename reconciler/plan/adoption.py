@@ -15,6 +15,7 @@ from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.model.work import Work, compare_work, message_of
+from reconciler.plan.lookup import matches_key
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.view import RemoteView
@@ -47,8 +48,8 @@ def duplicate_warning(
 
 def gone(task: DesiredTask, task_id: str, options: PlanOptions) -> PlannedTask:
     """The plan for a key whose task the service no longer has."""
-    names = {"*", task.key, str(task.ref)}
-    if task.task_id is None and not names.isdisjoint(options.allow_recreate):
+    is_asked = any(matches_key(name, [task.ref]) for name in options.allow_recreate)
+    if task.task_id is None and is_asked:
         case, reason = "gone.recreate", Reason.RECREATE
     else:
         case, reason = "gone.taskID" if task.task_id else "gone.kept", Reason.NOT_FOUND

@@ -33,7 +33,7 @@ from reconciler.plan.progress import (
 )
 from reconciler.plan.recovery import AttemptAges, NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
-from reconciler.plan.selection import EVERYTHING, Selection, is_in, select
+from reconciler.plan.selection import EVERYTHING, Selection, is_in, select, with_entries
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Recovery
@@ -71,8 +71,9 @@ class PlanInputs(Value, frozen=True):
         """The inputs, limited to the keys that the options select. Raises TaskctlError for an
         invalid selection, or an invalid request for a replacement."""
         selection = select(self.options, self.desired, self.state, self.scope)
-        replacement.check_requests(self.options, self.desired, self.state, selection.refs)
-        return replace(self, selection=selection)
+        options = with_entries(self.options, self.desired, self.state)
+        replacement.check_requests(options, self.desired, self.state, selection.refs)
+        return replace(self, options=options, selection=selection)
 
     @property
     def only(self) -> Collection[TaskRef] | None:

@@ -9,7 +9,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 from reconciler.plan.lookup import matches_key, moved_ref
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -73,11 +73,20 @@ def select(
 
 
 def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
-    """A KEY or GLOB for `matches_key`, in which an entry stands for all of its tasks, unless a key
-    has that name."""
-    if set(selector) & set("*?[@") or matches_key(selector, known):
-        return selector
-    return f"{selector}@*"
+    """A KEY or GLOB for `matches_key`: instead of an entry, the glob of its keys, unless a key has
+    that name."""
+    glob = f"{selector}@*"
+    is_name = not set(selector) & set("*?[@=") and not matches_key(selector, known)
+    return glob if is_name and matches_key(glob, known) else selector
+
+
+def with_entries(options: PlanOptions, desired: Iterable[DesiredTask], state: State) -> PlanOptions:
+    """The options, with globs instead of entries where they name tasks to create again."""
+    known = {*state.records, *(task.ref for task in desired)}
+    again = {name: getattr(options, name) for name in ("replace", "retry", "allow_recreate")}
+    return replace(
+        options, **{n: tuple(pattern_of(v, known) for v in own) for n, own in again.items()}
+    )
 
 
 def _names(

@@ -184,7 +184,7 @@ def test_cancel_is_a_request_and_force_ends_the_session(place: LiveTasks) -> Non
     place.finish(one="cancelled", two="cancelled", asks="waiting")
     assert place.run("cancel", "asks", "-y")[0] == 0
     assert place.statuses()["asks"] == "cancelled"
-    assert place.run("cancel", "one", "-y")[1] == "acme/one: Nothing to cancel.\n"
+    assert place.run("cancel", "one", "-y")[1] == "acme/one: The task has already ended.\n"
     assert "user_cancel" in [body["type"] for body in bodies(place, "one")]
     assert "user_cancel" not in [body["type"] for body in bodies(place, "two")]
 

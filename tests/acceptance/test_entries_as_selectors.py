@@ -48,3 +48,36 @@ def test_nothing_is_sent_to_the_tasks_of_an_entry(
     ended = applied.run(words[0], "up", *more, *words[1:])
     assert (ended.code, "[TC617]" in ended.stderr) == (1, True), ended
     assert len(applied.server.of("respond")) == before
+
+
+@pytest.mark.parametrize("name", ["up", "acme/up"])
+def test_an_entry_stands_for_its_keys_where_tasks_are_created_again(
+    applied: InProcess, name: str
+) -> None:
+    applied.finish()
+    edited = {"up": {**ENTRY, "message": "upgrade all of {{ row }}"}}
+    applied.sandbox.write({**edited, **as_tasks({"other": "do it anew", "up2": "do more"})})
+    plan = applied.run("plan", "--replace", name)
+    assert {key for key, action in plan.actions().items() if action == "replace"} == ROWS
+    assert applied.run("plan", "--retry", name).code == 0
+    gone = [applied.sandbox.recorded()[key] for key in (*ROWS, "other")]
+    applied.server.world.tasks = [t for t in applied.server.world.tasks if t.id not in gone]
+    for task_id in gone:
+        applied.server.world.by_id.pop(task_id)
+    applied.server.habits.clock_offset = 15.0
+    for again in (name, f"{name}@*"):
+        tasks = applied.run("plan", f"--allow-recreate={again}").document["tasks"]
+        assert {t["key"] for t in tasks if t["reason"] == "recreate"} == ROWS, again
+
+
+def test_an_entry_is_renamed_with_its_tasks(applied: InProcess) -> None:
+    before = applied.sandbox.recorded()
+    assert applied.run_state("mv", "up", "upgrade", "-y").code == 0
+    after = applied.sandbox.recorded()
+    assert {after[f"upgrade@{row}"] for row in "ab"} == {before[key] for key in ROWS}
+
+
+def test_an_entry_is_answered_for_as_a_whole(here: InProcess) -> None:
+    here.sandbox.write({"up": ENTRY, "down": {**ENTRY, "message": "downgrade {{ row }}"}})
+    ended = here.run_state("resolve", "up", "--not-created", "-y")
+    assert {edit["key"] for edit in ended.document["edits"]} == ROWS

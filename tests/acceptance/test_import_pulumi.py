@@ -221,7 +221,8 @@ def test_another_prompt_than_that_of_the_task_is_a_warning(
     code, _, err = place.run("import", *arguments)
     assert code == 0, err
     assert ("[TC850]" in err) is warned
-    assert ("taskctl import --mine --since 20" in err) is warned
+    lines = [row for row in err.splitlines() if "taskctl import --mine --since 20" in row]
+    assert [" --org acme" in line for line in lines] == [True] * warned
 
 
 def test_a_stack_is_read_from_stdin(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
