@@ -104,8 +104,8 @@ def _identity(value: object, _home: Path) -> str:
 
 
 def _state(value: object, _home: Path) -> str:
-    """Only a remote of the clone, or the variable, so that a pull request cannot send prompts
-    elsewhere."""
+    """The location of the state: only a remote of the clone, or the variable, so that a pull
+    request cannot send prompts elsewhere."""
     if not isinstance(value, str) or not (value.startswith("git:") or value == STATE_VARIABLE):
         raise _invalid("address", variable=STATE_VARIABLE)
     return value

@@ -237,8 +237,9 @@ class Placeholders(Value, frozen=True):
 
     @classmethod
     def known(cls, org: str | None, machine_user: str | None, project: str) -> Placeholders:
-        """With the commit from which taskctl was installed, if known. The minute at which the
-        schedule of a `project` starts follows from its name: projects do not start together."""
+        """The values, with the commit from which taskctl was installed, if known. The minute at
+        which the schedule of a `project` starts follows from its name: projects do not start
+        together."""
         repository, commit = _installed()
         minute = 1 + int.from_bytes(sha256(project.encode()).digest()[:4]) % 59
         return cls(org, machine_user, repository, commit, minute)

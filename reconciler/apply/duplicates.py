@@ -41,7 +41,7 @@ def find_duplicates(
     ctx: ApplyContext, created: Collection[TaskRef], marks: Collection[str], parallelism: int
 ) -> Search:
     """Looks for further tasks with the `marks` of this apply, in the organizations of the `created`
-    keys. Unreadable data hides no other duplicate."""
+    keys. Unreadable data does not hide other duplicates."""
     result, ends = Search([], []), ctx.clock.boot() + MAX_SECONDS
     with ThreadPoolExecutor(parallelism, "duplicates") as pool:
         for org_name in sorted({ref.org_name for ref in created}):
@@ -151,7 +151,7 @@ class _Organization:
             yield warning(Code.DUPLICATES_NOT_SEARCHED, org=org_name, why=tuple(self._unlisted))
 
     def _mark(self, task: RemoteTask) -> int | None:
-        """In microseconds; None if the first message cannot be read."""
+        """The mark in microseconds; None if the first message cannot be read."""
         why: Sequence[Remark] = (remark("duplicates.ended"),)
         if not self._has_ended():
             try:

@@ -15,8 +15,8 @@ from reconciler.model.value import Value, replace
 
 
 class Result(StrEnum):
-    """In the order of reports. `sign` and `color` (of `Palette`) are for reports; `severity` is set
-    unless the result is a success."""
+    """The result for a task, in the order of reports. `sign` and `color` (of `Palette`) are for
+    reports; `severity` is set unless the result is a success."""
 
     CREATED = "created", "+", "green"
     ADOPTED = "adopted", ">", "cyan"

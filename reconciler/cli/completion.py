@@ -57,7 +57,7 @@ def _completion(*sources: Source, with_files: bool = False) -> Complete:
 
 
 def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem[object]]:
-    """Only valid keys, because a shell inserts them into a command line unquoted."""
+    """The completion items for valid keys only, because a shell inserts them unquoted."""
     from click.shell_completion import CompletionItem
 
     from reconciler.model.shell import is_key, is_org_name
@@ -70,7 +70,7 @@ def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem[obje
 
 
 def _desired(ctx: click.Context, settings: Settings) -> Iterator[TaskRef]:
-    """Without entries: no command accepts their names, and expanding them would take too long."""
+    """The keys of declared tasks, without entries, whose expansion would take too long."""
     from reconciler.manifest.discovery import Finder
     from reconciler.manifest.document import is_entry
     from reconciler.manifest.parse.source import read_source

@@ -35,22 +35,23 @@ def of_exception(error: BaseException) -> int:
 
 
 def of_problems(diagnostics: Iterable[Diagnostic]) -> int:
-    """1 if there is an error."""
+    """The exit code is 1 if there is an error."""
     from reconciler.model.diagnostics import has_errors
 
     return int(has_errors(diagnostics))
 
 
 def of_plan(plan: Plan, *, may_fail: bool, detailed: bool) -> int:
-    """1 if apply would fail, unless it `may_fail`; `detailed`: 2 if it would make changes."""
+    """The exit code is 1 if apply would fail, unless it `may_fail`; `detailed`: 2 if it would make
+    changes."""
     if plan.fail_reasons() and not may_fail:
         return 1
     return 2 if detailed and plan.has_changes() else 0
 
 
 def of_statuses(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic] = ()) -> int:
-    """1 if any task was unsuccessful; else 3 if any is waiting; 2 if any is running; else 0,
-    unless there is an error."""
+    """The exit code is 1 if any task was unsuccessful, else 3 if any is waiting, else 2 if any is
+    running, else 0, unless there is an error."""
     codes = (status.state.traits.exit_code for status in statuses)
     return max(codes, key=(0, 2, 3, 1).index, default=0) or of_problems(diagnostics)
 
@@ -72,8 +73,8 @@ def of_apply(applied: Applied) -> int:
 
 
 def _of_wait(report: ApplyWaitReport) -> int:
-    """1 if something failed, or tasks are held; 3 if they can only be created after a merge; else
-    the code of the statuses."""
+    """The exit code is 1 if something failed, or tasks are held; 3 if they can only be created
+    after a merge; else that of the statuses."""
     from reconciler.app.wait import End
     from reconciler.plan.plan import Reason
 
@@ -86,10 +87,10 @@ def _of_wait(report: ApplyWaitReport) -> int:
 
 
 def of_fmt(report: FmtReport) -> int:
-    """1 after an error, or if `--check` finds a file that would change."""
+    """The exit code is 1 after an error, or if `--check` finds a file that would change."""
     return of_problems(report.diagnostics) or int(report.check and bool(report.changed))
 
 
 def of_responses(sent: Sequence[object], problems: Sequence[Diagnostic]) -> int:
-    """1 if there is a problem, or if nothing was sent."""
+    """The exit code is 1 if there is a problem, or if nothing was sent."""
     return int(bool(problems) or not sent)

@@ -266,7 +266,8 @@ def run_process() -> NoReturn:
 
 
 def _open_closed_streams() -> None:
-    """Without this, the next opened file, such as the state, would get the descriptor of stdout."""
+    """Opens closed streams: otherwise, the next opened file, such as the state, would get the
+    descriptor of stdout."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             stream = os.open(os.devnull, os.O_RDWR)

@@ -72,7 +72,7 @@ class RunWorkflow:
     def _answer(
         self, completed: str, name: str, own: Mapping[str, Any], *, is_shared: bool
     ) -> Sequence[str] | None:
-        """Only the creator of a task may answer it."""
+        """The command for an answer, which only the creator of a task may send."""
         record = self._record(next(iter(own.get("selectors", ())), own.get("key", "")))
         if record is None or not (is_shared or self._is_of_other(record)):
             return None

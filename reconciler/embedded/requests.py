@@ -208,7 +208,7 @@ def converted(body: object, kind: type[T]) -> T:
 
 
 def _without_unset(value: object) -> object:
-    """Without nulls, and without empty enums, which some SDKs send for unset fields."""
+    """Removes nulls, and empty enums, which some SDKs send for unset fields."""
     if isinstance(value, list):
         return [_without_unset(item) for item in value]
     if not isinstance(value, dict):

@@ -60,7 +60,7 @@ class Keys:
         return self.free(next(filter(None, slugs), "task"))
 
     def free(self, desired: str) -> str:
-        """This key, with a number appended if it is taken."""
+        """The key, with a number appended if it is taken."""
         key, number = desired, self._numbers.get(desired, 1)
         while key in self._taken:
             number += 1

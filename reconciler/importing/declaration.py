@@ -40,7 +40,7 @@ class Opening(Value, frozen=True):
 
     @property
     def first_message(self) -> FirstMessage | None:
-        """None without a message."""
+        """The first message; None if there is none."""
         if self.message is None:
             return None
         return FirstMessageSearch().next([{"type": "userInput", "eventBody": self.message}])

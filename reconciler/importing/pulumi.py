@@ -268,7 +268,7 @@ def _is_program(path: Path) -> bool:
 
 
 def _unescaped(text: str) -> str:
-    """In a program, `$${` is an escaped `${`."""
+    """Unescapes a text of a program, in which `$${` stands for `${`."""
     return text.replace("$${", "${")
 
 

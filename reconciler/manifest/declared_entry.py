@@ -26,7 +26,7 @@ class DeclaredEntry(Value, frozen=True):
     written: object = None
 
     def in_org(self, org_name: str) -> DeclaredEntry:
-        """With the default organization."""
+        """The entry with the default organization."""
         if None not in self.rows:
             return self
         rows = {name: keys for name, keys in self.rows.items() if name is not None}

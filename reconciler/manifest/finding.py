@@ -89,7 +89,7 @@ class Finding(Value, frozen=True):
         return replace(self, path=(), shown=None, position=None, on_key=False).at_row(file, line)
 
     def in_file(self, file: str, line: int, column: int) -> Diagnostic:
-        """Its diagnostic, located there."""
+        """The finding as a diagnostic, located in the file."""
         path, row = self.shown_path, self.row
         row = row if row is None or row.file else DataRow(file, row.line)
         place = Place(file, line, column, self.key or _task_key(path), path, row)

@@ -299,8 +299,8 @@ def _block(text: str, column: int) -> list[str]:
 
 
 def _folded(text: str, column: int) -> list[str]:
-    """In double quotes, with a line for each line of the text: a backslash at its end escapes the
-    line break, in addition to the escaped line feed before it."""
+    """The text in double quotes, with a line for each of its lines: a backslash at its end escapes
+    the line break, in addition to the escaped line feed before it."""
     rows = [_escaped(line) for line in text.removesuffix("\n").split("\n")]
     more = [" " * column + ("\\" if row.startswith(" ") else "") + row for row in rows[1:]]
     end = '\\n"' if text.endswith("\n") else '"'

@@ -42,7 +42,7 @@ _WITH = {"then": "if", "else": "if"}
 """Keywords that have an effect only together with another keyword."""
 
 _PARTS_OF_LIMITS = ("exclusiveMinimum", "exclusiveMaximum")
-"""With `minimum` and `maximum`, as true or false, in draft 4; later drafts reject that."""
+"""In draft 4, these are booleans that modify `minimum` and `maximum`; later drafts reject that."""
 
 _MAX_DIGITS = 6  # of an index in a reference
 _SHORTEST = 4

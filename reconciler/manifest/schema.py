@@ -146,7 +146,7 @@ def count_values(schema: object, most: int) -> int:
 
 def check_targets(schema: Mapping[str, object]) -> None:
     """Raises RemarkError for a `$ref` without a target, which `validator_of` reports only once it
-    is needed. Not for schemas that contain schemas with a separate `$id`."""
+    is needed. It does not support schemas that contain schemas with a separate `$id`."""
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 

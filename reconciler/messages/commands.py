@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 
 class Commands:
-    """How a run prints commands. This class prints them as they are; that of the command line
-    (`cli/command.py`) adds the options and PATHs of the run, or replaces what a reader may not
-    run.
+    """Prints suggested commands. This class prints them unchanged; the class of the command line
+    (`cli/command.py`) adds the options and PATHs of the run, or replaces commands that a reader may
+    not run.
     """
 
     @property

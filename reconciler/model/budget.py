@@ -89,7 +89,7 @@ def _tokens(value: object) -> int | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """From Unix seconds. The API sends 0 for a window that does not end."""
+    """The time of Unix seconds. The API sends 0 for a window that does not end."""
     if type(value) is not int or value <= 0:
         return None
     try:

@@ -74,7 +74,7 @@ class Diagnostic(Stored, frozen=True):
         return hash((self.code, self.severity, self.case, facts, self.at))
 
     def __str__(self) -> str:
-        """For tracebacks. `reconciler.messages` words it for users."""
+        """The text for tracebacks; for users, `reconciler.messages` words it."""
         facts = ", ".join(f"{name}={fact!r}" for name, fact in self.args.items())
         return f"{self.code}{f' {self.case}' if self.case else ''} ({facts})"
 
@@ -128,8 +128,8 @@ MAX_NOTES = 1
 
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """At most MAX_ALIKE per code and file, and MAX_NOTES notes per code, in order; the rest is
-    counted, with the last that is shown."""
+    """At most MAX_ALIKE diagnostics per code and file, and MAX_NOTES notes per code, in order; the
+    rest is counted, with the last shown diagnostic."""
     every = tuple(diagnostics)
     if len(every) <= MAX_NOTES:
         return every

@@ -74,7 +74,7 @@ FIELDS = (
     ),
     Field("message", returned=False, imported=False),
 )
-"""In the order of reports."""
+"""All settings, in the order of reports."""
 
 BY_NAME = {field.name: field for field in FIELDS}
 

@@ -34,7 +34,7 @@ class Expectation(Stored, frozen=True):
         return hash(self.digest)
 
     def _asks(self) -> tuple[object, ...]:
-        """Everything but its location."""
+        """The expectation without its location."""
         return self.pull_requests, self.data, self.merged
 
     @property
@@ -146,7 +146,7 @@ class TaskRef(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> TaskRef:
-        """From `ORG/KEY`, the form in the state file."""
+        """Parses `ORG/KEY`, the form in the state file."""
         org_name, _, key = text.partition("/")
         return cls(org_name, key)
 
@@ -263,7 +263,7 @@ def instant(text: object) -> datetime | None:
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC with milliseconds: `2026-11-24T14:44:49.123Z`."""
+    """The time in UTC with milliseconds: `2026-11-24T14:44:49.123Z`."""
     with suppress(OverflowError):  # at either end of the calendar
         moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -37,7 +37,7 @@ class Traits(NamedTuple):
 
 
 class TaskState(StrEnum):
-    """In the order of tables: states that need a person come first."""
+    """The states, in the order of tables: those that need a person come first."""
 
     WAITING = "waiting", Traits(3, Progress.UNFINISHED, "?", "yellow")
     TO_MERGE = "toMerge", Traits(3, Progress.UNFINISHED, "?", "yellow", label="to merge")

@@ -113,7 +113,7 @@ def read_saved_plan(data: bytes, file: str) -> Plan:
 
 
 def _read(data: Raw) -> Plan:
-    """Raises KeyError and ShapeError."""
+    """Decodes the plan. Raises KeyError and ShapeError."""
     whole = members(data)
     plan = decode_as(Plan, encode_json(whole | {"tasks": Raw(b"[]")}))
     try:

@@ -36,8 +36,8 @@ class Effect(Enum):
 
 
 class Action(StrEnum):
-    """In the order of reports. `sign` and `color` (of `Palette`) are for reports; `effect` is the
-    effect of apply, unless the reason determines it."""
+    """The action for a task, in the order of reports. `sign` and `color` (of `Palette`) are for
+    reports; `effect` is the effect of apply, unless the reason determines it."""
 
     CREATE = "create", "+", "green", Effect.CREATE
     REPLACE = "replace", "-/+", "green", Effect.CREATE

@@ -216,7 +216,7 @@ def _decide(
     progress: Mapping[TaskRef, TaskProgress],
     states: Mapping[TaskRef, TaskState],
 ) -> _Decided:
-    """Each step can change decisions of the previous steps."""
+    """Decides on all tasks. Each step can change decisions of the previous steps."""
     state, options, only = inputs.state, inputs.options, inputs.only
     desired = {task.ref: task for task in inputs.desired}
     moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}

@@ -109,7 +109,7 @@ def exactly(plan: Plan) -> PlanOptions:
 
 
 def request_for(task: DesiredTask | None, requests: Iterable[Request]) -> Request | None:
-    """None for a task without a request, and for a task with `taskID`, which is never created."""
+    """The request for a task; None also for a task with `taskID`, which is never created."""
     if task is None or task.task_id is not None:
         return None
     return next((request for request in requests if request.names(task.ref)), None)

@@ -93,7 +93,7 @@ def service_url(text: str, source: str = "--backend") -> str:
 
 
 def split_url(url: str) -> SplitResult | None:
-    """None for an invalid URL, such as one with an invalid port."""
+    """The parts of a URL; None if it is invalid, for example its port."""
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -25,9 +25,9 @@ from reconciler.system.cache import UserCache
 T = TypeVar("T")
 _VERSION = 1
 _MAX_ENTRY = 1 << 16
-"""In bytes. Larger values are read again each time, so that the cache stays small."""
+"""Bytes of a value. Larger values are read again each time, so that the cache stays small."""
 _MAX_FILE = 64 << 20
-"""In bytes. The oldest entries are dropped."""
+"""Bytes of a file, from which the oldest entries are dropped."""
 
 
 class TaskCache(Generic[T]):

@@ -35,7 +35,7 @@ from reconciler.remote.service_clock import ServiceClock
 from reconciler.remote.transport import Transport
 
 BUDGET_TIMEOUT = 10.0
-"""In seconds; short, because only a forecast depends on it: the service enforces the budget."""
+"""Seconds; short, because only a forecast depends on it: the service enforces the budget."""
 
 
 def _utc_now() -> datetime:

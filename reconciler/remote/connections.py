@@ -130,7 +130,7 @@ class _Connection(HTTPConnection):
             self._outgoing.append(data)
 
     def put_back(self) -> None:
-        """Called when its response was read to the end."""
+        """Call it when the response was read to its end."""
         self.idle_since = self._clock() if self._clock is not None else NEVER_USED
 
     def close(self) -> None:
@@ -312,7 +312,8 @@ class AddressSession(requests.Session):
         self.mount("", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: requests would read the body of a redirect to its end, although it follows none."""
+        """Returns None: requests would read the body of a redirect to its end, although it does not
+        follow it."""
 
     def open(self, request: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
         """Sends a request once, in the context of `exchange`; the response's body is unread."""

@@ -20,9 +20,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
 
 class Timeouts(Value, frozen=True):
-    """In seconds. `connect` limits each step of opening a connection, `read` the time without a
-    byte of the response, `whole` the whole response, and `create` the whole response to a create
-    request."""
+    """Limits in seconds. `connect` limits each step of opening a connection, `read` the time
+    without a byte of the response, `whole` the whole response, and `create` the whole response to a
+    create request."""
 
     connect: float = 10.0
     read: float = 30.0
@@ -66,8 +66,8 @@ class ServiceResponse(Value, frozen=True):
 
     @property
     def request_id(self) -> str:
-        """Empty if it is missing, or not a plain word: it is shown where no other text of the
-        service is."""
+        """The request ID; empty if it is missing, or not a plain word, because it is shown without
+        quotes."""
         found = self.headers.get("X-Pulumi-Request-ID", "")
         return found if _REQUEST_ID.fullmatch(found) else ""
 
@@ -128,11 +128,11 @@ class Exchange:
         return min(self.read, left)
 
     def begin_connecting(self) -> None:
-        """Called before a connection is opened."""
+        """Call it before a connection is opened."""
         self._deadline = time.monotonic() + self.connect
 
     def begin_sending(self) -> None:
-        """Called before the request is written. Raises TooLateError if its window has closed."""
+        """Call it before the request is written. Raises TooLateError if its window has closed."""
         if self.window is not None and not self.window.is_open():
             raise TooLateError
         self.begun = True
@@ -169,7 +169,7 @@ class RequestInFlight:
 
     @property
     def name(self) -> str:
-        """Without its query."""
+        """The name without its query."""
         return self.named().partition("?")[0]
 
     def failed(self, why: Arg) -> None:

@@ -26,7 +26,7 @@ TASK_QUERY = {"sortBy": "created", "sortDirection": "desc"}
 
 
 class _Guard:
-    """Raises RemoteError for a list that does not end after `most` pages. Keeps digests only."""
+    """Raises RemoteError for a list that does not end after `most` pages. Stores digests only."""
 
     def __init__(self, where: str, most: int) -> None:
         self._where, self._most = where, most

@@ -75,7 +75,8 @@ def decode(body: bytes | bytearray) -> object:
 
 
 def _value(body: bytes | bytearray) -> object:
-    """With U+FFFD instead of half a surrogate pair, which a cut text can end with."""
+    """The value with U+FFFD instead of half a surrogate pair, which a truncated text can end
+    with."""
     try:
         return decode_outline(object, body)
     except ValueError:

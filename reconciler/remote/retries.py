@@ -1,4 +1,4 @@
-"""When to retry a read, and after how long. Pure: randomness is a parameter."""
+"""The retries of reads and their delays. Pure: randomness is a parameter."""
 
 from __future__ import annotations
 

@@ -144,7 +144,8 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
 
 
 def _look_alike(task: TaskResult) -> tuple[Remark, ...]:
-    """Why it is unresolved, without the existing task, which is in the table of the plan."""
+    """The reason why it is unresolved, without the existing task, which is in the table of the
+    plan."""
     return tuple(problem for problem in task.problems if problem.case == "lookAlike.same")
 
 

@@ -34,7 +34,7 @@ from reconciler.tasks.results import ListedPullRequest, OtherTask, first_line, r
 from reconciler.tasks.status import TaskStatus, by_state, count_in, counts, open_requests
 
 _LEVELS = {0: None, 1: Severity.ERROR, 2: Severity.WARNING, 3: Severity.WARNING}
-"""By exit code."""
+"""The level of a status, by its exit code."""
 
 
 class StatusesView(ReportView):

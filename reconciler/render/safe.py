@@ -23,14 +23,14 @@ _MAX_LENGTH = 2000  # some terminals ignore longer addresses
 
 
 def line(text: str) -> str:
-    """On one line: line ends and tabs are escaped too."""
+    """The text on one line: line ends and tabs are escaped, too."""
     if not (text.isascii() and text.isprintable()):
         text = visible(text, f"\n{INVISIBLE}")
     return without_commands(text)
 
 
 def block(text: str) -> str:
-    """As lines: line feeds are kept; a carriage return before one is dropped."""
+    """The text as lines: line feeds are kept; a carriage return before a line feed is dropped."""
     return without_commands(visible(text.replace("\r\n", "\n")))
 
 

@@ -126,7 +126,7 @@ def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -
 
 
 def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
-    """Why a task failed or is unmet, and the command that corrects it."""
+    """The reasons why a task failed or is unmet, and the command that corrects it."""
     width = max(20, style.width - 2)
     reasons = [wording(problem, style.commands) for problem in status.unmet]
     for reason in reasons:

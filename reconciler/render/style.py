@@ -1,4 +1,4 @@
-"""How reports look: a style, a palette, counts."""
+"""The appearance of reports: a style, a palette, counts."""
 
 from __future__ import annotations
 

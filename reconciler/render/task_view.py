@@ -87,7 +87,7 @@ def pull_requests_text(requests: Iterable[ListedPullRequest]) -> str:
 
 
 def merged(request: ListedPullRequest) -> str:
-    """` (merged)` after a pull request that is."""
+    """` (merged)` for a merged pull request, else empty."""
     return " (merged)" * request.is_merged
 
 

@@ -39,7 +39,7 @@ class Excerpt(NamedTuple):
 
 USUAL = Excerpt(40, 20)
 OF_MANY = Excerpt(6, 5)
-"""In a plan with many prompts."""
+"""The excerpt in a plan with many prompts."""
 
 
 def prompt_rows(text: str, style: Style, excerpt: Excerpt, see_all: SeeAll) -> list[str]:
@@ -218,8 +218,9 @@ _Opcode = tuple[str, int, int, int, int]
 
 
 def _opcodes(a: Sequence[str], b: Sequence[str], most: int = STEPS) -> Iterator[_Opcode]:
-    """As from SequenceMatcher, which is slow on long lists: equal ends are removed first. If it
-    could still take more than `most` steps, all between them differs."""
+    """The opcodes of SequenceMatcher, which is slow on long lists, so equal ends are removed first.
+    If it could still take more than `most` steps, everything between the ends counts as
+    different."""
     shorter = min(len(a), len(b))
     head = next((n for n in range(shorter) if a[n] != b[n]), shorter)
     tail = next((n for n in range(shorter - head) if a[-1 - n] != b[-1 - n]), shorter - head)

@@ -83,7 +83,7 @@ class GroupCommit:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Nothing is written in this context; appends wait."""
+        """Pauses writes in this context; appends wait."""
         with self._lock:
             while self._busy:
                 self._free.wait()

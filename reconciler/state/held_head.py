@@ -84,8 +84,8 @@ class HeldHead:
         return [warning(Code.STATE_LARGE, at=NOWHERE, **facts)]
 
     def check_held(self) -> None:
-        """After a pause long enough for another process to take the lock, also rewrites the head,
-        which fails in that case."""
+        """Checks the lock. After a pause long enough for another process to take it, also rewrites
+        the head, which fails in that case."""
         self._refuse_lost()
         self._heartbeat_if_due(late=self._register.write_timeout)
 

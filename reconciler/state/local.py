@@ -108,7 +108,7 @@ class LocalState:
         return StateSource(self.display_name, self.backup.exists())
 
     def version(self) -> FileVersion | None:
-        """None if there is no state file. Raises OSError."""
+        """The version of the state file; None if there is no file. Raises OSError."""
         try:
             status = os.lstat(self.path)
         except FileNotFoundError:

@@ -53,7 +53,7 @@ class Holder(Stored, frozen=True):
 
     @classmethod
     def here(cls, purpose: str, run: str, now: datetime, boot_id: str) -> Holder:
-        """This process."""
+        """The current process as a holder."""
         started, spaces = rfc3339(now), _pid_namespace()
         own = (os.getpid(), host_name(), user_name())
         return cls(*own, started, purpose, run, boot_id, spaces)

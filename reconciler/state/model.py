@@ -176,7 +176,7 @@ class State(Value, frozen=True):
     room: int | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Without the fields that follow from how the state was read."""
+        """Compares states without the fields that depend on how the state was read."""
         return isinstance(other, State) and all(
             getattr(self, name) == getattr(other, name)
             for name in self.__struct_fields__

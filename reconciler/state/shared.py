@@ -95,7 +95,7 @@ class SharedState:
                     continue
 
     def create(self, state: State) -> bool:
-        """Raises StateError also if a state of another backend exists."""
+        """Saves the first state. Raises StateError, also if a state of another backend exists."""
         with as_state_errors(self.display_name):
             self._register.retried(self._engine.prepare)
             if self._store.snapshot(state.backend) is not None:

@@ -87,7 +87,7 @@ def encode_head(head: Head) -> bytes:
 
 
 def decode_head(data: bytes, display_name: str) -> Head:
-    """Raises ShapeError, and StateError for another format."""
+    """Decodes a head. Raises ShapeError, and StateError for another format."""
     check_version(decode_as(int, members(data).get("format", Raw(b"null"))), display_name)
     whole = _intact(data)
     tail = tuple(map(bytes, items(whole.pop("tail", Raw(b"[]")))))
@@ -141,7 +141,7 @@ class Store:
         self.register, self._display_name = register, register.display_name
 
     def head(self, data: bytes) -> Head:
-        """Raises StateError."""
+        """Decodes a head of this state. Raises StateError."""
         with self._verifying("head"):
             return decode_head(data, self._display_name)
 
@@ -175,7 +175,8 @@ class Store:
         return Snapshot(head, version, replace(saved, room=room), events, size, journal)
 
     def _blobs(self, names: Sequence[str]) -> list[bytes]:
-        """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
+        """Reads blobs concurrently. Raises Missing, and Oversized if they are too large
+        together."""
         get, room = self.register.engine.get_blob, BlobRoom()
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
             reads = [pool.submit(self.register.retried, partial(get, name, room)) for name in names]

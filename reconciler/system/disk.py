@@ -117,7 +117,7 @@ def open_to_append(path: Path) -> int:
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Writes all of `data`. May raise OSError after a part of it."""
+    """Writes all of `data`. If it raises OSError, a part may have been written."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]

@@ -24,12 +24,12 @@ Event = Mapping[str, Any]
 
 
 def event_id(event: Event) -> str:
-    """Empty if missing."""
+    """The ID of an event; empty if missing."""
     return text_in(event, "id")
 
 
 def body_of(event: Event) -> Mapping[str, Any]:
-    """Empty if missing."""
+    """The body of an event; empty if missing."""
     body = event.get("eventBody")
     return body if isinstance(body, Mapping) else {}
 
@@ -45,7 +45,7 @@ def kind_of(event: Event) -> str:
 
 
 def time_of(event: Event) -> datetime | None:
-    """UTC; None if missing."""
+    """The time of an event, UTC; None if missing."""
     return instant(body_of(event).get("timestamp"))
 
 
@@ -73,7 +73,7 @@ class Approval(Stored, frozen=True):
 
     @property
     def since(self) -> datetime | None:
-        """When it was requested, UTC; None if missing."""
+        """The time of the request, UTC; None if missing."""
         return instant(self.body.get("timestamp"))
 
     @property

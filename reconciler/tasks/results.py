@@ -126,7 +126,7 @@ def result_of(status: TaskStatus) -> WorkResult:
 
 
 def pull_requests(status: TaskStatus) -> tuple[ListedPullRequest, ...]:
-    """Those that the service lists, except those that a user's message added."""
+    """The pull requests that the service lists, except those that a user's message added."""
     listed = status.raw.get("entities")
     by_id: dict[str, ListedPullRequest] = {}
     for entity in listed if isinstance(listed, list | tuple) else ():

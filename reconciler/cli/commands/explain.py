@@ -36,7 +36,7 @@ def command(code: str | None) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """For a terminal: without the marks of Markdown, and with wrapped lines."""
+    """The text for a terminal: without Markdown, with wrapped lines."""
     from reconciler.cli.console.terminal import columns
     from reconciler.render.cells import wrap_words
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class OutputOptions(Value, frozen=True):
-    """How a command writes. `reports` are additional files."""
+    """The options for output. `reports` are additional files."""
 
     format: str = "text"
     color: str = "auto"
@@ -210,7 +210,7 @@ class Output:
         return safe.block(self.commands.completed(note_text(note, facts)))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
-        """Not with `quiet` in a script, whose log others may read."""
+        """Shows a request, except with `quiet` in a script, whose log others may read."""
         if self.options.quiet and not self.interactive:
             return
         from reconciler.render.conversation import approval_rows

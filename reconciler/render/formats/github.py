@@ -31,7 +31,7 @@ def render(view: ReportView, style: Style) -> str:
 
 
 def _shown(listed: list[Issue]) -> Iterator[Issue]:
-    """As many as GitHub shows, and one notice that counts the rest."""
+    """The annotations that GitHub shows, and a notice that counts the rest."""
     counts: Counter[Severity] = Counter()
     for issue in listed:
         counts[issue.level] += issue.number

@@ -247,7 +247,7 @@ def _entry_of(task: PlannedTask) -> TaskRef | None:
 
 
 def _place(view: PlannedView) -> tuple[object, ...]:
-    """For sorting the tasks of an entry, which are in the order of `natural`."""
+    """The sort key of an entry's tasks, which are in the order of `natural`."""
     task = view.task
     origin = task.desired.origin if task.desired is not None else None
     period = task.generated.period if task.generated is not None else None

@@ -67,7 +67,7 @@ class PlanView(ReportView):
                 yield Count(word, number, labelled(word, number, COUNTED))
 
     def tasks(self, style: Style) -> list[TaskView]:
-        """In the order of their actions."""
+        """The tasks in the order of their actions."""
         tasks = sorted(self.plan.tasks, key=order)
         return list(planned_views(self.plan, tasks, style.commands, style.locate))
 

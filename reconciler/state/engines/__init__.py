@@ -73,7 +73,7 @@ class Missing(EngineError):
 
 
 class Oversized(EngineError):
-    """The head or a blob is larger than taskctl's own; it was not read."""
+    """The head or a blob is larger than any that taskctl writes; it was not read."""
 
     def __init__(self, part: str, size: int, most: int) -> None:
         super().__init__(f"it has {size} bytes; at most {most} are possible")

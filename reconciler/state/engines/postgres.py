@@ -102,7 +102,7 @@ _NEXT_HEAD = """UPDATE taskctl.head SET data = %s, version = version + 1
 _KEEP = """INSERT INTO taskctl.blob (state, name, data) VALUES (%s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING name"""
 _DROP = "DELETE FROM taskctl.blob WHERE state = %s AND name = ANY(%s) RETURNING name"
-"""Each returns one row per change."""
+"""Statements that return a row per change."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r'database ".*" does not exist'), "container"),
@@ -192,7 +192,7 @@ class PostgresEngine:
                 self._connection.close()
 
     def probe(self) -> None:
-        """Each statement includes its condition."""
+        """No probe is needed: each statement includes its condition."""
 
     def others(self) -> Sequence[str]:
         """Names are not listed."""
