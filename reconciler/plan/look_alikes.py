@@ -63,8 +63,8 @@ def look_alikes(
 
     With `--adopt`, or as answered, each key in order gets the newest task that does the same work
     with the same fixed settings and that this user created; no task is used twice, nor if another
-    key has it by its ID, nor if there are more such tasks than keys. Tasks that the last apply of
-    all manifests has listed are not compared.
+    key has it by its ID, nor if there are, or may be, more such tasks than keys. Tasks that the
+    last apply of all manifests has listed are not compared.
     """
     creates: list[PlannedTask] = []
     decided: dict[TaskRef, PlannedTask] = {}
@@ -83,8 +83,7 @@ def look_alikes(
     pool = UnrecordedTasks(state, view, owners, adopted | claims.found())
     missing = [task for create in creates if (task := create.desired) is not None]
     searches = _searches(missing, pool, state, options)
-    contested = claims.contested()
-    contested |= surplus((each.task.ref, each.adoptable() - contested) for each in searches)
+    contested = _contested(searches, claims)
     chosen = _paired(searches, contested, None if options.adopt else claims.answers)
     used = {task.id for task in chosen.values()}
     left = [search for search in searches if search.task.ref not in chosen]
@@ -151,20 +150,25 @@ class _Search:
     def doubt(self, used: Container[str]) -> tuple[Reason, *tuple[Remark, ...]] | None:
         """The reason why the task may exist although no task is known to do the same work, with the
         commands that decide it. `used` are the IDs of tasks that other keys adopt."""
-        org_name, view = self.task.ref.org_name, self._pool.view
         for candidate in self._similar:
             if candidate.task.id not in used:
                 return Reason.AMBIGUOUS, *self._about(candidate, _case(candidate))
+        unread = self.unread()
+        return (Reason.UNREADABLE, *unread) if unread else None
+
+    def unread(self) -> tuple[Remark, ...]:
+        """The reason why there may be further tasks that do the same work, with the commands that
+        decide it; empty if all were read."""
+        org_name, view = self.task.ref.org_name, self._pool.view
         for candidate in self._pool.unread.get(org_name, ()):
             if self._may_be(candidate):
                 why = view.unreadable[TaskId(org_name, candidate.task.id)]
-                return Reason.UNREADABLE, *self._about(candidate, "unsure.unreadable", why=why)
+                return self._about(candidate, "unsure.unreadable", why=why)
         if org_name in view.cut_short:
-            return Reason.UNREADABLE, remark("unsure.cut_short")
+            return (remark("unsure.cut_short"),)
         if org_name in view.unlisted:
-            why = view.unlisted[org_name]
-            return Reason.UNREADABLE, remark("unsure.unlisted", why=why)
-        return None
+            return (remark("unsure.unlisted", why=view.unlisted[org_name]),)
+        return ()
 
     def _about(self, candidate: LookAlike, case: str, **facts: Arg) -> tuple[Remark, ...]:
         task_id = candidate.task.id
@@ -227,6 +231,15 @@ def _paired(
     return pairs
 
 
+def _contested(searches: Iterable[_Search], claims: Claims) -> set[str]:
+    """The IDs of the tasks that no option adopts: they may be those of other keys, or there are, or
+    may be, more tasks that do the same work than keys."""
+    known = claims.contested()
+    found = surplus((each.task.ref, each.adoptable() - known) for each in searches)
+    unsure = {task_id for each in searches if each.unread() for task_id in each.adoptable()}
+    return known | found | unsure
+
+
 def surplus(same: Iterable[tuple[TaskRef, set[str]]]) -> set[str]:
     """The tasks that do the same work as fewer keys, of the IDs that do the `same` as each key: a
     sister repository may own one of them, so only a person can tell which."""
@@ -279,7 +292,8 @@ class _Open(NamedTuple):
         """The reason why the key must not be created yet; None if no task may belong to it."""
         task = search.task
         if (pair := self.pairs.get(task.ref)) is not None:
-            return self._undecided(task, pair, Reason.LOOK_ALIKE, remark("lookAlike.same"), pair)
+            same_as = remark("lookAlike.same")
+            return self._undecided(task, pair, Reason.LOOK_ALIKE, same_as, pair=pair)
         same = [candidate for candidate in search.same if candidate.task.id not in self.used]
         if same and (other := self.keys.get(same[0].task.id)) is not None:
             shared = remark("lookAlike.shared", other=other.key)
@@ -288,7 +302,9 @@ class _Open(NamedTuple):
             others = remark("lookAlike.others")
             return self._undecided(task, same[0].task, Reason.LOOK_ALIKE, others)
         if same:
-            return self._undecided(task, same[0].task, Reason.AMBIGUOUS, _why(search, same))
+            unread = search.unread()
+            why, reason = _why(search, same), Reason.UNREADABLE if unread else Reason.AMBIGUOUS
+            return self._undecided(task, same[0].task, reason, *unread[:1], why)
         doubt = search.doubt(self.used)
         return plan_for(task, Action.UNRESOLVED, *doubt) if doubt else None
 
@@ -297,10 +313,10 @@ class _Open(NamedTuple):
         task: DesiredTask,
         found: RemoteTask,
         reason: Reason,
-        why: Remark,
+        *why: Remark,
         pair: RemoteTask | None = None,
     ) -> PlannedTask:
-        explanation = (why, *described(found, self.backend))
+        explanation = (*why, *described(found, self.backend))
         fields: PlannedFields = {"task_id": found.id, "candidate": pair}
         fields["remote"] = None if pair is not None else found
         return plan_for(task, Action.UNRESOLVED, reason, *explanation, **fields)

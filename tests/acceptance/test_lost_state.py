@@ -147,6 +147,36 @@ def test_of_more_tasks_than_keys_none_is_taken(person: Callable[..., Person]) ->
     assert mine.apply()[:2] == (0, {})
 
 
+@pytest.mark.parametrize("unread", ["entry", "message"])
+def test_nothing_is_adopted_beside_what_cannot_be_read(
+    here: InProcess, unread: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the other of two tasks."""
+    sister = here.within("sister")
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    sister.sandbox.write(as_tasks({"a": "do a"}, adopt=False))
+    assert here.run("apply").code == 0
+    assert sister.run("apply").code == 0
+    theirs = sister.sandbox.recorded()["a"]
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    mine = next(task for task in here.server.world.tasks if task.id != theirs)
+    if unread == "entry":
+        mine.shown["id"] = 5
+    else:
+        here.server.set_rules(Rule("events", Fault("status", status=500), task=mine.id))
+    for options in ((), ("--adopt",)):
+        found = here.run("plan", *options).document
+        assert found["complete"] is False
+        planned = [(task["action"], task["reason"], task["taskId"]) for task in found["tasks"]]
+        assert planned == [("unresolved", "unreadable", theirs)]
+        assert here.run("apply", *options).results() == {"a": "unresolved"}
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr("sys.stdin", StringIO("yes\nyes\nyes\n"))
+    ended = here.run_words(["apply", "--backend", here.server.url])
+    assert "unresolved" in ended.stdout
+    assert here.sandbox.recorded() == {}
+
+
 def edited(anna: Person) -> dict[str, str]:
     """Seven tasks, five of them edited later, of which the state is lost; their IDs."""
     rows = {"forEach": {"row": ["x", "y"]}, "message": "Entry {{ row }}."}
