@@ -85,7 +85,7 @@ class Evaluation:
     ) -> list[TaskStatus]:
         """The statuses, in the same order. `expected` has a diagnostic for an unknown
         expectation."""
-        found = {}  # by key, so that it does not depend on anything else what is tried
+        found = {}  # by key, so that the result is deterministic
         for status in sorted(statuses, key=lambda status: natural(status.ref)):
             expect = expected.get(status.ref)
             if expect is not None and status.state is TaskState.DONE:

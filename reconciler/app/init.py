@@ -264,7 +264,7 @@ def filled(text: str, values: Placeholders) -> str:
     text = text.replace('cron: "23 ', f'cron: "{values.minute} ')
     if values.org is not None:
         text = text.replace("organization: acme\n", f"organization: {values.org}\n")
-    if values.machine_user is not None:  # that of plans has the same name with -plan
+    if values.machine_user is not None:  # the user for plans has the suffix -plan
         text = text.replace("user:acme-taskctl", f"user:{values.machine_user}")
     if values.repository is not None:
         text = text.replace(f"uses: {REPOSITORY}@", f"uses: {values.repository}@")

@@ -43,7 +43,7 @@ def plan(
 
 def _other_digest(ctx: Context, made: Plan, state: State) -> Iterator[Diagnostic]:
     """A note if none of the recorded tasks belongs to this user, because another user applies."""
-    if not made.has_changes() or ctx.settings.apply_as is not None:  # which has a separate note
+    if not made.has_changes() or ctx.settings.apply_as is not None:  # a separate note reports it
         return
     caller = ctx.client.identity()
     creators = [record.identity for record in state.records.values()]

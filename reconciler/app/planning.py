@@ -65,8 +65,8 @@ def open_workspace(
     refuse_other_claims(ctx.settings, manifests.files)
     limits = [n for n in (options.max_creates, manifests.max_creates) if n is not None]
     options = replace(options, max_creates=min(limits, default=None))
-    ctx.settle_time = options.settle_time  # which a saved plan may have set
-    _ = ctx.location, ctx.client  # the problems of the token come last
+    ctx.settle_time = options.settle_time  # a saved plan may have set it
+    _ = ctx.location, ctx.client  # in this order, errors about the token come last
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)
     manifests = ctx.with_organizations(manifests)

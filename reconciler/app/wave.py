@@ -248,7 +248,7 @@ class Wave:
         ctx = self._ctx
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
-        self._session.sign(this_run(ctx.client, ctx.clock))  # whose identity is known by now
+        self._session.sign(this_run(ctx.client, ctx.clock))  # its identity is known now
         if notes := [*begun_recoveries(plan), *self._answers]:
             self._session.append(*notes)
         apply_ctx = ApplyContext(

@@ -88,7 +88,7 @@ class Loop:
                 self._look_again(open_refs)
             self._find_duplicates()
         except StateError as problem:
-            # What was done must still be reported.
+            # The results must still be reported.
             return self._report(problem.diagnostics)
         return self._report()
 

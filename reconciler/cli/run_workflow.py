@@ -143,7 +143,7 @@ class RunWorkflow:
         if workflow == GITLAB:
             words = ["glab", "ci", "run", "-R", f"https://{self._project or 'HOST/PROJECT'}"]
             words += ["-b", os.environ.get("CI_DEFAULT_BRANCH") or self._branch]
-            for name, value in fields.items():  # whose text becomes part of a quoted YAML string
+            for name, value in fields.items():  # the text becomes part of a quoted YAML string
                 words += ["-i", f"{name}:{value.replace(QUOTE, QUOTE * 2)}"]
             return [" ".join(map(shell_word, words))]
         words = ["gh", "workflow", "run", workflow]
@@ -195,7 +195,7 @@ def _apply_inputs(own: Mapping[str, Any]) -> dict[str, str] | None:
         if len(named) > 1:
             return None
         named[0], _, task_id = named[0].partition("=")
-    if own.get("paths") and not named:  # it would do more than what was shown
+    if own.get("paths") and not named:  # it would do more than was shown
         return None
     fields = {"command": _MODES.get(mode, "apply"), "tasks": " ".join(named), "id": task_id}
     fields["max-creates"] = str(own.get("max_creates", ""))

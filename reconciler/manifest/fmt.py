@@ -77,7 +77,7 @@ def _bare(body: bytes) -> bytes:
 
 def _meaning(event: Any) -> tuple[object, ...]:
     """An event without its position, but with anchors, tags and styles."""
-    if type(event) is ScalarEvent and event.ctag is None:  # most of them
+    if type(event) is ScalarEvent and event.ctag is None:  # most events
         return (event.value, event.style, event.anchor, event.implicit)
     held = (getattr(event, name, None) for name in _ATTRIBUTES)
     return (type(event).__name__, *(h if isinstance(h, bool | tuple) else str(h) for h in held))

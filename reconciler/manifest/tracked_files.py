@@ -148,7 +148,7 @@ def _repository(ours: Path, top: Path, own: Path) -> dict[str, str]:
     """
     disk.read_start(own / "HEAD", 0)  # else it is no repository
     if os.path.lexists(own / "index"):
-        disk.read_start(own / "index", 0)  # which does not wait for a pipe, as git would
+        disk.read_start(own / "index", 0)  # does not wait for a pipe, unlike git
     common = own
     if (named := small_file(own / "commondir")) is not None:  # a linked work tree
         common = own / os.fsdecode(named.strip())

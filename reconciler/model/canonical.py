@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def _encoder() -> JSONEncoder:
-    from json import JSONEncoder  # costs a millisecond, and `taskctl validate` mostly needs none
+    from json import JSONEncoder  # takes a millisecond, and `taskctl validate` rarely needs it
 
     return JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -34,7 +34,7 @@ def canonical_json(value: object) -> bytes:
 
 def digest(value: object) -> str:
     """`sha256:` and the hex SHA-256 of the canonical JSON."""
-    import hashlib  # costs OpenSSL's start-up, and `taskctl validate` mostly needs no digest
+    import hashlib  # starts OpenSSL, and `taskctl validate` rarely needs a digest
 
     return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
 

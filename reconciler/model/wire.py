@@ -91,7 +91,7 @@ class FirstMessageSearch:
         """
         self._agent += _times(events, ("agentResponse",))
         self._users += _times(events, USER_EVENT_TYPES)
-        # The agent's timestamps are of the service's clock.
+        # The agent's timestamps come from the service's clock.
         times = self._agent if len(set(self._agent)) > 1 else self._users
         if (times and times[0] > times[-1]) or any(_is_unreadable(event) for event in events):
             raise UnreadableEventsError

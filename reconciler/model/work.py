@@ -59,7 +59,7 @@ def comparable_text(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
-        import unicodedata  # a megabyte, which few files need
+        import unicodedata  # takes a megabyte, and few files need it
 
         text = unicodedata.normalize("NFD", text)
     return "\n".join(map(str.rstrip, text.split("\n"))).strip()

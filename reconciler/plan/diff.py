@@ -107,7 +107,7 @@ def _compared(before: Inputs, desired: Inputs) -> dict[str, tuple[object, object
         view="tree",
         verbose_level=2,
         custom_operators=[_WholeTexts()],
-        threshold_to_diff_deeper=0,  # name each field, however few are the same
+        threshold_to_diff_deeper=0,  # report each field, even if few are equal
     )
     found = {}
     for level in (level for levels in tree.values() for level in levels):

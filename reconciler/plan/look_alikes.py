@@ -74,7 +74,7 @@ def look_alikes(
             continue
         if is_comparable(task, state):
             creates.append(create)
-        elif (why := view.unlisted.get(task.ref.org_name)) is not None:  # which apply needs
+        elif (why := view.unlisted.get(task.ref.org_name)) is not None:  # apply needs the list
             unsure = remark("unsure.unlisted", why=why)
             decided[task.ref] = plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, unsure)
     if not creates:

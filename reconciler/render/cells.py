@@ -173,7 +173,7 @@ def fit(table: list[list[str]], columns: int) -> list[list[str]]:
     if sum(widths) <= room:
         return table
     kept = len(widths)
-    if _MIN_COLUMNS * kept > room:  # then one column represents those that are left out
+    if _MIN_COLUMNS * kept > room:  # a column for the omitted cells
         kept = max(0, columns - own - gap - len(_MORE)) // (_MIN_COLUMNS + gap)
         room = columns - own - gap * (kept + 1) - len(_MORE)
     cap = max(widths)

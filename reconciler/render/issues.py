@@ -39,7 +39,7 @@ def issues(
         )
     alike: dict[object, list[TaskView]] = {}
     for task in filter(lambda task: task.level is not None, view.tasks(style)):
-        # The tasks of an entry have one line: the same problem of several is one issue.
+        # The tasks of an entry share a line, so the same problem of several is one issue.
         kind = (task.word, task.file, task.line or task.ref, task.text)
         alike.setdefault(kind, []).append(task)
     for first, *more in alike.values():

@@ -107,7 +107,7 @@ WORD = re.compile(r"\w+|\s+|[^\w\s]")
 PAIRABLE = 30  # if a change has more lines than this, none of them are paired
 STEPS = 20_000_000  # comparisons; if more are needed, the whole text counts as changed
 LONG = 600  # an exact difference of more elements takes too long
-ALIKE = 0.5  # the least share of equal words of two versions of a line
+ALIKE = 0.5  # the minimum share of equal words in two versions of a line
 
 Piece = tuple[str, bool]
 """A part of a line, and whether it differs."""

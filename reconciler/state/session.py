@@ -138,7 +138,7 @@ class Session:
         """The mark of the next attempt, unlike any other mark of this state."""
         known = self._known_marks()
         while True:
-            mark = mint(now)  # a system call lets other threads run: not in the guard
+            mark = mint(now)  # outside the guard: a system call lets other threads run
             with self._guard:
                 if mark not in known:
                     known.add(mark)

@@ -104,7 +104,7 @@ def _nearest(root: _Node, path: Path) -> SourceSpan:
     node, found = root, root.span or SourceSpan(1, 1, 1, 1, 1)
     for step in path:
         node = node.below[step]
-        found = node.span or found  # a parent's is unknown until its last value was read
+        found = node.span or found  # a parent's span is unknown until its last value
     return found
 
 
