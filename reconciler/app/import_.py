@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.import_target import Target, read_content
+from reconciler.app.new_state import begin_recoveries
 from reconciler.app.recorded_tasks import since_when
 from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
 from reconciler.importing.declaration import Opening, has_other_prompt, read_opening
@@ -34,6 +35,7 @@ from reconciler.state.edit import known_refs, with_marks
 from reconciler.state.model import Recorded, State
 
 if TYPE_CHECKING:
+    from reconciler.model.task import DesiredTask
     from reconciler.remote.client import Client
     from reconciler.state.session import Session
 
@@ -214,9 +216,7 @@ class _Import:
             if made is not None:
                 self._target.write(made.content)
             if session is not None:
-                identity, now = self._ctx.client.identity(), self._ctx.now()
-                records = (with_marks(session.state, r) for r in batch.records(identity, now))
-                session.append(*map(Recorded, records))
+                self._record(session, made.tasks if made is not None else ())
             if made is not None:
                 batch.diagnostics += self._target.policy_warnings(made)
         return ImportReport(
@@ -227,6 +227,15 @@ class _Import:
             self._dry_run,
             self._next_step(),
         )
+
+    def _record(self, session: Session, written: Sequence[DesiredTask]) -> None:
+        ctx, state = self._ctx, session.state
+        found = self._batch.records(ctx.client.identity(), ctx.now())
+        records = [with_marks(state, record) for record in found]
+        if records:
+            declared, given = (*self._target.known.tasks, *written), [r.ref for r in records]
+            session.append(*begin_recoveries(ctx, declared, state, given))
+        session.append(*map(Recorded, records))
 
     def _next_step(self) -> str:
         results = {task.result for task in self._batch.tasks}

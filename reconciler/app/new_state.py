@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from reconciler.app.context import Context
 from reconciler.app.planning import Workspace
 from reconciler.model.remarks import Arg
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import replace
+from reconciler.plan.lost_state import noted_recoveries
 from reconciler.plan.plan import Plan, Reason
-from reconciler.state.attempt import Recovery
 from reconciler.state.edit import not_created
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event, Recovering, State
@@ -34,12 +37,8 @@ def begin_state(ctx: Context, space: Workspace) -> None:
         case = "begins_state_below" if others else "begins_state"
         ctx.ui.note(case, file=location.display_name, others=others)
     elif adopts and isinstance(location, SharedState) and not location.exists(ctx.backend.name):
-        keys: dict[str, set[str]] = {}
-        for task in space.desired:
-            keys.setdefault(task.ref.org_name, set()).add(task.key)
-        recovering = {org: Recovery(tuple(sorted(names))) for org, names in keys.items()}
-        state = State(os.urandom(16).hex(), 0, ctx.backend.name, recovering=recovering)
-        location.create(state)
+        new = State(os.urandom(16).hex(), 0, ctx.backend.name)
+        location.create(replace(new, recovering=noted_recoveries(space.desired, new)))
         ctx.ui.note("began_state", file=location.display_name)
 
 
@@ -57,6 +56,19 @@ def answers_about_rest(ctx: Context, plan: Plan, state: State) -> list[Event]:
     if not ctx.ui.ask("ask.create_rest", strict=True, **facts):
         return []
     return [event for ref in refs for event in not_created(state, ref)]
+
+
+def begin_recoveries(
+    ctx: Context, declared: Iterable[DesiredTask], state: State, given: Collection[TaskRef]
+) -> list[Event]:
+    """The notes before a command records existing tasks for the keys `given`. Shows them, too."""
+    events: list[Event] = []
+    for org_name, recovery in noted_recoveries(declared, state, given).items():
+        if recovery.keys and recovery != state.recovering.get(org_name):
+            events.append(Recovering(org_name, recovery))
+            keys, more = recovery.keys[:_NAMED], max(0, len(recovery.keys) - _NAMED)
+            ctx.ui.note("begins_recovery", org=org_name, keys=keys, more=more, glob=f"{org_name}/*")
+    return events
 
 
 def begun_recoveries(plan: Plan) -> list[Event]:

@@ -11,6 +11,7 @@ from itertools import chain
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
+from reconciler.app.new_state import begin_recoveries
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_entry
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
@@ -19,7 +20,7 @@ from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
-from reconciler.plan.lost_state import answer_entries, new_keys, noted_beside, waiting_keys
+from reconciler.plan.lost_state import answer_entries, new_keys, waiting_keys
 from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
@@ -116,16 +117,14 @@ def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
     TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state, now = session.state, ctx.clock.now()
-        ctx.client.identity()
+        who = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
         if not is_known(state, key):
             desired = _find_in_manifests(ctx, state, key)
             remote = _find_free(ctx, state, desired.ref, task_id)
-            who, declared = ctx.client.identity(), ctx.with_organizations(ctx.read(())).tasks
-            session.append(
-                *noted_beside(desired.ref, declared, state),
-                *edit.record_existing(state, desired, remote, who, at=now),
-            )
+            declared = ctx.with_organizations(ctx.read(())).tasks
+            noted = begin_recoveries(ctx, declared, state, [desired.ref])
+            session.append(*noted, *edit.record_existing(state, desired, remote, who, at=now))
             return Edit(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
         task = _find_free(ctx, state, ref, task_id)

@@ -23,63 +23,54 @@ from reconciler.plan.planned import plan_for
 from reconciler.plan.selection import covers
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Recovery
-from reconciler.state.model import Event, Recovering, State
+from reconciler.state.model import Recovering, State
 
 _LISTED = 20
 """The number of unrecorded tasks that are listed next to the keys without a task."""
 
 
-def noted_beside(ref: TaskRef, declared: Iterable[DesiredTask], state: State) -> list[Event]:
-    """The notes before a person specifies an existing task for the key `ref`. In an organization
-    that the state does not know yet, the state may replace a lost state: then, each other declared
-    key without a task needs an answer, as after `--adopt`."""
-    org_name = ref.org_name
-    if org_name in state.latest or org_name in state.recovering:
-        return []
-    keys = [
-        task.key
-        for task in declared
-        if task.ref.org_name == org_name
-        and task.ref != ref
-        and record_of(task, state) is None
-        and is_comparable(task, state)
-    ]
-    return [Recovering(org_name, Recovery(keys=tuple(sorted(keys))))] if keys else []
+def noted_recoveries(
+    declared: Iterable[DesiredTask], state: State, given: Collection[TaskRef] = ()
+) -> dict[str, Recovery]:
+    """The notes before existing tasks are recorded that no attempt of this state has created, such
+    as those of the keys `given`. The state may replace a lost state: in the organizations that
+    it does not know yet, each other declared key without a task needs an answer."""
+    keys: dict[str, set[str]] = {}
+    for task in declared:
+        org_name = task.ref.org_name
+        if org_name not in state.latest:
+            waiting = keys.setdefault(org_name, set())
+            is_new = task.ref not in given and record_of(task, state) is None
+            waiting.update([task.key] if is_new and is_comparable(task, state) else ())
+    before = state.recovering
+    return {org: before.get(org, Recovery()).joined(Recovery((*keys[org],))) for org in keys}
 
 
 class LostState(NamedTuple):
-    """The state of a plan, which may replace a lost state. `organizations`: the plan is limited to
-    these. `adopts`: a person says that the state was lost."""
+    """The state of a plan, which may replace a lost state. `adopts`: a person says that it
+    does."""
 
     desired: Sequence[DesiredTask]
     state: State
     options: PlanOptions
     scope: tuple[str, ...]
-    organizations: Collection[str] | None
     adopts: bool
 
-    def begun(self) -> dict[str, Recovery]:
-        """The notes of apply before it adopts anything: a lost state is recovered in the declared
-        organizations that the state does not know yet, and these keys have no task."""
-        if not self.adopts:
+    def begun(
+        self, tasks: Mapping[TaskRef, PlannedTask], moves: Mapping[TaskRef, TaskRef]
+    ) -> dict[str, Recovery]:
+        """The notes of apply before it records anything, if a person says that the state was lost,
+        or has named existing tasks in manifests. `moves` maps former keys to new keys."""
+        tried = {moves.get(attempt.ref, attempt.ref) for attempt in self.state.attempts.values()}
+        named = {ref for ref, t in tasks.items() if t.adopts and t.reason is Reason.TASK_ID} - tried
+        if not (self.adopts or named):
             return {}
-        keys: dict[str, set[str]] = {}
-        for task in self.desired:
-            org_name, only = task.ref.org_name, self.organizations
-            if org_name not in self.state.latest and (only is None or org_name in only):
-                waiting = keys.setdefault(org_name, set())
-                if record_of(task, self.state) is None:
-                    waiting.add(task.key)
-        known = {org: self.state.recovering.get(org, Recovery()) for org in keys}
-        noted = {
-            org: replace(before, keys=tuple(sorted({*before.keys, *keys[org]})))
-            for org, before in known.items()
-        }
+        begun = noted_recoveries(self.desired, self.state, named)
         # Without a waiting key, it would end immediately.
         return {
-            org: recovery
-            for org, recovery in noted.items()
-            if recovery.keys or not covers(self.scope, self.options, org)
+            org_name: recovery
+            for org_name, recovery in begun.items()
+            if recovery.keys or not covers(self.scope, self.options, org_name)
         }
 
     def beside(self, selected: Collection[TaskRef]) -> list[DesiredTask]:

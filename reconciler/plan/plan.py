@@ -244,8 +244,7 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether only a person can say if the key has a task, so that `--adopt` leaves it. The
-        outcome of an attempt is another question."""
+        """Whether only a person can say if a key, for which no create was sent, has a task."""
         reasons = (Reason.RECOVERING, Reason.LOOK_ALIKE, Reason.AMBIGUOUS)
         is_new = self.attempt is None and self.record is None
         return is_new and self.action is Action.UNRESOLVED and self.reason in reasons
@@ -310,8 +309,9 @@ class Plan(Stored, frozen=True):
 
     @property
     def adopts(self) -> bool:
-        """Whether it recovers a lost state: keys that then wait for an answer are not failures."""
-        return self.options.adopt or bool(self.recovering)
+        """Whether a person says that the state was lost: keys that wait for answers do not fail."""
+        found = (task.reason for task in self.tasks if task.adopts)
+        return self.options.adopt or Reason.LOOK_ALIKE in found
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each action, zeros included, in the order of `Action`."""

@@ -90,8 +90,7 @@ class PlanInputs(Value, frozen=True):
     @property
     def lost_state(self) -> LostState:
         adopts = self.options.adopt or bool(self.answers)
-        only = self.organizations
-        return LostState(self.desired, self.state, self.options, self.scope, only, adopts)
+        return LostState(self.desired, self.state, self.options, self.scope, adopts)
 
     def beside(self) -> list[DesiredTask]:
         """The keys that are compared with existing tasks although they are not selected."""
@@ -241,7 +240,7 @@ def _decide(
     compared = [*tasks.values(), *beside.values()]
     alike = look_alikes(compared, state, view, options, owners, claims)
     open_ones = [ref for ref, task in alike.items() if task.action is Action.UNRESOLVED]
-    begun = inputs.lost_state.begun()
+    begun = inputs.lost_state.begun(tasks, moves)
     recovering = {**state.recovering, **begun}
     others = [alike.pop(ref) for ref in sorted(beside.keys() & alike, key=natural)]
     tasks |= alike

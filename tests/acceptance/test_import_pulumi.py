@@ -185,8 +185,9 @@ def test_a_stack_with_ids_gives_records(place: LiveTasks) -> None:
         "lost": {"message": "finishing it"},
         "begun": {"message": "finishing too"},
     }
+    assert "taskctl state resolve 'acme/*' --not-created" in err
     actions = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
-    assert actions == {"known": "unchanged", "lost": "create", "begun": "create"}
+    assert actions == {"known": "unchanged", "lost": "unresolved", "begun": "unresolved"}
 
 
 def test_a_stack_without_unknown_tasks_leaves_nothing_to_do(place: LiveTasks) -> None:

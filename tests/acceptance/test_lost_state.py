@@ -705,3 +705,102 @@ def test_an_import_takes_none_of_more_tasks_than_keys(person: Callable[..., Pers
     }
     assert mine.ids() == {}
     assert mine.reasons() == {"a": "unresolved ambiguous"}
+
+
+def test_a_task_named_after_a_loss_leaves_other_organizations_to_answers(
+    person: Callable[..., Person],
+) -> None:
+    """As in test_dev_matches_and_prod_was_edited, with the other printed answer."""
+    anna = person()
+    dev, prod = {"message": "Dev."}, {"message": "Prod.", "orgName": "prod"}
+    anna.write({"d": dev, "p": prod})
+    assert anna.apply()[:2] == (0, {"created": 2})
+    made = anna.ids()
+    anna.lose_state()
+    anna.write({"d": dev, "p": {**prod, "message": "Edited."}})
+    assert anna.apply()[:2] == (1, {"unresolved": 2})
+    assert anna.run("state", "resolve", "d", "--task-id", made["d"])[0] == 0
+    code, done, _ = anna.apply()
+    assert (code, done) == (1, {"unresolved": 1})
+
+
+def test_a_task_named_in_the_manifest_after_a_loss_leaves_the_other_keys_to_answers(
+    person: Callable[..., Person],
+) -> None:
+    """`taskID` is the answer that the message gives first, and says the same as `--task-id`."""
+    anna = person()
+    anna.write(as_tasks({"a": "do a", "b": "do b"}))
+    assert anna.apply()[0] == 0
+    made = anna.ids()
+    tasks = as_tasks({"a": "do a", "b": "do b better"})
+    anna.write(tasks)
+    anna.lose_state()
+    assert anna.apply()[:2] == (1, {"unresolved": 2})
+    tasks["a"]["taskID"] = made["a"]
+    anna.write(tasks)
+    code, done, _ = anna.apply()
+    assert (code, done) == (1, {"adopted": 1, "unresolved": 1})
+
+
+def test_an_import_after_a_loss_leaves_the_other_keys_to_answers(
+    person: Callable[..., Person],
+) -> None:
+    """It records the unchanged key, as `--task-id` does, so that no look-alike is open any more."""
+    anna = person()
+    anna.write(as_tasks({"a": "do a", "b": "do b"}))
+    assert anna.apply()[0] == 0
+    made = anna.ids()
+    anna.lose_state()
+    anna.write(as_tasks({"a": "do a", "b": "do b better"}))
+    words = ("import", made["a"], "--write", "tasks/imported.yaml", "--org", "acme")
+    ended = anna.run(*words)
+    assert ended[0] == 0, ended
+    assert anna.ids() == {"a": made["a"]}
+    assert anna.apply()[:2] == (1, {"unresolved": 1})
+
+
+def test_adopting_in_one_organization_leaves_the_others_to_answers(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    prod = {"message": "Prod.", "orgName": "prod"}
+    anna.write(of("d") | {"p": prod})
+    assert anna.apply()[0] == 0
+    anna.lose_state()
+    anna.write(of("d") | {"p": {**prod, "message": "Edited."}})
+    assert anna.apply("--adopt", "--target", "acme/*")[:2] == (0, {"adopted": 1})
+    assert anna.apply()[:2] == (1, {"unresolved": 1})
+
+
+@pytest.mark.parametrize("way", ["taskID", "import", "--task-id"])
+def test_existing_tasks_alone_begin_no_recovery(person: Callable[..., Person], way: str) -> None:
+    """In a new repository, there is nothing to decide."""
+    console, anna = person(folder="console"), person()
+    console.write(of("x"))
+    assert console.apply()[0] == 0
+    made = console.ids()["x"]
+    if way == "import":
+        words = ("import", "--mine", "--write", "tasks/all.yaml", "--org", "acme")
+        assert anna.run(*words)[0] == 0
+    else:
+        anna.write({"x": {"taskID": made}} if way == "taskID" else of("x"))
+    if way == "--task-id":
+        assert anna.run("state", "resolve", "x", "--task-id", made)[0] == 0
+    assert anna.apply() == (0, {"adopted": 1} if way == "taskID" else {}, set())
+    anna.write(of("y"), "more")
+    assert anna.apply() == (0, {"created": 1}, set())
+
+
+def test_one_command_answers_for_new_keys_beside_an_imported_task(
+    person: Callable[..., Person],
+) -> None:
+    console, anna = person(folder="console"), person()
+    console.write(of("x"))
+    assert console.apply()[0] == 0
+    anna.write(of("a", "b"))
+    words = ("import", "--mine", "--write", "tasks/imported.yaml", "--org", "acme")
+    code, _, err = anna.run(*words)
+    assert (code, "taskctl state resolve 'acme/*' --not-created" in err) == (0, True)
+    assert anna.apply()[:2] == (1, {"unresolved": 2})
+    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    assert anna.apply() == (0, {"created": 2}, set())
