@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+from reconciler.remote.client import ServiceClock
 from reconciler.remote.exchange import ServiceResponse
-from reconciler.remote.service_clock import ServiceClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
