@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.manifest.repository import is_inside
+from reconciler.manifest.repository import path_inside
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
 from reconciler.model.clock import Clock
@@ -122,5 +122,5 @@ def _workflows(top: Path) -> Iterator[tuple[str, str]]:
     for path in paths[:_MAX_WORKFLOWS]:
         name = path.relative_to(top).as_posix()
         with suppress(OSError):  # also a broken link, which CI cannot read either
-            if is_inside(top, name):
-                yield name, disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")
+            if (real := path_inside(top, name)) is not None:
+                yield name, disk.read_resolved(real, limits.CONFIG_BYTES).decode(errors="replace")

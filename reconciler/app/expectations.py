@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.manifest.discovery import Finder
-from reconciler.manifest.repository import is_inside
+from reconciler.manifest.repository import path_inside
 from reconciler.model import limits
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
@@ -205,9 +205,9 @@ class Expectations:
         """Whether a manifest has no expectations; False if it cannot be read."""
         if file not in self._irrelevant:
             content = _WORDS[-1]
-            if file and is_inside(self._root, file):
+            if file and (real := path_inside(self._root, file)) is not None:
                 with suppress(OSError):
-                    content = disk.read_start(self._root / file, limits.MANIFEST_BYTES)
+                    content = disk.read_resolved(real, limits.MANIFEST_BYTES)
             self._irrelevant[file] = not any(word in content for word in _WORDS)
         return self._irrelevant[file]
 

@@ -9,7 +9,7 @@ from reconciler.app.context import Context
 from reconciler.app.named_tasks import record_of_id
 from reconciler.app.plan_file import read_plan_file
 from reconciler.app.recorded_tasks import RecordedTasks, find_task
-from reconciler.manifest.repository import is_inside
+from reconciler.manifest.repository import path_inside
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.service import RemoteTask
@@ -83,7 +83,7 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     from reconciler.manifest.loader import load
 
     settings, ref = ctx.settings, record.ref
-    if record.file and not is_inside(settings.root, record.file):
+    if record.file and path_inside(settings.root, record.file) is None:
         return None, (error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(record.file)),)
     if not (settings.root / record.file).is_file():
         return None, ()

@@ -26,12 +26,14 @@ LONE_SUFFIX = ".tasks.yaml"
 class Finder:
     """Collects manifest files by their names in messages, each file once.
 
-    `linked` are the names of files that were reached through a symbolic link.
+    `linked` are the names of files that were reached through a symbolic link, and `tops` the
+    directories that no link may lead out of.
     """
 
     def __init__(self, root: Path) -> None:
         self.files: dict[str, Path] = {}
         self.linked: set[str] = set()
+        self.tops: dict[str, Path] = {}
         self.diagnostics: list[Diagnostic] = []
         self._root = root
         self._real_root = resolved(root)
@@ -90,7 +92,7 @@ class Finder:
         if _is_folder(place):
             self._folder(place, name, top, is_linked=False)
         else:
-            self._file(place, name, is_linked=is_linked)
+            self._file(place, name, top, is_linked=is_linked)
 
     def _is_inside(self, place: Path, name: str, top: Path) -> bool:
         """Whether a path stays in the directory `top`; adds an error if not."""
@@ -106,7 +108,7 @@ class Finder:
         self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
         return False
 
-    def _file(self, place: Path, name: str, *, is_linked: bool) -> None:
+    def _file(self, place: Path, name: str, top: Path, *, is_linked: bool) -> None:
         try:
             identity = _identity(place.stat())
         except FileNotFoundError as problem:
@@ -118,7 +120,7 @@ class Finder:
             return
         if identity not in self._files_seen:
             self._files_seen.add(identity)
-            self.files[name] = place
+            self.files[name], self.tops[name] = place, top
             if is_linked:
                 self.linked.add(name)
 
@@ -148,7 +150,7 @@ class Finder:
             if is_folder:
                 self._folder(path, below, top, is_linked=is_linked or is_link, depth=depth + 1)
             else:
-                self._file(path, below, is_linked=is_linked or is_link)
+                self._file(path, below, top, is_linked=is_linked or is_link)
 
     def _entries(self, place: Path, name: str) -> Sequence[os.DirEntry[str]]:
         try:

@@ -15,7 +15,7 @@ from reconciler.manifest.keywords import ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.policy import Timer, check_references
-from reconciler.manifest.repository import is_inside
+from reconciler.manifest.repository import path_inside
 from reconciler.manifest.schema import (
     check_targets,
     count_values,
@@ -199,12 +199,13 @@ class Declared(Value, frozen=True):
 def declared_in(file: str, root: FilePath, files: NamedFiles, schemas: Schemas) -> Declared | None:
     """The declarations of a manifest, without expanding its entries; None if there is no such file.
     The name comes from a state, so it must not lead out of the repository."""
-    if not is_inside(root, file):
+    real = path_inside(root, file)
+    if real is None:
         outside = error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file))
         return Declared({}, (outside,))
     path = root / file
     try:
-        content = disk.read_start(path, limits.MANIFEST_BYTES)
+        content = disk.read_resolved(real, limits.MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:

@@ -90,7 +90,7 @@ class NamedFiles:
     def _read_tracked(self, real: FilePath, folder: FilePath, name: str) -> NamedFile | Finding:
         if (refused := self._untracked(real, folder)) is not None:
             return refused
-        content = disk.read_start(real, limits.NAMED_FILE_BYTES)
+        content = disk.read_resolved(real, limits.NAMED_FILE_BYTES)
         return self._untracked(real, folder, content) or NamedFile(name, content)
 
     def _untracked(
@@ -105,16 +105,18 @@ class NamedFiles:
         root = resolved(self._root)
         return shown_name(root, os.path.relpath(real, root))
 
-    def refused_link(self, path: FilePath, content: bytes | None = None) -> Finding | None:
-        """The reason why a link that stands for a manifest leads to a file that must not be used.
-        Call it before the file is read, and again with its `content`. Raises OSError."""
-        real = resolved(path)
-        case = self._outside(real, path.parent)
+    def refused_link(
+        self, real: FilePath, folder: FilePath, content: bytes | None = None
+    ) -> Finding | None:
+        """The reason why a link in `folder` that stands for a manifest leads to a file that must
+        not be used. Call it before the file is read, and again with its `content`. Raises
+        OSError."""
+        case = self._outside(real, folder)
         if case == "prompt-hidden":
             return Finding(Code.OUTSIDE_REPOSITORY, (), "manifest-hidden")
         if case is not None:  # the path of another repository was given
             return None
-        return self._untracked(real, path.parent, content)
+        return self._untracked(real, folder, content)
 
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""

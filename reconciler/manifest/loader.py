@@ -27,6 +27,7 @@ from reconciler.manifest.document import (
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.source import read_source
+from reconciler.manifest.repository import is_below, resolved
 from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -136,7 +137,7 @@ def load(
     with memory.collection_paused():
         named = NamedFiles(root, tracked or TrackedFiles())
         loading = _Loading(finder.diagnostics, named, policy, now, all_problems=all_problems)
-        return loading.run(finder.files, finder.linked)
+        return loading.run(finder.files, finder.tops, finder.linked)
 
 
 class _Loading:
@@ -156,10 +157,12 @@ class _Loading:
         self._documents: dict[str, Document] = {}
         self._bytes = 0
 
-    def run(self, files: Mapping[str, Path], linked: Collection[str]) -> Manifests:
+    def run(
+        self, files: Mapping[str, Path], tops: Mapping[str, Path], linked: Collection[str]
+    ) -> Manifests:
         for name in sorted(files):
             try:
-                content = self._content(files[name], is_linked=name in linked)
+                content = self._content(files[name], tops[name], is_linked=name in linked)
                 if isinstance(content, Finding):
                     self._diagnostics.append(content.in_file(name, 1, 1))
                     continue
@@ -198,11 +201,14 @@ class _Loading:
             ignores={d.file: d.ignores for d in documents if d.ignores is not None},
         )
 
-    def _content(self, path: Path, *, is_linked: bool) -> bytes | Finding:
-        refused = self._named.refused_link(path) if is_linked else None
+    def _content(self, path: Path, top: Path, *, is_linked: bool) -> bytes | Finding:
+        real, folder = resolved(path), path.parent
+        if not is_below(top, real):  # it has become a link since it was found
+            return Finding(Code.OUTSIDE_REPOSITORY, (), "manifest")
+        refused = self._named.refused_link(real, folder) if is_linked else None
         if refused is None:
-            content = disk.read_start(path, limits.MANIFEST_BYTES)
-            refused = self._named.refused_link(path, content) if is_linked else None
+            content = disk.read_resolved(real, limits.MANIFEST_BYTES)
+            refused = self._named.refused_link(real, folder, content) if is_linked else None
         return refused or content
 
     def _read(self, name: str, folder: Path, content: bytes) -> None:

@@ -190,7 +190,7 @@ def read_policy(path: File, name: str, config: str, tracked: TrackedFiles) -> Po
     try:
         refused = top and tracked.refusal(top, real, name)
         if not refused:
-            content = disk.read_start(real, limits.MANIFEST_BYTES)
+            content = disk.read_resolved(real, limits.MANIFEST_BYTES)
             refused = top and tracked.refusal(top, real, name, content)
     except OSError as problem:
         unreadable = error(

@@ -113,14 +113,20 @@ def is_hidden(path: Path) -> bool:
     return any(part.startswith(".") and part != ".github" for part in path.parts)
 
 
-def is_inside(root: Path, name: str) -> bool:
-    """Whether a path, relative to `root` and with links resolved, is in the repository of `root`
-    (else in `root`), and not in `.git`. For names that come from a state: nobody typed them."""
+def path_inside(root: Path, name: str) -> Path | None:
+    """A path, relative to `root` and with links resolved, that is in the repository of `root` (else
+    in `root`), and not in `.git`; else None. For names that come from a state: nobody typed
+    them."""
     try:
         real = resolved(root / name)
     except ValueError:  # the system's encoding cannot represent it
-        return False
+        return None
     top = repository_root(root) or resolved(root)
+    return real if is_below(top, real) else None
+
+
+def is_below(top: Path, real: Path) -> bool:
+    """Whether a path without links is in the directory `top`, and not in `.git`."""
     return real.is_relative_to(top) and not in_git(real.relative_to(top))
 
 

@@ -19,7 +19,9 @@ PRIVATE = 0o600
 MAX_BYTES = 1 << 31
 """The maximum number of bytes read from one file."""
 
-_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = getattr(os, "O_BINARY", 0) | _NO_LINK
+_FOLDER = getattr(os, "O_PATH", 0) | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for a writer
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
@@ -89,9 +91,28 @@ def read_start(path: Path, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
-def _open_regular(path: Path, *, follow: bool) -> int:
-    flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
-    fd = os.open(path, os.O_RDONLY | _NO_WAIT | flags)
+def read_resolved(path: Path, limit: int) -> bytes:
+    """The first `limit` + 1 bytes of a regular file, whose path was resolved and checked. Raises
+    OSError, also if a part of the path has become a link since then."""
+    if not hasattr(os, "O_PATH"):
+        fd = _open_regular(path, follow=False, more=getattr(os, "O_NOFOLLOW_ANY", 0))
+    else:
+        folder = os.open(path.anchor, _FOLDER)
+        try:
+            for part in path.parts[1:-1]:
+                inner = os.open(part, _FOLDER, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            fd = _open_regular(Path(path.name), follow=False, folder=folder)
+        finally:
+            os.close(folder)
+    with os.fdopen(fd, "rb") as file:
+        return file.read(limit + 1)
+
+
+def _open_regular(path: Path, *, follow: bool, more: int = 0, folder: int | None = None) -> int:
+    flags = (_FLAGS & ~_NO_LINK if follow else _FLAGS) | more
+    fd = os.open(path, os.O_RDONLY | _NO_WAIT | flags, dir_fd=folder)
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
         return fd

@@ -9,11 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.manifest import loader
+from reconciler.manifest.repository import is_below
+from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
+from reconciler.system import memory
 from tests.support.repository import committed, git
 
 MANIFEST = """
@@ -397,3 +402,57 @@ def test_a_git_that_does_not_end_is_stopped(
     monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
     monkeypatch.setattr(limits, "GIT_LIST_SECONDS", 0.01)
     assert {code for code, _ in validate()[0]} == {"TC101"}
+
+
+def exchange(clone: Path, name: str) -> None:
+    """Moves a part of the clone out of it, and puts a link there."""
+    path, other = clone / name, clone.parent / "outside"
+    if not path.is_symlink():
+        path.rename(other)
+        path.symlink_to(other)
+
+
+@pytest.mark.parametrize("name", ["shared", "shared/prompt.md"])
+def test_a_file_that_becomes_a_link_once_it_was_checked_is_not_read(
+    clone: Path, validate: Validate, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    git(clone, "add", ".")
+    assert validate()[0] == []
+    checked = TrackedFiles.refusal
+
+    def refusal(*arguments: Any) -> Any:
+        answer = checked(*arguments)
+        if arguments[2].name == "prompt.md":
+            exchange(clone, name)
+        return answer
+
+    monkeypatch.setattr(TrackedFiles, "refusal", refusal)
+    found, _ = validate()
+    assert {line for _, line in found} >= {5, 6}
+
+
+@pytest.mark.parametrize("when", ["found", "checked"])
+@pytest.mark.parametrize("name", ["tasks", "tasks/a.yaml"])
+def test_a_manifest_that_becomes_a_link_once_it_was_found_is_not_read(
+    clone: Path, validate: Validate, monkeypatch: pytest.MonkeyPatch, name: str, when: str
+) -> None:
+    git(clone, "add", ".")
+    (clone / "tasks/a.yaml").write_text(f"{SECRET}: [")
+
+    def below(top: Path, real: Path) -> bool:
+        if when == "checked":
+            exchange(clone, name)
+        return is_below(top, real)
+
+    original = memory.collection_paused
+
+    def paused() -> Any:
+        if when == "found":
+            exchange(clone, name)
+        return original()
+
+    monkeypatch.setattr(loader, "is_below", below)
+    monkeypatch.setattr(memory, "collection_paused", paused)
+    found, printed = validate()
+    assert [code for code, _ in found] == ["TC116" if when == "found" else "TC101"]
+    assert SECRET not in printed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,10 +117,10 @@ def test_an_unreadable_path_is_an_error(tmp_path: Path, monkeypatch: pytest.Monk
     put(tmp_path, "t/a.yaml", "t/b.yaml")
     opened = os.open
 
-    def refusing(path: Path, flags: int) -> int:
-        if path.name == "a.yaml":
+    def refusing(path: Path | str, flags: int, **more: Any) -> int:
+        if str(path) == "a.yaml":
             raise PermissionError(13, "Permission denied")
-        return opened(path, flags)
+        return opened(path, flags, **more)
 
     monkeypatch.setattr(os, "open", refusing)
     assert problem(load(["t"], root=tmp_path)) == "t/a.yaml: TC101 Permission denied"
