@@ -33,7 +33,7 @@ from tests.support.plan_values import (
     state,
     view,
 )
-from tests.support.remark_cases import commands
+from tests.support.remark_cases import cases, commands
 
 
 def test_a_new_task_is_created() -> None:
@@ -236,8 +236,10 @@ def test_a_new_key_beside_an_attempt_of_one_that_left_is_unresolved() -> None:
         (Action.UNRESOLVED, Reason.RENAMED),
         (Action.ADOPT, Reason.ATTEMPT),
     ]
+    assert cases(made.tasks[1].remarks) == ["attempt.orphaned"]
     young = plan([desired("a", "same")], state(attempts=[attempt("old", ago(seconds=9), "same")]))
     assert [t.reason for t in young.tasks] == [Reason.RENAMED, Reason.SETTLING]
+    assert cases(young.tasks[1].remarks) == ["attempt.settling_orphan"]
     nothing = plan([desired("a", "same")], state(attempts=[tried]))
     assert [decision(t) for t in nothing.tasks] == [(Action.CREATE, Reason.NEW)]
 

@@ -88,6 +88,27 @@ def test_a_second_process_is_locked_out_and_names_the_holder(path: Path) -> None
         assert (said.code, said.case) == (Code.STATE_LOCKED, "waited")
 
 
+def test_a_lock_that_cannot_be_taken_leaves_no_file_open(path: Path) -> None:
+    path.touch()
+
+    def free_descriptor() -> int:
+        fd = os.open(path, os.O_RDONLY)
+        os.close(fd)
+        return fd
+
+    first, second = (Lock(path.with_name(f"{n}.lock"), display_name="a state") for n in range(2))
+    first.take_file(path)
+    before = free_descriptor()
+    with pytest.raises(StateError) as caught:
+        second.take_file(path)
+    assert caught.value.diagnostics[0].code is Code.STATE_LOCKED
+    assert free_descriptor() == before
+    first.release()
+    second.take_file(path)
+    second.release()
+    assert free_descriptor() <= before
+
+
 def test_a_killed_process_holds_no_lock_even_if_the_file_still_names_it(path: Path) -> None:
     lock = path.with_name(path.name + ".lock")
     with holder(path) as process:
