@@ -37,7 +37,7 @@ code { padding: 2px 4px; } pre { padding: 12px; } pre code { background: none; p
 
 
 def sources() -> Mapping[str, str]:
-    """What each screenshot shows, as HTML."""
+    """The content of each screenshot, as HTML."""
     comment, report = (_report(kind) for kind in ("markdown", "html"))
     shown = github_flavored_markdown_to_html(comment, Options.CMARK_OPT_UNSAFE)
     return {"comment": LOOK + shown, "report": report}

@@ -222,7 +222,7 @@ FAIL_ON = option(
     type=click.Choice(["changed", "orphaned", "none"]),
     help="Also exit 1 if a task differs from its manifest (changed), or is no longer in any "
     "manifest (orphaned). Repeatable. none: exit 0 even if apply would fail; apply "
-    "itself then exits 1 only for what its plan does not say.",
+    "itself then exits 1 only for failures that its plan does not predict.",
 )
 
 # From options to values

@@ -1,4 +1,4 @@
-"""Apply refuses before anything is sent: no confirmation, too many creates, a stale plan."""
+"""Apply fails before anything is sent: no confirmation, too many creates, a stale plan."""
 
 from __future__ import annotations
 

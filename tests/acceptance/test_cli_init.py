@@ -31,7 +31,7 @@ ALL = [
     "tasks/manifest.schema.json",
 ]
 FIRST = [".gitignore", *ALL[5:]]
-"""What is always written."""
+"""The files that are always written."""
 
 
 @pytest.fixture

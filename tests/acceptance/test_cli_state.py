@@ -98,7 +98,7 @@ def test_accept_records_the_values_of_the_manifest(taskctl: Taskctl) -> None:
 
 
 def test_the_tasks_of_a_state_of_another_backend_are_listed(taskctl: Taskctl) -> None:
-    """Nothing is sent; commands that ask the service refuse."""
+    """Nothing is sent; commands that need the service fail."""
     listed = json.loads(taskctl("state", "list", "--format", "json"))
     elsewhere = ("--backend", "local:other.db", "--state", str(STATE))
     assert json.loads(taskctl("state", "list", "--format", "json", *elsewhere)) == listed

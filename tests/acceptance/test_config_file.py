@@ -137,7 +137,7 @@ def git(folder: Path, *words: str) -> None:
 def test_a_manifest_belongs_to_one_configuration(
     repository: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also to one beside it, which only git knows."""
+    """Also to a directory next to it, which only git knows."""
     other, table = repository / "other", "" if name == "taskctl.toml" else "[tool.taskctl]\n"
     other.mkdir()
     (other / name).write_text(f'{table}paths = ["../agents"]\n')

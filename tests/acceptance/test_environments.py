@@ -1,4 +1,4 @@
-"""Environments: one entry in several organizations, each with a job and a token of its own."""
+"""Environments: one entry in several organizations, each with its own job and token."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Jobs:
         self._patch.setenv("PULUMI_ACCESS_TOKEN", token)
 
     def apply(self, token: str, *more: str) -> tuple[int, str, str]:
-        """What the job of the token's organization runs."""
+        """The commands of the job of the token's organization."""
         return self.run(token, "apply", "--yes", "--target", f"{ORGANIZATIONS[token]}/*", *more)
 
     def run(self, token: str, command: str, *more: str) -> tuple[int, str, str]:

@@ -1,4 +1,4 @@
-"""What tasks must deliver: `expect` in manifests, and the status `unmet`."""
+"""The expected results of tasks: `expect` in manifests, and the status `unmet`."""
 
 from __future__ import annotations
 

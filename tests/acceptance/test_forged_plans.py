@@ -25,7 +25,7 @@ def forge(place: LiveTasks, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def refused(place: LiveTasks, *more: str) -> str:
-    """The code of the problem with which apply refuses the plan."""
+    """The code of the problem with which apply rejects the plan."""
     code, out, _ = place.run("apply", FILE, "--yes", "--format", "json", *more)
     assert code == 1
     document = json.loads(out)

@@ -1,4 +1,4 @@
-"""Anyone can commit `.taskctl/local.db` and the files that SQLite keeps beside it: nothing in them
+"""Anyone can commit `.taskctl/local.db` and the files that SQLite keeps next to it: nothing in them
 makes SQLite write or remove anything else, or run for long."""
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def test_a_pipe_is_not_opened(
 def test_a_database_elsewhere_in_the_repository(
     folder: Path, victim: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The other files are beside the target of a link."""
+    """The other files are next to the target of a link."""
     (folder / "data").mkdir()
     (folder / ".taskctl/local.db").symlink_to("../data/other.db")
     (folder / "data/other.db-wal").symlink_to(victim)

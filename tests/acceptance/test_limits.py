@@ -1,4 +1,4 @@
-"""Small inputs that ask for gigabytes or hours are refused early, by the table of limits; the
+"""Small inputs that ask for gigabytes or hours are rejected early, by the table of limits; the
 largest legitimate ones pass."""
 
 from __future__ import annotations

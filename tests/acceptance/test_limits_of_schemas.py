@@ -1,4 +1,4 @@
-"""Policies and schemas that take hours to check or to evaluate are refused early."""
+"""Policies and schemas that take hours to check or to evaluate are rejected early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared states that are too large are refused early, whoever wrote them."""
+"""Shared states that are too large are rejected early, whoever wrote them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ LARGE: dict[str, tuple[Callable[[Path], Mapping[str, str]], int | None]] = {
     "STATE_TREE_BYTES": (_many, MIB // 4),
     "STATE_FETCH_BYTES": (lambda bare: {"base": _noise(bare)}, 100_000),
 }
-"""What is written over the parts of the state or beside them, and the limit if it is lowered."""
+"""What is written over the parts of the state or next to them, and the limit if it is lowered."""
 
 
 @pytest.mark.parametrize("limit", [pytest.param(n, marks=pytest.mark.reaches(n)) for n in LARGE])

@@ -19,7 +19,7 @@ ROTATE = f"  rotate: {{message: {PROMPT}}}\n"
 
 
 class Team:
-    """A folder of manifests with a state of its own, at a service that the teams share."""
+    """A folder of manifests with a separate state, at a service that the teams share."""
 
     def __init__(self, top: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = top / name

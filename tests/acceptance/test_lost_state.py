@@ -1,4 +1,4 @@
-"""What a lost state costs: a few commands, and no agent."""
+"""The cost of a lost state: a few commands, and no agent."""
 
 from __future__ import annotations
 

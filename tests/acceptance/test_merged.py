@@ -21,7 +21,7 @@ def task(text: str = f"answering {GOOD}", **settings: Any) -> dict[str, Any]:
 
 
 def rows(count: int, rollout: dict[str, Any], **settings: Any) -> dict[str, Any]:
-    """An entry whose tasks have a pull request each, in repositories of their own."""
+    """An entry whose tasks have a pull request each, in separate repositories."""
     return {
         "forEach": {"row": [f"r{n}" for n in range(count)]},
         "rollout": rollout,

@@ -1,4 +1,4 @@
-"""What another user puts above the working directory is an error: never used, and never ignored."""
+"""Files of another user above the working directory are an error: never used, and never ignored."""
 
 from __future__ import annotations
 

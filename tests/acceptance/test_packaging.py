@@ -213,7 +213,7 @@ def test_the_action_installs_the_driver_of_postgresql_only_for_such_a_state(
 
 
 def installed_by(folder: Path) -> str:
-    """What pip was called with."""
+    """The arguments of pip's calls."""
     (log,) = folder.rglob("python.log")
     return log.read_text()
 

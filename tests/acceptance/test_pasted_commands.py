@@ -17,7 +17,7 @@ from tests.support.embedded_client import lose_tasks
 from tests.support.live_tasks import LiveTasks
 
 COMMAND = re.compile(r"(?:^ +|more lines: )(taskctl .*)$|`(taskctl .*?)`", re.MULTILINE)
-"""A line of its own, indented (what the catalog marks with `$`), how to see a whole prompt, or a
+"""A separate line, indented (what the catalog marks with `$`), how to see a whole prompt, or a
 command within a sentence, which would lack the options of the run."""
 
 BROKEN = (
@@ -34,7 +34,7 @@ def printed_in(text: str) -> list[str]:
 
 
 class Session:
-    """Commands from another directory, with a state and PATHs of their own."""
+    """Commands from another directory, with its own state and PATHs."""
 
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.folder, self.capture = folder, capture
@@ -56,7 +56,8 @@ class Session:
         return code, out + err
 
     def paste(self, line: str) -> str:
-        """What a printed command says in a copy of the directory, without options of this test."""
+        """The output of a printed command in a copy of the directory, without options of this
+        test."""
         copy = self.folder.with_name(f"{self.folder.name}-copy")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.folder, copy)

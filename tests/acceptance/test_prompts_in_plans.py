@@ -1,4 +1,4 @@
-"""What is confirmed is seen: every prompt, or how much of it is missing and how to see it."""
+"""A plan that is confirmed shows every prompt, or how much of it is missing and how to see it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What apply asks on a terminal about single tasks, and when it does not ask."""
+"""The questions of apply on a terminal about single tasks."""
 
 from __future__ import annotations
 

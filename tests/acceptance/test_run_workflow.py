@@ -32,13 +32,13 @@ class Team:
         self.pasted: set[str] = set()
 
     def colleague(self, *words: str, code: int | None = None) -> str:
-        """What a command says to her, on a terminal and in a comment."""
+        """The output of a command for her, on a terminal and in a comment."""
         with self.patch.context() as hers:
             hers.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
             return self._say(*words, code=code)
 
     def ci(self, *words: str, event: str = "push") -> str:
-        """What a command says in CI, as the machine user, for everyone who reads it there."""
+        """The output of a command in CI, as the machine user, for everyone who reads it there."""
         with self.patch.context() as there:
             there.setenv("GITHUB_ACTIONS", "true")
             there.setenv("GITHUB_EVENT_NAME", event)

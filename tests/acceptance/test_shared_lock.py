@@ -100,7 +100,7 @@ def test_an_apply_that_lost_the_lock_sends_nothing_more(
 
 
 def test_a_held_lock_is_described(runner: Callable[[str], Runner], busy: Forked) -> None:
-    """A dead holder on this machine, or a live one, which is killed at the end."""
+    """A holder on this machine that has ended, or is running and is killed at the end."""
     other = runner("two")
     with other.start("apply", "-y") as waiting:
         waiting.until_said("\n")

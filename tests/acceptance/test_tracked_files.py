@@ -344,7 +344,7 @@ def test_data_that_a_job_generates_is_added_without_its_content(
 
 
 def test_nothing_is_fetched(clone: Path, tmp_path: Path, validate: Validate) -> None:
-    """A partial clone fetches what is missing, with the programs of its own configuration."""
+    """A partial clone fetches what is missing, with the programs of its configuration."""
     committed(clone)
     for each in (clone / ".git/objects").glob("??/*"):
         each.unlink()

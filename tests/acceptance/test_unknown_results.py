@@ -63,7 +63,7 @@ def test_a_manifest_with_an_error_makes_no_task_done(place: LiveTasks) -> None:
         case.get("name"): [child.tag for child in case if child.tag in ("error", "failure")]
         for case in ET.fromstring(place.run("results", "--format", "junit")[1]).iter("testcase")
     }
-    assert cases.pop("results") == ["failure"]  # the reasons, once more
+    assert cases.pop("results") == ["failure"]  # the reasons again
     assert cases == {"met": ["error"], "unmet": ["error"], "failed": ["error"], "plain": []}
     assert place.run("status")[0] == 0
     for command, *more in (["status", "--exit-code"], ["results", "--exit-code"], ["wait"]):

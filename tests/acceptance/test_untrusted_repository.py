@@ -396,7 +396,7 @@ def test_a_configuration_in_the_repository_does_not_name_the_organization(
 def test_files_of_a_clone_below_are_not_read(
     repository: Path, capsys: pytest.CaptureFixture[str], marker: str
 ) -> None:
-    """A job may have checked it out beside the manifests, with another token."""
+    """A job may have checked it out next to the manifests, with another token."""
     clone = repository / "private"
     clone.mkdir()
     (clone / ".git").mkdir() if marker == "folder" else (clone / ".git").write_text("gitdir: x\n")

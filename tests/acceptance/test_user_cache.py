@@ -1,4 +1,4 @@
-"""What is cached about existing tasks never comes from the repository."""
+"""Cached data about existing tasks never comes from the repository."""
 
 from __future__ import annotations
 

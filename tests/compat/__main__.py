@@ -1,6 +1,6 @@
 """Writes what this version stores to `tests/compat/VERSION/`: `python -m tests.compat`.
 
-Every later version must read these files, or clearly refuse them (`test_compat.py`). Until its
+Every later version must read these files, or clearly reject them (`test_compat.py`). Until its
 release, run this after every change of a format; from then on, the directory never changes.
 """
 

@@ -1,4 +1,4 @@
-"""What a version of taskctl must find in the files that another version wrote."""
+"""The data that a version of taskctl must find in the files that another version wrote."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def manifest_facts(folder: Path) -> dict[str, str]:
 
 
 def state_facts(folder: Path) -> dict[str, Any]:
-    """What is recorded and what is open, in the state and its journal."""
+    """The recorded and the open attempts, in the state and its journal."""
     pulled = document(folder, "state", "pull", "--backend", BACKEND)
     records = {
         ref: {"taskId": record["taskId"], "digest": record["digest"], "marks": record["marks"]}
@@ -74,7 +74,7 @@ def state_facts(folder: Path) -> dict[str, Any]:
 
 
 def shared_facts(folder: Path) -> dict[str, Any]:
-    """What is recorded and what is open, in a shared state of a killed apply."""
+    """The recorded and the open attempts, in a shared state of a killed apply."""
     stored = {name: (folder / file).read_bytes() for name, file in SHARED.items()}
     state = saved_in(MemoryEngine(head=stored.pop(""), blobs=stored))
     return {
@@ -84,7 +84,7 @@ def shared_facts(folder: Path) -> dict[str, Any]:
 
 
 def plan_facts(folder: Path) -> dict[str, str]:
-    """What the plan does with each task."""
+    """The action of the plan for each task."""
     shown = document(folder, *SHOW)
     return {f"{task['orgName']}/{task['key']}": task["action"] for task in shown["tasks"]}
 

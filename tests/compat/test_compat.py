@@ -1,6 +1,6 @@
-"""Every version reads what earlier ones stored, or clearly refuses it.
+"""Every version reads what earlier ones stored, or clearly rejects it.
 
-`REFUSED` lists what this version refuses, with the code of the diagnostic that says what to do. An
+`REFUSED` lists what this version rejects, with the code of the diagnostic that says what to do. An
 entry there needs one in CHANGELOG.md.
 """
 

@@ -1,4 +1,4 @@
-"""The git engine in clones with unusual settings, and beside refs that somebody else wrote."""
+"""The git engine in clones with unusual settings, and next to refs that somebody else wrote."""
 
 from __future__ import annotations
 

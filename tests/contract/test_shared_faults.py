@@ -222,8 +222,8 @@ def test_only_one_of_many_takers_gets_the_lock(machines: Machines, engine_name: 
 
 
 def test_waiting_takers_take_over_from_a_dead_holder_in_turn(machines: Machines) -> None:
-    """The holder died with an open attempt; no entry is lost, and no two takers hold the lock at
-    once."""
+    """The holder was killed with an open attempt; no entry is lost, and no two takers hold the lock
+    at once."""
     dead = machines.new()
     dead.open().append(Attempted(attempt(0)))
     stop_heartbeat(dead)

@@ -192,7 +192,7 @@ def rewrite_state(round_: Round) -> None:
 
 
 def replace_state(round_: Round) -> None:
-    """By another state, which has no entries of the journal: a journal is refused until the right
+    """By another state, which has no entries of the journal: a journal is rejected until the right
     one is back."""
     ours = round_.path().read_bytes()
     value = json.loads(ours)

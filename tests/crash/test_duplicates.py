@@ -60,7 +60,7 @@ def test_apply_reports_a_duplicate_once_with_its_command(here: InProcess) -> Non
 
 
 def test_a_report_for_others_names_the_workflow_that_cancels_it(here: InProcess) -> None:
-    """What CI has created twice, only CI can cancel."""
+    """Only CI can cancel duplicates that CI has created."""
     (here.sandbox.folder / "taskctl.toml").write_text('run-workflow = "answer.yml"\n')
     here.sandbox.write(as_tasks(ONE))
     deliver_twice(here)

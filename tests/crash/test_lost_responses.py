@@ -263,7 +263,7 @@ def test_an_attempt_of_another_identity_is_unresolved(
 
 @pytest.mark.parametrize("here", [FILE], indirect=True)
 def test_killed_while_the_service_is_still_committing(here: InProcess) -> None:
-    """The client dies, the next apply finds no task, and then the server commits."""
+    """The client is killed, the next apply finds no task, and then the server commits."""
     server = here.server
     server.set_rules(Rule("create", Fault(before=600), contains="do 1"))
     process = here.sandbox.start("apply")

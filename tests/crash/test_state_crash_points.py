@@ -1,5 +1,5 @@
-"""The kill points themselves: every kind of write is counted, and the process dies at the point.
-Also the processes in which they are: what one leaves behind would fail another test."""
+"""The kill points themselves: every kind of write is counted, and the process is killed at the
+point. Also the processes in which they are: what one leaves behind would fail another test."""
 
 from __future__ import annotations
 

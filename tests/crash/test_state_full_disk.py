@@ -74,7 +74,7 @@ def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
 
 @pytest.mark.parametrize("room", [0, 100, 400, 900, 1400, 1900, 2400, 100_000])
 def test_a_file_size_limit_loses_nothing_confirmed(tmp_path: Path, room: int) -> None:
-    """A limit enforced by the kernel: writes are short, then refused."""
+    """A limit enforced by the kernel: writes are short, then rejected."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     path = tmp_path / "state.json"
     state_scenario.known(path)

@@ -1,4 +1,4 @@
-"""States that were copied, linked, damaged or removed: refused, and nothing is sent."""
+"""States that were copied, linked, damaged or removed: rejected, and nothing is sent."""
 
 from __future__ import annotations
 

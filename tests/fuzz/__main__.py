@@ -1,6 +1,6 @@
 """Fuzzes the targets with coverage guidance: `python -m tests.fuzz SECONDS [TARGET...]`.
 
-Each target runs in a process of its own, for an equal part of the time. New inputs go to
+Each target runs in a separate process, for an equal part of the time. New inputs go to
 `.cache/fuzz/TARGET/`, from where the next run continues; what breaks a target is written there as
 `crash-...`, `timeout-...` or `oom-...`.
 """
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(name: str, seconds: int) -> int:
-    """Fuzzes one target in a process of its own and prints a line about it; 1 if it broke."""
+    """Fuzzes one target in a separate process and prints a line about it; 1 if it broke."""
     found = CACHE / name
     found.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.fuzz", "--here", name]

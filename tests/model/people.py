@@ -1,4 +1,4 @@
-"""What people may do within the assumptions."""
+"""The actions of people within the assumptions."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.model.world import OLD, OTHER, Process, Setting, Task, World
 
 
 def violation(setting: Setting) -> Callable[[World], str | None]:
-    """What is wrong with a world."""
+    """The problems of a world."""
     return lambda world: world.wrong or _violation(world.state, world.tasks, setting)
 
 

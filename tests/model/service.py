@@ -24,14 +24,14 @@ def is_visible(task: Task, who: str, setting: Setting) -> bool:
 
 
 def listed_ids(tasks: Sequence[Task], who: str, setting: Setting) -> tuple[str, ...]:
-    """What the list shows, newest first."""
+    """The listed tasks, newest first."""
     return tuple(
         task.id for task in reversed(tasks) if task.age == LISTED and is_visible(task, who, setting)
     )
 
 
 def message(task: Task, setting: Setting) -> FirstMessage:
-    """What the service shows."""
+    """The visible tasks."""
     text = task.prompt
     if not setting.assumed.shows_mark_or_text:
         text = f"Summary: {text}"

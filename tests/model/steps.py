@@ -1,7 +1,7 @@
 """What can happen next in a world: every step of a process, of the network, of the service, of the
 storage and of people.
 
-The storage refuses the writes of a process that does not have the lock, so after a takeover the old
+The storage rejects the writes of a process that does not have the lock, so after a takeover the old
 process can do only one thing that matters: send the request that it has journaled, if it was
 suspended just before that. Its other steps would change nothing, and are left out.
 
@@ -97,7 +97,7 @@ class Steps:
             yield name, *self._planned(world, me, lacking)
 
     def _lacking(self, world: World, me: Process) -> set[tuple[str, ...]]:
-        """What lists may lack: their beginning, their end, or everything."""
+        """The parts that lists may lack: their beginning, their end, or everything."""
         listed = listed_ids(world.tasks, me.who, self._setting)
         known = writes.known_ids(world.state, me.who)
         parts = {listed[start:end] for start, end in _ends(len(listed))}

@@ -133,7 +133,7 @@ def plan(
 
 
 def _clock_of(process: Process) -> Process:
-    """What matters of a process for its plan."""
+    """The parts of a process that matter for its plan."""
     known = (process.scope, process.only, True, process.waited, process.ended)
     return Process("", *known, adopt=process.adopt, who=process.who)
 

@@ -266,7 +266,7 @@ LARGE = {
 def test_nothing_is_created_before_what_it_waits_for(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What can go on is not stopped, and what cannot is."""
+    """Tasks that can continue are not stopped, and others are."""
     explored = explore_courses(SMALL[name])
     assert explored.violation is None, str(explored)
     with capsys.disabled():

@@ -123,7 +123,7 @@ def adopt(number: int, item: Item, who: str) -> int:
 
 @cache
 def note(number: int, item: Item) -> int:
-    """What is recovered of a lost state."""
+    """The recovered part of a lost state."""
     return append(number, *notes_of(item))
 
 

@@ -48,8 +48,8 @@ Row = dict[str, str]
 
 
 class Impossible(NamedTuple):
-    """A combination that taskctl refuses with `code`: a feature that has one of these values (none:
-    that is used), with these others used and `without` these. `validate` refuses it, unless it is
+    """A combination that taskctl rejects with `code`: a feature that has one of these values (none:
+    that is used), with these others used and `without` these. `validate` rejects it, unless it is
     one of the command line."""
 
     feature: str

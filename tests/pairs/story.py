@@ -116,7 +116,7 @@ class Story:
 
     @property
     def suffix(self) -> str:
-        """What follows the name of an entry in its keys, as a template."""
+        """The part of the keys after the name of an entry, as a template."""
         row = "@{{ row.name }}" if self.uses("forEach") else ""
         return row + ("@{{ period.name }}" if self.uses("every") else "")
 
@@ -303,7 +303,7 @@ class Story:
         self.check_order(explicit=self.keys() if self.uses("--retry") else again)
 
     def refused(self) -> tuple[int, list[str]]:
-        """The exit code, and the codes of the errors with which `validate` refuses the manifest, or
+        """The exit code, and the codes of the errors with which `validate` rejects the manifest, or
         else `plan` the options."""
         self._begin()
         self.write(self.manifest(edited=False))

@@ -1,8 +1,8 @@
 """Kills a real process before, during and after each operation with a lasting effect.
 
-`run([...])` runs `taskctl ARGUMENTS` (or a function) in a process of its own and counts what it
-does to files and the requests it sends. `run([...], kill_at=n)` sends that process SIGKILL at point
-n, from 0: no handler, no `finally` and no buffer survives that.
+`run([...])` runs `taskctl ARGUMENTS` (or a function) in a separate process and counts what it does
+to files and the requests it sends. `run([...], kill_at=n)` sends that process SIGKILL at point n,
+from 0: no handler, no `finally` and no buffer survives that.
 
 Each operation has a point before it and one after it; a write also has one within it, at which the
 first half of its bytes is written. Counted are: creating a file or directory, writing to one
@@ -106,7 +106,7 @@ def _count(
 
 
 class _Counter:
-    """Numbers the points as they are reached, over all threads, and dies at one of them."""
+    """Numbers the points as they are reached, over all threads, and is killed at one of them."""
 
     def __init__(self, kill_at: int | None, trace: Path) -> None:
         self._kill_at, self._next = kill_at, 0

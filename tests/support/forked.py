@@ -76,7 +76,7 @@ class Forked:
 
     @property
     def stdout(self) -> str:
-        """What it has written so far."""
+        """The output so far."""
         return self._streams[0].read_text("utf-8", "replace")
 
     @property

@@ -1,5 +1,5 @@
 """Object stores over HTTP, in this process: one that checks the conditions of writes, as S3 does,
-and two that must be rejected: one that ignores conditions, and one that refuses everything."""
+and two that must be rejected: one that ignores conditions, and one that rejects everything."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def stored() -> list[str]:
 
 @contextmanager
 def refusing(status: int, code: str = "", words: str = "") -> Iterator[str]:
-    """Runs a server that refuses every request with this error of S3; yields its endpoint."""
+    """Runs a server that rejects every request with this error of S3; yields its endpoint."""
     text = f"<Error>\n  <Code>{code}</Code>\n  <Message>{words}</Message>\n</Error>".encode()
 
     class Refusing(BaseHTTPRequestHandler):

@@ -137,7 +137,7 @@ class LiveTasks:
         return str(state["tasks"][f"acme/{key}"]["taskId"])
 
     def start(self, command: str, *more: str) -> Forked:
-        """A process of its own."""
+        """A separate process."""
         return start([command, *more, "--backend", self.url], self.folder, os.environ)
 
 

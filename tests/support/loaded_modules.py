@@ -1,4 +1,4 @@
-"""What a run imports."""
+"""The modules that a run imports."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def run_at_once(machine: str, words: Sequence[str]) -> None:
 
 
 def run(machine: str, words: Sequence[str]) -> None:
-    """`taskctl WORDS`, in a process of its own. `machine` is the boot ID, so nobody on another
+    """`taskctl WORDS`, in a separate process. `machine` is the boot ID, so nobody on another
     machine sees whether the process still exists."""
     _quicken()
     _move_to(machine)

@@ -178,7 +178,7 @@ class World:
     def _die(self, held: HeldState) -> None:
         """Leaves what a killed process leaves: no save, a free lock, and the journal."""
         if isinstance(self.place, SharedState):
-            self.place.unlock(self.place.head().epoch)  # its further writes are refused
+            self.place.unlock(self.place.head().epoch)  # its further writes are rejected
             with suppress(StateError):
                 held.release()
         else:
@@ -307,7 +307,7 @@ class World:
         return make_plan(inputs, view), view
 
     def edit(self, change: Callable[[State], Iterable[Event]]) -> None:
-        """Runs a `state` command, which may be refused."""
+        """Runs a `state` command, which may be rejected."""
         with Session(self.place.take(Claim(BACKEND, "state"))) as session, suppress(StateError):
             session.append(*change(session.state))
 
@@ -315,7 +315,7 @@ class World:
         return read_state(self.place, backend=BACKEND)
 
     def push(self, given: State) -> None:
-        """`state push`, which may be refused."""
+        """`state push`, which may be rejected."""
         with Session(self.place.take(Claim(BACKEND, "state"))) as session, suppress(StateError):
             newer = replace(given, serial=session.state.serial + 1)
             session.put(edit.push(session.state, newer))

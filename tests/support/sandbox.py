@@ -91,7 +91,7 @@ class Sandbox:
         }
 
     def start(self, command: str, *more: str) -> Forked:
-        """A process of its own."""
+        """A separate process."""
         return start(self.arguments(command, *more), self.folder, self.environment())
 
     def run(self, command: str, *more: str) -> Ended:

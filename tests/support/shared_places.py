@@ -43,7 +43,7 @@ class Runner:
     env: Mapping[str, str]
 
     def start(self, *words: str, **env: str) -> Forked:
-        """A process of its own."""
+        """A separate process."""
         return start(words, self.folder, {**self.env, **env})
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:

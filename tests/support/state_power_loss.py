@@ -253,7 +253,7 @@ def _bytes(data: bytes, writes: list[_Write]) -> bytes:
 
 
 def _torn(write: _Write, chance: random.Random) -> _Write | None:
-    """What may remain of a write: nothing, all, a part, zeros, or a part followed by zeros."""
+    """The possible remains of a write: nothing, all, a part, zeros, or a part followed by zeros."""
     if write.data is None:
         return chance.choice([write, None])
     length = len(write.data)

@@ -87,7 +87,7 @@ def s3_server(program: str, bucket: str = "states") -> Iterator[str]:
 @contextmanager
 def other_user() -> Iterator[tuple[Path, dict[str, object]]]:
     """A folder owned by a user who is not root, and how to start a process as that user: PostgreSQL
-    refuses to run as root. It is not in pytest's folder, which only its owner may enter."""
+    rejects to run as root. It is not in pytest's folder, which only its owner may enter."""
     with tempfile.TemporaryDirectory(prefix="taskctl-server-") as name:
         folder = Path(name)
         if os.geteuid() != 0:

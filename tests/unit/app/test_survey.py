@@ -1,4 +1,4 @@
-"""What a survey reads from the service for a plan, and what the result proves."""
+"""The data that a survey reads from the service for a plan, and what it proves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What proves that a task is gone, and how its events are read."""
+"""Proof that a task is gone, and reading its events."""
 
 from __future__ import annotations
 

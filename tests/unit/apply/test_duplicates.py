@@ -132,7 +132,7 @@ def test_an_unreadable_task_does_not_hide_that_the_list_is_unreadable(
 
 
 def test_the_search_ends_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it has found by then is reported."""
+    """Earlier findings are reported."""
     world = World(state([record("a", "t", marks=(MARK,))]))
     said = {f"u{n}": message("x") for n in range(200)}
     said["u0"] = message("work of a", MARK)

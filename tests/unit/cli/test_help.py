@@ -1,4 +1,4 @@
-"""What `--help` and `--help-all` list."""
+"""The options in `--help` and `--help-all`."""
 
 from __future__ import annotations
 

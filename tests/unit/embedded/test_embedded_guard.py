@@ -1,4 +1,4 @@
-"""What a hostile web page or client cannot do to a server on this machine."""
+"""A hostile web page or client cannot affect a server on this machine."""
 
 from __future__ import annotations
 

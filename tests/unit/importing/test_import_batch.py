@@ -1,4 +1,4 @@
-"""What an import writes and reports."""
+"""The output and the report of an import."""
 
 from __future__ import annotations
 

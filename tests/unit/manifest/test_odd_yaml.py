@@ -43,7 +43,7 @@ REFUSED = [
     'a: "\\ud800"',
     "a: !!str#c",
 ]
-"""For these, the parsers have errors of their own."""
+"""For these, the parsers have separate errors."""
 SAME = {
     "a: 010": 10,
     "a: 0o10": 8,

@@ -85,8 +85,8 @@ spans = st.lists(st.tuples(st.floats(0, 300), st.floats(0, 300)), max_size=6)
 def test_the_total_never_exceeds_what_was_waited(
     applies: list[tuple[float, float]], boot: float
 ) -> None:
-    """Applies follow each other, each on a machine of its own, and each is killed some time after
-    it has journaled its last total."""
+    """Applies follow each other, each on another machine, and each is killed some time after it has
+    journaled its last total."""
     tried, waited = sent(), 0.0
     for noted, lost in applies:
         ages = AttemptAges(boot, [tried])

@@ -283,7 +283,7 @@ def test_a_moved_task_is_replaced_under_its_new_key() -> None:
 
 
 # The attempt of a replacement is known and the record of its key is not: the state file was lost or
-# is older than its journal, or `movedFrom` left the manifest. The old task exists all the same.
+# is older than its journal, or `movedFrom` left the manifest. The old task still exists.
 
 OPEN = attempt("a", ago(minutes=9), replaces="old")
 

@@ -113,7 +113,7 @@ def test_a_plan_shows_what_a_reviewer_needs() -> None:
     assert '<h3>upgrade-eks</h3> <span class="unattended">unattended</span>' in shown
     assert shown.count('class="unattended"') == 2  # and what it means
     assert 'href="https://app.pulumi.com/acme/neo/tasks/t-2222"' in shown
-    assert len(page.named("details")) == 8 + 1 + 2  # unchanged ones are in a fold of their own
+    assert len(page.named("details")) == 8 + 1 + 2  # unchanged ones are in a separate fold
     words = [button["data-word"] for button in page.named("button") if "data-word" in button]
     assert words == [word for word, number in PLAN.summary().items() if number]
 

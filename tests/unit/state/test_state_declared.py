@@ -1,4 +1,4 @@
-"""What is kept with the lock about the applies of a state: whether a later wave may start."""
+"""The declarations kept with the lock of a state, which decide whether a later wave may start."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def claim(digest: str, follows: Declared | None = None, purpose: str = "apply") 
 
 
 def taken(at: StateLocation, digest: str, follows: Declared | None = None) -> Declared:
-    """What an apply leaves with the lock."""
+    """The declaration that an apply leaves with the lock."""
     with Session.open(at, claim(digest, follows)) as session:
         assert session.declared is not None
         return session.declared
@@ -63,7 +63,7 @@ def test_a_wave_starts_only_if_no_other_manifests_were_applied(
     case, facts = refused(state(), "a", first)
     assert (case, facts["command"]) == ("", "apply")
     assert "who applies b" in str(facts["run"])
-    assert taken(state(), "b", second) == second  # the refused wave leaves nothing behind
+    assert taken(state(), "b", second) == second  # the rejected wave leaves nothing behind
     third = taken(state(), "a")
     assert third.changes == second.changes + 1
     refused(state(), "a", first)  # its own manifests again, but others in between

@@ -204,7 +204,7 @@ def test_a_change_by_another_program_is_not_overwritten(
 
 @pytest.mark.parametrize("outcome", ["recorded", "not created", "retired", "open"])
 def test_attempts_whose_outcome_the_state_knows_stay_closed(path: Path, outcome: str) -> None:
-    """The state is newer than the journal that lies beside it."""
+    """The state is newer than the journal that is next to it."""
     save_history(path)
     with open_at(path) as session:
         session.append(Attempted(attempt(9)), Recorded(record(9)))

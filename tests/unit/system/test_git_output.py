@@ -1,4 +1,4 @@
-"""What git prints is not kept without limit: a host chooses it."""
+"""Git's output is kept only up to a limit, because a host chooses it."""
 
 from __future__ import annotations
 

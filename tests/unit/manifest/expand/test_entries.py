@@ -37,7 +37,7 @@ def read(path: str) -> list[Row] | Finding:
 
 
 def expanded(entry: str, now: datetime = NOW, room: Room | None = None) -> Expansion:
-    """What the entry `job` generates; `entry` is its YAML."""
+    """The tasks that the entry `job` generates; `entry` is its YAML."""
     lines = "\n".join(f"    {line}" for line in entry.strip().splitlines())
     text = f"version: 1\ntasks:\n  job:\n{lines}\n"
     source = read_source(text.encode())

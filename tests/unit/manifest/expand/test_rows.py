@@ -120,7 +120,7 @@ def test_matchers_compare_only_the_values_they_name() -> None:
     matchers = Matchers()
     matchers.add({"stack.tier": "2", "region": "us"}, 1)
     matchers.add({"stack.name": "network"}, 2)
-    matchers.add({"stack": "network"}, 3)  # `stack` is a mapping: it has no text of its own
+    matchers.add({"stack": "network"}, 3)  # `stack` is a mapping: it has no text
     kept = [key_of(each) for each in combinations(AXES) if not matchers.match(each.values)]
     assert kept == ["data-eu"]
     assert list(matchers.unused_lines()) == [3]
