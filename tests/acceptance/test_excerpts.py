@@ -50,6 +50,22 @@ def test_the_key_or_the_value_is_marked(tmp_path: Path, capsys: pytest.CaptureFi
     ]
 
 
+def test_a_problem_that_the_parser_finds_marks_the_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = task("    message: x\n  a:\n    message: y\n")
+    assert excerpts(twice, tmp_path, capsys) == [("  a:", "a")]
+    cut_off = task("    message: Fix issue #412 today\n")
+    assert excerpts(cut_off, tmp_path, capsys) == [("    message: Fix issue #412 today", "#")]
+
+
+def test_a_problem_of_the_whole_file_has_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert excerpts("tasks: {}\n", tmp_path, capsys) == []
+    assert excerpts("", tmp_path, capsys) == []
+
+
 def test_the_line_of_a_block_scalar_is_that_of_the_problem(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
