@@ -20,7 +20,7 @@ from bench.fast_server import shown
 from bench.measure import TOKEN
 from reconciler.embedded.mutations import TaskWriter
 from reconciler.embedded.requests import create_request
-from reconciler.embedded.scenarios import usual
+from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.storage import Storage
 from reconciler.embedded.wsgi import user_of
 from reconciler.manifest.loader import load
@@ -63,7 +63,7 @@ def write_database(folder: Path, db: Path) -> None:
     def insert_all(connection: sqlite3.Connection) -> dict[str, str]:
         ids = {}
         for created, (task, new) in enumerate(zip(tasks, requests, strict=True), start=begun):
-            writer = TaskWriter(connection, user, lambda turn: usual(turn, 1.0), created)
+            writer = TaskWriter(connection, user, scenario_of("finishing", 1.0), created)
             ids[task.key] = writer.insert_task(task.ref.org_name, new)
         return ids
 

@@ -16,7 +16,7 @@ from reconciler.embedded import handlers
 from reconciler.embedded.budget import TokenBudget, store_budget
 from reconciler.embedded.lifecycle import Scenario
 from reconciler.embedded.mutations import merge_pull_requests
-from reconciler.embedded.scenarios import usual
+from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.storage import Storage, is_busy
 from reconciler.embedded.wsgi import (
     ApiError,
@@ -94,7 +94,7 @@ class App:
         self._ctx = handlers.ServiceContext(
             storage=Storage(db),
             now=now,
-            scenario=scenario or (lambda turn: usual(turn, work_seconds)),
+            scenario=scenario or scenario_of("finishing", work_seconds),
         )
         self._closed = False
 

@@ -109,7 +109,7 @@ def _endless(turn: Turn, seconds: float) -> Script:
     return replace(_slow(turn, seconds), busy_until_ms=turn.started_ms + _CENTURY_MS)
 
 
-def usual(turn: Turn, seconds: float) -> Script:
+def _finishing(turn: Turn, seconds: float) -> Script:
     """The turn succeeds, with the pull request and the JSON block that the message asks for."""
     text = str(turn.event.get("content") or "")
     is_asked = _JSON_BLOCK.search(text) or re.search(_PULL_REQUEST, text)
@@ -122,11 +122,11 @@ def _by_prompt(turn: Turn, seconds: float) -> Script:
     if turn.event.get("type") == "user_confirmation":
         return _approving(turn, seconds)
     word = next(iter(str(turn.event.get("content") or "").split()), "")
-    return SCENARIOS.get(word.strip("[]:").lower(), usual)(turn, seconds)
+    return SCENARIOS.get(word.strip("[]:").lower(), _finishing)(turn, seconds)
 
 
 SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
-    "finishing": finishing,
+    "finishing": _finishing,
     "approving": _approving,
     "asking": _asking,
     "answering": _answering,

@@ -191,3 +191,34 @@ def test_a_prompt_selects_its_scenario(prompt: str, last: str) -> None:
     event: dict[str, Any] = {"type": "user_message", "content": prompt}
     script = scenario_of("by-prompt", 1.0)(Turn(1, event, 0))
     assert script.steps[-1].body["type"] == last
+
+
+ASKED = """Upgrade the providers in acme/cluster, and open a
+pull request. End with a JSON block:
+
+```json
+{"upgraded": ["aws"]}
+```
+"""
+
+
+def test_a_task_delivers_what_its_prompt_asks_for() -> None:
+    event: dict[str, Any] = {"type": "user_message", "content": ASKED}
+    *before, last = scenario_of("finishing", 1.0)(Turn(1, event, 0)).steps
+    (added,) = [step.body["changes"] for step in before if "changes" in step.body]
+    assert isinstance(added, dict)
+    assert added["add"][0]["repo"] == {
+        "forge": "github",
+        "type": "repository",
+        "org": "acme",
+        "name": "cluster",
+    }
+    assert '```json\n{"upgraded": ["aws"]}\n```' in str(last.body["content"])
+    assert "Upgrade the providers" not in str(last.body["content"])
+
+
+def test_a_task_opens_no_pull_request_unasked() -> None:
+    event: dict[str, Any] = {"type": "user_message", "content": "Compare the pull requests."}
+    steps = scenario_of("finishing", 1.0)(Turn(1, event, 0)).steps
+    assert not any("changes" in step.body for step in steps)
+    assert "Compare" not in str(steps[-1].body["content"])
