@@ -36,17 +36,19 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.replacement import exactly
 from reconciler.state.edit import known_refs
-from reconciler.tasks.status import TaskStatus
+from reconciler.tasks.status import TaskStatus, retried_names
 
 
 class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
     """An apply and the wait after it. `statuses` are in the order of the manifests, as they were
-    `read_at`; `held_tasks` were not created."""
+    `read_at`; `held_tasks` were not created. `retry`: the names of those that `--retry` can start
+    over."""
 
     statuses: tuple[TaskStatus, ...]
     end: End
     read_at: datetime
     held_tasks: tuple[PlannedTask, ...] = ()
+    retry: tuple[str, ...] = ()
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
@@ -240,17 +242,18 @@ class _LaterWaves:
 
     def _ended(self, end: End) -> Applied:
         statuses = tuple(status for status in self._statuses if status.ref in self._refs)
-        done = self._applied.report
+        done, declared = self._applied.report, [task.ref for task in self._space.desired]
         report = ApplyWaitReport(
             done.tasks,
             done.diagnostics,
             done.budgets,
             done.held,
             done.only_new,
-            statuses=in_manifest_order(statuses, (task.ref for task in self._space.desired)),
+            statuses=in_manifest_order(statuses, declared),
             end=end,
             read_at=self._ctx.now(),
             held_tasks=tuple(map(self._held_now, self._held)),
+            retry=retried_names(statuses, set(declared)),
         )
         return replace(self._applied, report=report)
 

@@ -16,19 +16,20 @@ from reconciler.model.value import Value, replace
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
 from reconciler.tasks.results import OtherTask, other_tasks, result_of
-from reconciler.tasks.status import TaskStatus
+from reconciler.tasks.status import TaskStatus, retried_names
 
 
 class ResultsReport(Value, frozen=True):
     """`statuses` are in the order of the manifests, orphans last, as they were `read_at`. `missing`
     is the number of tasks that are not created yet, None if not counted. `others`: former tasks of
-    the keys, and duplicates."""
+    the keys, and duplicates. `retry`: the names of those that `--retry` can start over."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     missing: int | None = None
     others: tuple[OtherTask, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    retry: tuple[str, ...] = ()
 
 
 def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False) -> ResultsReport:
@@ -56,6 +57,7 @@ def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False
         missing,
         tuple(_read(ctx, others)),
         tuple(tasks.expectations.problems),
+        retried_names(statuses, set(declared or ())),
     )
 
 

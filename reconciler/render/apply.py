@@ -103,10 +103,13 @@ class ApplyWaitView(StatusesView):
 
 def waited_rows(report: ApplyWaitReport, style: Style) -> Iterator[str]:
     """The table of results, and why tasks are held: `2 held: waiting for the pilot: ...`."""
-    yield from result_rows(report.statuses, style, report.read_at)
+    yield from result_rows(report.statuses, style, report.read_at, retry=report.retry)
     reasons = Counter(word_remarks(task.explanation).note for task in report.held_tasks)
-    for reason, number in reasons.items():
-        row = f"{number} held: {safe.line(reason)}"
+    listed_first = reasons.most_common(_NAMED)
+    rows = [f"{number} held: {safe.line(reason)}" for reason, number in listed_first]
+    if rest := reasons.total() - sum(number for _, number in listed_first):
+        rows.append(f"{rest:,} more held; taskctl plan shows why")
+    for row in rows:
         yield from cells.wrap_words(row, style.width, len(_INDENT)) if style.terminal else [row]
 
 

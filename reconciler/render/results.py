@@ -11,9 +11,11 @@ from reconciler.app.results import ResultsReport
 from reconciler.app.wait import WaitReport
 from reconciler.messages import word
 from reconciler.messages.commands import Commands
+from reconciler.messages.remarks import phrase
 from reconciler.messages.template import Hint, Words
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.shell import shell_word
 from reconciler.model.task import instant, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
@@ -29,6 +31,7 @@ from reconciler.render.status import (
 )
 from reconciler.render.style import Style
 from reconciler.render.task_view import TaskView, merged, view_of_task
+from reconciler.render.values import hint_rows
 from reconciler.render.view import Count, ReportView
 from reconciler.tasks.results import ListedPullRequest, OtherTask, first_line, result_of
 from reconciler.tasks.status import TaskStatus, by_state, count_in, counts, open_requests
@@ -66,7 +69,10 @@ class ResultsView(StatusesView):
     def rows(self, style: Style) -> Iterable[str]:
         if style.quiet:
             return ()
-        return result_rows(self.statuses, style, self.report.read_at, self.report.missing)
+        report = self.report
+        return result_rows(
+            self.statuses, style, report.read_at, missing=report.missing, retry=report.retry
+        )
 
     def document(self, commands: Commands) -> Document:
         return json_document(
@@ -134,11 +140,16 @@ _MIN_ANSWER = 24  # columns
 
 
 def result_rows(
-    statuses: Sequence[TaskStatus], style: Style, now: datetime, missing: int | None = None
+    statuses: Sequence[TaskStatus],
+    style: Style,
+    now: datetime,
+    *,
+    missing: int | None = None,
+    retry: Sequence[str] = (),
 ) -> list[str]:
     """A row per task in the given order, and below it remarks and hints; with `verbose`, its
-    address and the whole answer. The last row counts the tasks, also the `missing` tasks, which are
-    not created yet."""
+    address and the whole answer; then the command that starts the tasks of `retry` over. The last
+    row counts the tasks, also the `missing` tasks, which are not created yet."""
     end = f" {missing:,} not created yet." if missing else ""
     if not statuses:
         return [f"No tasks are recorded.{end}"]
@@ -152,7 +163,16 @@ def result_rows(
         rows += [palette.dim(f"  {line}".rstrip()) for line in _answer_rows(status, style)]
         rows += [f"  {line}" for line in reason_rows(status, style)]
         rows += [palette.yellow(f"  {line}") for line in request_rows(status, style, now)]
+    rows += _retry_rows(retry, style)
     return [*rows, "", *cells.wrap_words(status_summary(statuses) + end, style.width)]
+
+
+def _retry_rows(names: Sequence[str], style: Style) -> Iterator[str]:
+    """The command that starts failed tasks over."""
+    if names:
+        options = " ".join(f"--retry {shell_word(name)}" for name in names)
+        commands = style.commands.block(f"taskctl apply {options}")
+        yield from hint_rows([Hint(phrase("retry.failed"), commands)], style)
 
 
 def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]:

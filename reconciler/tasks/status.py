@@ -5,7 +5,7 @@ The service itself only reports running or idle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -104,6 +104,19 @@ def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
     """The number of tasks by state, in the order of tables, without zeros."""
     listed = [status.state for status in statuses]
     return {state: listed.count(state) for state in TaskState if state in listed}
+
+
+_RETRIED = (TaskState.FAILED, TaskState.UNMET, TaskState.STOPPED)
+
+
+def retried_names(statuses: Iterable[TaskStatus], declared: Collection[TaskRef]) -> tuple[str, ...]:
+    """What `--retry` takes for the declared tasks that have failed: a key, or a glob for several
+    tasks of an entry."""
+    by_entry: dict[str, list[TaskRef]] = {}
+    for ref in (s.ref for s in statuses if s.state in _RETRIED and s.ref in declared):
+        by_entry.setdefault(f"{ref.org_name}/{ref.key.partition('@')[0]}", []).append(ref)
+    names = (str(r[0]) if len(r) == 1 else f"{entry}@*" for entry, r in by_entry.items())
+    return tuple(sorted(names))
 
 
 def count_in(outputs: Mapping[str, object], name: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -150,6 +151,28 @@ def test_the_plan_shows_no_command_that_cancels_the_old_task(place: LiveTasks) -
     assert commands_of(task) == []
     for form in ("text", "markdown", "html"):
         assert "replace" in place.run("plan", "--retry", "t@a", "--format", form)[1]
+
+
+def test_results_suggest_to_retry_what_has_failed(place: LiveTasks) -> None:
+    """As a glob, if several tasks of an entry have failed; never what is in no manifest."""
+    lone = "lone: {message: failing alone}\norphan: {message: failing at last}\n"
+    place.write_rows("failing failing finishing", more=lone)
+    code, out, _ = place.run("apply", "--yes", *WAIT)
+    (line,) = (row.strip() for row in out.splitlines() if "--retry" in row)
+    words = "taskctl apply --retry acme/lone --retry acme/orphan --retry 'acme/t@*' "
+    assert (code, line.startswith(words)) == (1, True), line
+    place.write_rows("failing failing finishing", more=lone.partition("\n")[0])
+    out = place.run("results")[1]
+    (line,) = (row.strip() for row in out.splitlines() if "--retry" in row)
+    assert "orphan" not in line
+    old = ids(place)
+    done = place.document(*shlex.split(line.partition(" --backend")[0])[1:], "--yes")
+    assert set(results(done)) == {"lone", "t@a", "t@b"}
+    for key in ("lone", "t@a", "t@b"):
+        place.run("cancel", key, "-y")
+        assert ids(place)[key] != old[key]
+    place.write_rows("failing failing finishing")
+    assert "--retry" not in place.run("results", "t@c")[1]
 
 
 @pytest.mark.parametrize("name", ["", "=x", "t@a="])
