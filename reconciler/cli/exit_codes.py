@@ -7,18 +7,21 @@ its number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from signal import SIGINT
 from typing import TYPE_CHECKING
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, has_errors
 
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.app.fmt import FmtReport
     from reconciler.app.wave import Applied
-    from reconciler.model.diagnostics import Diagnostic
     from reconciler.plan.plan import Plan
     from reconciler.tasks.status import TaskStatus
 
 SIGNALLED = 128
-INTERRUPTED, TERMINATED = SIGNALLED + 2, SIGNALLED + 15
+INTERRUPTED = SIGNALLED + SIGINT
 
 
 def of_exception(error: BaseException) -> int:
@@ -36,8 +39,6 @@ def of_exception(error: BaseException) -> int:
 
 def of_problems(diagnostics: Iterable[Diagnostic]) -> int:
     """The exit code is 1 if there is an error."""
-    from reconciler.model.diagnostics import has_errors
-
     return int(has_errors(diagnostics))
 
 
@@ -60,7 +61,6 @@ def of_apply(applied: Applied) -> int:
     """The code of a signal that arrived, or of the wait; else 1 if something failed, a rollout has
     stopped, or the state is full."""
     from reconciler.app.apply import ApplyWaitReport
-    from reconciler.model.codes import Code
 
     report = applied.report
     if applied.signal is not None:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli import exit_codes
 from reconciler.cli.help import WithExamples, printing_option
 from reconciler.render import ALL_FORMATS, FORMATS, WITHOUT_DIAGNOSTICS
 
@@ -75,7 +74,7 @@ class Terminated(SystemExit):
     """SIGTERM arrived."""
 
     def __init__(self) -> None:
-        super().__init__(exit_codes.TERMINATED)
+        super().__init__(128 + signal.SIGTERM)
 
 
 class Commands(WithExamples, click.Group):
@@ -154,9 +153,10 @@ class ExitHandler:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if error is not None:
-            code = self._handle(error)
-            self.code = self.code if self.code > exit_codes.SIGNALLED else code
+        if isinstance(error, click.exceptions.Exit):  # also of --help
+            self.code = error.exit_code
+        elif error is not None:
+            self.code = self._handle(error)
         return True
 
     def end(self) -> None:
@@ -169,9 +169,9 @@ class ExitHandler:
                 out.end()
 
     def _handle(self, error: BaseException) -> int:
+        from reconciler.cli import exit_codes
+
         match error:
-            case click.exceptions.Exit():  # also of --help
-                return error.exit_code
             case click.exceptions.NoArgsIsHelpError():
                 click.echo(error.format_message())
                 return 0
@@ -181,7 +181,8 @@ class ExitHandler:
                 pass
             case _:
                 self._show(error)
-        return exit_codes.of_exception(error)
+        code = exit_codes.of_exception(error)
+        return self.code if self.code > exit_codes.SIGNALLED else code
 
     def _show(self, error: BaseException) -> None:
         """Shows why the command failed: in a result for programs, unless it is already written,
