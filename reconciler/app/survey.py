@@ -161,7 +161,7 @@ class _Organization:
                 survey.note("list_lags", task_id=missing.task_id, seconds=math.ceil(left))
             survey.sleep(min(pause, left))
             pause = min(2 * pause, _LAST_PAUSE)
-        if lookup.missing and lookup.org_name in found.newest:
+        if lookup.compares and lookup.org_name in found.newest:
             found.compared.add(lookup.org_name)
 
     def _read_lists(self) -> Unlisted | None:

@@ -111,12 +111,17 @@ class Lookup(Value, frozen=True):
     is_final: bool = False
 
     @property
+    def compares(self) -> bool:
+        """Whether unrecorded tasks are compared with `missing`, or shown."""
+        return bool(self.missing) or self.settings is None
+
+    @property
     def searches(self) -> bool:
-        return bool(self.missing or self.attempts or self.foreign)
+        return bool(self.compares or self.attempts or self.foreign)
 
     def is_deep_enough(self, seen: Collection[str]) -> bool:
         """Whether the rest of the list, after the `seen` IDs, is irrelevant."""
-        depths = {*self.attempt_depths, *([self.adopt_depth] if self.missing else ())}
+        depths = {*self.attempt_depths, *([self.adopt_depth] if self.compares else ())}
         return all(depth.is_reached(seen) for depth in depths)
 
     def needs_message(self, task: RemoteTask, seen: Collection[str]) -> bool:
@@ -126,7 +131,7 @@ class Lookup(Value, frozen=True):
             return False
         if task.id in self.first_messages or self.may_be_attempted(task, seen):
             return True
-        if task.id in self.named or not self.missing or self.adopt_depth.excludes(task.id, seen):
+        if task.id in self.named or not self.compares or self.adopt_depth.excludes(task.id, seen):
             return False
         return self.settings is None or _settings(task.raw) in self.settings
 
@@ -206,16 +211,18 @@ def _lookup(
         read_to = [before]
     known_tasks = known_ids(org_name, read_to, state, identity) if read_to else ()
     lookup = Lookup(org_name, frozenset(ids), known=known_tasks, creates=bool(new))
-    if not (missing or attempts or removed):
+    recovery = state.recovering.get(org_name)
+    is_shown = recovery is not None and bool(missing or recovery.keys)
+    if not (missing or attempts or removed or is_shown):
         return lookup
-    is_recovered = options.adopt or org_name in state.recovering
+    is_shown |= options.adopt and bool(missing)
     with_key = recorded()
     claimed = named - with_key if attempts else set()  # may be the tasks of attempts
     return replace(
         lookup,
         first_messages=frozenset(removed | by_response | claimed),
         missing=tuple(missing),
-        settings=None if is_recovered else tuple({_settings(task.inputs) for task in missing}),
+        settings=None if is_shown else tuple({_settings(task.inputs) for task in missing}),
         attempts=tuple(own),
         foreign=len(own) < len(attempts),
         attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),

@@ -200,10 +200,12 @@ class LostState(NamedTuple):
         here = [t for t in tasks if t.ref.org_name == org_name and t.action is Action.UNRESOLVED]
         is_other = any(t.reason is not Reason.RECOVERING for t in here)
         is_whole = covers(self.scope, self.options, org_name)
-        each = "each" if is_other or not is_whole or len(left) > _LISTED else ""
+        case = "each" if is_other or not is_whole or len(left) > _LISTED else ""
+        if org_name not in view.compared:
+            case = "unread"
         return warning(
             Code.RECOVERING,
-            each if left else "answered",
+            case if left else "answered",
             org=org_name,
             count=len(left),
             keys=tuple(ref.key for ref in left[:_LISTED]),

@@ -804,3 +804,34 @@ def test_one_command_answers_for_new_keys_beside_an_imported_task(
     assert anna.apply()[:2] == (1, {"unresolved": 2})
     assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
     assert anna.apply() == (0, {"created": 2}, set())
+
+
+def test_the_report_of_a_recovery_does_not_say_that_an_unread_organization_has_no_tasks(
+    here: InProcess,
+) -> None:
+    here.sandbox.write(as_tasks({"same": "do 0", "edited": "before"}))
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    far = {"far": {"message": "far", "orgName": "other"}}
+    here.sandbox.write({**as_tasks({"same": "do 0", "edited": "after"}), **far})
+    assert here.run("apply", "--adopt").code == 0
+    here.server.set_rules(Rule("list", Fault("status", status=403), nth=(1,)))
+    found = here.run("plan").document["diagnostics"]
+    (about,) = [d for d in found if d["code"] == "TC637" and "acme:" in d["summary"]]
+    assert "- none" not in about["detail"]
+
+
+def test_unrecorded_tasks_are_listed_for_a_key_that_is_no_longer_declared(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    anna.write(of("same") | {"other": {"message": "Before."}})
+    assert anna.apply()[0] == 0
+    made = anna.ids()
+    anna.lose_state()
+    anna.write(of("same") | {"other": {"message": "After."}})
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    anna.write(of("same"))
+    assert made["other"] in anna.run("plan")[2]
+    anna.write({"far": {"message": "Far.", "orgName": "far"}})
+    assert "- none" not in anna.run("plan")[2]
