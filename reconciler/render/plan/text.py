@@ -98,7 +98,8 @@ class _Writer(Value, frozen=True):
             action: text for action in Action if action in present and (text := meaning(action))
         }
         if Action.UNRESOLVED in meant and not self.plan.fail_reasons():
-            case = "action.unanswered" if self.plan.adopts else "action.settling"
+            waits = any(task.awaits_answer for task in tasks)
+            case = "action.unanswered" if waits else "action.settling"
             meant[Action.UNRESOLVED] = phrase(case)
         if meant:
             yield ""
