@@ -28,6 +28,8 @@ _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 """The end of a journal that belongs to a transaction of several databases, which this file never
 has: https://www.sqlite.org/fileformat.html#the_rollback_journal."""
 
+_LAST_MS = 253_402_300_799_999  # of the year 9999
+
 BUSY_SECONDS = 30.0
 """The maximum time that a statement waits for a write of another process."""
 
@@ -210,8 +212,11 @@ def _initialize(connection: sqlite3.Connection, path: Path) -> None:
     # find the file empty at once; the second then finds the schema of the first.
     connection.execute("BEGIN")
     version = _version(connection, path)
-    if version == SCHEMA_VERSION and _schema(connection) != set(_statements()):
-        raise _database_error("foreign", path)
+    if version == SCHEMA_VERSION:
+        if _schema(connection) != set(_statements()):
+            raise _database_error("foreign", path)
+        if any(_number(connection, statement) for statement in _checks()):
+            raise _database_error("values", path)
     connection.execute("COMMIT")
     if version == SCHEMA_VERSION:
         return
@@ -240,6 +245,27 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 def _statements() -> list[str]:
     """The statements of the schema, as SQLite keeps them in the file."""
     return SCHEMA.split(";\n")[:-1]
+
+
+def _checks() -> Iterator[str]:
+    """Queries that find rows with invalid values: SQLite stores any type in any column. Events,
+    which may be very many, are converted when they are read."""
+    for statement in _statements():
+        name, _, columns = statement.removeprefix("CREATE TABLE ").partition(" (\n")
+        if name in ("tasks", "budget"):
+            valid = " AND ".join(map(_valid, columns.removesuffix("\n)").split(",\n")))
+            yield f"SELECT EXISTS (SELECT 1 FROM {name} WHERE NOT ({valid}))"
+
+
+def _valid(column: str) -> str:
+    """The condition for the values of a column of the schema."""
+    name, kind = column.split()[:2]
+    valid = f"typeof({name}) = '{kind.lower()}'"
+    if kind == "INTEGER":
+        most = _LAST_MS if name.endswith(("_ms", "_until")) else (1 << 63) - 1
+        valid += f" AND {name} BETWEEN 0 AND {most}"
+    nullable = "NULL" not in column and "KEY" not in column
+    return f"({name} IS NULL OR {valid})" if nullable else f"({valid})"
 
 
 def _schema(connection: sqlite3.Connection) -> set[str]:

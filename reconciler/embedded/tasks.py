@@ -162,7 +162,8 @@ def page_of_events(
     token = _single(query, "continuationToken")
     (number,) = _read_token(token, "events", 1) if token else (-1,)
     events = connection.execute(
-        "SELECT n, document FROM events WHERE task = ? AND n > ? AND at_ms <= ? ORDER BY n LIMIT ?",
+        "SELECT n, CAST(document AS TEXT) FROM events"
+        " WHERE task = ? AND n > ? AND at_ms <= ? ORDER BY n LIMIT ?",
         (task.seq, number, now_ms, size + 1),
     ).fetchall()
     documents = ",".join([document for _, document in events[:size]])

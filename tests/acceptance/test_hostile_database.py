@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.embedded.storage import APPLICATION_ID, SCHEMA_VERSION
+from reconciler.embedded.storage import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from reconciler.model import limits
 
 MANIFEST = {"version": 1, "tasks": {"one": {"message": "do it"}}}
@@ -136,3 +138,41 @@ def test_a_database_with_a_schema_of_its_own(
     connection.commit()
     connection.close()
     assert_refused(capsys, "TC871")
+
+
+COLUMNS = [
+    (table, column)
+    for table, columns in re.findall(r"CREATE TABLE (\w+) \((.*?)\n\)", SCHEMA, re.S)
+    for column in re.findall(r"^    (\w+) (?:TEXT|INTEGER)", columns, re.M)
+]
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_a_value_of_a_wrong_type_has_a_code(
+    table: str, column: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite stores any value in any column."""
+    assert run([*APPLY]) == 0
+    database, found = folder / ".taskctl/local.db", set()
+    connection = sqlite3.connect(database, isolation_level=None)
+    if table == "budget":
+        connection.execute("INSERT INTO budget VALUES (1, 1)")
+    before = list(connection.iterdump())
+    for value in ("'x'", "''", "x'ff'", "1.5", "-1", "9e18", "9223372036854775807", "NULL"):
+        with suppress(sqlite3.Error):  # SQLite does not store it
+            connection.execute(f"UPDATE {table} SET {column} = {value}")
+        capsys.readouterr()
+        for words in (("plan", "--format", "json"), ("logs", "one")):
+            run([*words, "--backend", "local"])
+            printed = "".join(capsys.readouterr())
+            assert "TC814" not in printed, (value, printed)
+            found.update(re.findall("TC[0-9]+", printed))
+        database.unlink()
+        connection.close()
+        connection = sqlite3.connect(database, isolation_level=None)
+        connection.executescript("\n".join(before))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.close()
+    if table != "events" and column != "seq":
+        assert "TC871" in found
