@@ -4,6 +4,7 @@ working directory may be used, because another user may have written it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ TIMEOUT = 120.0
 
 _WATCH = 0.25
 _ERROR_BYTES = 1 << 14
+_OUTPUT_BYTES = 1 << 24
 
 _SCP = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!//)/?(.+)", re.ASCII)
 
@@ -44,9 +46,11 @@ _ELSEWHERE = frozenset({
 
 
 class Running(TypedDict, total=False):
-    """`watch` is called several times per second, and may raise to stop git."""
+    """`watch` is called several times per second, and may raise to stop git. `most`: the bytes that
+    git may print."""
 
     watch: Callable[[], object]
+    most: int
 
 
 def run_git(
@@ -56,8 +60,9 @@ def run_git(
     own: Mapping[str, str] | None = None,
     **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs git to its end. Raises FileNotFoundError without git, TimeoutExpired, and exceptions of
-    `watch`.
+    """Runs git to its end. Raises FileNotFoundError without git, another OSError if it prints too
+    much, TimeoutExpired, and exceptions of `watch`. Of errors, only the start is kept: a host may
+    send any amount.
 
     `env` is the user's environment. Credential helpers and ssh inherit it, so the access token and
     the keys of states are removed from it; `own` are variables to add.
@@ -72,41 +77,49 @@ def run_git(
         stdout=pipe,
         stderr=pipe,
     ) as process:
-        errors = _Start(process)
+        most = how.get("most", _OUTPUT_BYTES)
+        printed, errors = _Start(process.stdout, most), _Start(process.stderr, _ERROR_BYTES)
+        process.stdout = process.stderr = None  # else they would be closed while they are read
         try:
-            printed = _communicate(process, how.get("watch", lambda: None))
+            _wait(process, how.get("watch", lambda: None))
         except BaseException:
             process.kill()
             raise
-    return subprocess.CompletedProcess(command, process.returncode, printed, errors.read())
+    output, is_whole = printed.read()
+    if not is_whole:
+        raise OSError(errno.EFBIG, f"git printed more than {most} bytes")
+    return subprocess.CompletedProcess(command, process.returncode, output, errors.read()[0])
 
 
 class _Start:
-    """Reads a process's stderr to its end, and keeps the start: a hook of a host may print any
-    amount."""
+    """Reads what a process prints to its end, and keeps the start."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        stream, process.stderr = process.stderr, None
-        self._kept = b""
-        self._thread = threading.Thread(target=self._run, args=(stream,), daemon=True)
+    def __init__(self, stream: IO[bytes] | None, most: int) -> None:
+        self._kept = bytearray()
+        self._is_whole = True
+        self._thread = threading.Thread(target=self._run, args=(stream, most), daemon=True)
         self._thread.start()
 
-    def _run(self, stream: IO[bytes]) -> None:
+    def _run(self, stream: IO[bytes], most: int) -> None:
         with stream:
             while chunk := stream.read(_ERROR_BYTES):
-                self._kept = self._kept or chunk
+                self._is_whole &= len(self._kept) + len(chunk) <= most
+                self._kept += chunk[: most - len(self._kept)]
 
-    def read(self) -> bytes:
+    def read(self) -> tuple[bytes, bool]:
+        """The start, and whether it is all."""
         self._thread.join(TIMEOUT)
-        return self._kept
+        return bytes(self._kept), self._is_whole
 
 
-def _communicate(process: subprocess.Popen[bytes], watch: Callable[[], object]) -> bytes:
+def _wait(process: subprocess.Popen[bytes], watch: Callable[[], object]) -> None:
     for _ in range(round(TIMEOUT / _WATCH)):
         try:
-            return process.communicate(timeout=_WATCH)[0]
+            process.wait(timeout=_WATCH)
         except subprocess.TimeoutExpired:
             watch()
+        else:
+            return
     raise subprocess.TimeoutExpired(process.args, TIMEOUT)
 
 

@@ -41,7 +41,9 @@ _REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
 _WHO = "taskctl <taskctl@localhost> 0 +0000"
 """The author of commits: CI runners have no author, and equal content must give the same commit."""
 
-_REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
+_REJECTED = re.compile(
+    r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]{0,200}))?", re.M
+)
 """The line of `git push --porcelain` about a ref that was not updated."""
 
 _HOOK = re.compile(r"^remote: *(?:error: *)?([^ ].{0,200})", re.M)
@@ -168,7 +170,7 @@ class GitEngine:
         size = self._sizes.get(name, 0)
         check_size(name, size, limits.STATE_PART_BYTES)
         room.take(name, size)
-        return self._git("cat-file", "blob", object_id)
+        return self._git("cat-file", "blob", object_id, most=limits.STATE_PART_BYTES)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         """Takes effect with the next swap."""

@@ -98,13 +98,15 @@ def run_in(
     **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs git as `run_git` does. Raises Denied if git is not installed, Unsure if it does not
-    end."""
+    end, or prints too much."""
     try:
         return run_git(folder, *_OPTIONS, *words, env=env, own=own, **how)
     except FileNotFoundError as problem:
         raise Denied("git", "extra") from problem
     except subprocess.TimeoutExpired as problem:
         raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
+    except OSError as problem:
+        raise Unsure(problem.strerror or str(problem)) from problem
 
 
 def git_fault(output: bytes) -> Unsure | Denied:
