@@ -19,7 +19,7 @@ HEAD = f"""\
 # Commands
 
 {GENERATED}
-Each page shows what `taskctl COMMAND --help` prints: usage, options and examples.
+Each page shows what `taskctl COMMAND --help` prints (for `plan` and `apply`, `--help-all`): usage, options, examples.
 """
 
 SHARED = """\

@@ -50,17 +50,17 @@ def _excerpt(diagnostic: Diagnostic, style: Style, paint: Callable[[str], str]) 
     parts = (found.before, found.marked, found.after)
     before, marked, after = (safe.line(part.replace("\t", _TAB)) for part in parts)
     room = style.width - len(f"{_INDENT}{number} | ")
-    behind = min(cells.width(after), room // 4)
-    most = max(room - cells.width(marked) - behind, room // 2)
+    size, behind = max(1, cells.width(marked)), min(cells.width(after), room // 4)
+    most = max(room - size - behind, room // 2)
     if cells.width(before) > most:
         while cells.width(before) >= most:
             before = before[1:]
         before = _CUT + before
-    line = before + marked + after
+    line = safe.without_commands(before + marked + after)
     if cells.width(line) > room:
         line = cells.split(line, room - 1)[0] + _CUT
     indent = cells.width(before)
-    mark = " " * indent + paint("^" * max(1, min(cells.width(marked), room - indent)))
+    mark = " " * indent + paint("^" * min(size, room - indent))
     gutter, edge = " " * len(number), style.palette.dim("|")
     return [
         f"{_INDENT}{style.palette.dim(number)} {edge} {line}",
