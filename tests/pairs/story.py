@@ -289,6 +289,8 @@ class Story:
             self._recover()
         self.judged, self.network.fault = len(self.network.created), self.row["response"]
         self.applied(*options, faulty=self.uses("response"))
+        if self.uses("taskID"):  # which begins a recovery in a state that does not know it
+            self._answer()
         self.applied(*options)
         self.check_order()
         self.merge()
@@ -336,6 +338,10 @@ class Story:
         sent = len(self.network.created)
         self.applied("--adopt")
         assert len(self.network.created) == sent
+        self._answer()
+
+    def _answer(self) -> None:
+        """While a lost state is recovered, somebody says that the keys without a task are new."""
         if self._state().get("recovering"):
             assert self.run("state", "resolve", "acme/*", "--not-created", "-y").code == 0
 
