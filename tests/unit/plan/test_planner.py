@@ -14,8 +14,10 @@ from reconciler.model.diagnostics import warning
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Plan, Reason
+from reconciler.plan.progress import TaskProgress
 from tests.support.diagnostics import summary
 from tests.support.plan_values import (
     ME,
@@ -445,3 +447,22 @@ def test_an_identity_is_compared_by_its_id_not_its_login() -> None:
     assert only(plan([desired("a")], known, view(absent=["t"], identity=renamed))).action is (
         Action.GONE
     )
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [
+        (TaskState.RUNNING, (Action.HELD, Reason.AFTER)),
+        (TaskState.FAILED, (Action.HELD, Reason.STOPPED)),
+        (TaskState.DONE, (Action.CREATE, Reason.NEW)),
+    ],
+)
+def test_a_task_follows_one_that_is_done(
+    progress: TaskState, expected: tuple[Action, Reason]
+) -> None:
+    first, second = desired("a"), replace(desired("b"), after=("a",))
+    read = {first.ref: TaskProgress(progress)}
+    known, seen = state([record("a", "t")]), view([remote("t")])
+    _, held = plan([first, second], known, seen, progress=read).tasks
+    assert decision(held) == expected
+    assert held.waits_for == (() if held.creates else (first.ref,))
