@@ -16,7 +16,7 @@ from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
-from reconciler.plan.recovery import AttemptAges, time_left
+from reconciler.plan.recovery import AttemptAges, young_keys
 from reconciler.plan.view import known_ids
 from reconciler.state.attempt import Attempt, Baseline, KeyNotes, RetiredTask
 from reconciler.state.model import Record, State
@@ -166,11 +166,7 @@ def lookups(
             by_org.setdefault(attempt.ref.org_name, [])
     recorded = cache(lambda: frozenset(state.recorded_ids()))
     named = frozenset(task.task_id for task in desired if task.task_id is not None)
-    young = {
-        attempt.ref
-        for attempt in state.attempts.values()
-        if time_left(attempt, options.settle_time, ages, clocks.boot) != 0
-    }
+    young = young_keys(state, options.settle_time, ages, clocks.boot)
     needs = (
         _lookup(org_name, tasks, state, identity, options, young, recorded)
         for org_name, tasks in sorted(by_org.items())

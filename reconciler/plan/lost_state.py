@@ -73,12 +73,16 @@ class LostState(NamedTuple):
             if recovery.keys or not covers(self.scope, self.options, org_name)
         }
 
-    def beside(self, selected: Collection[TaskRef]) -> list[DesiredTask]:
+    def beside(
+        self, selected: Collection[TaskRef], young: Collection[TaskRef]
+    ) -> list[DesiredTask]:
         """The keys whose look-alikes count although they are not `selected`: those without a task
         and an attempt, if a selected key without a task is in an organization that the state does
-        not know. Such a key may show that the state was lost."""
+        not know, and no `young` attempt decides it first. Such a key may show that the state was
+        lost."""
         missing = self._unknown()
-        if not any(task.ref in selected for task in missing):
+        due = (t for t in missing if t.ref not in young and moved_ref(t) not in young)
+        if not any(task.ref in selected for task in due):
             return []
         tried = {attempt.ref for attempt in self.state.attempts.values()}
         return [

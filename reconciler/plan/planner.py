@@ -31,7 +31,7 @@ from reconciler.plan.progress import (
     is_elsewhere,
     records_to_check,
 )
-from reconciler.plan.recovery import AttemptAges, NotCreated, Owners, Verdict, recover
+from reconciler.plan.recovery import AttemptAges, NotCreated, Owners, Verdict, recover, young_keys
 from reconciler.plan.rules import Rules
 from reconciler.plan.selection import EVERYTHING, Selection, is_in, select, with_entries
 from reconciler.plan.undeclared import Undeclared
@@ -92,10 +92,13 @@ class PlanInputs(Value, frozen=True):
         adopts = self.options.adopt or bool(self.answers)
         return LostState(self.desired, self.state, self.options, self.scope, adopts)
 
-    def beside(self) -> list[DesiredTask]:
-        """The keys that are compared with existing tasks although they are not selected."""
-        refs = self.selection.refs
-        return [] if refs is None or self.limit is not None else self.lost_state.beside(refs)
+    def beside(self, clocks: Clocks) -> list[DesiredTask]:
+        """The keys that are compared with existing tasks although the plan is limited to others."""
+        only = self.only
+        if only is None:
+            return []
+        young = young_keys(self.state, self.options.settle_time, self.ages, clocks.boot)
+        return self.lost_state.beside(only, young)
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or inside a PATH. Without PATHs, all are."""
@@ -117,7 +120,7 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     """The data to read. `clocks` were read before."""
     state, only = inputs.state, inputs.only
     desired = [task for task in inputs.desired if only is None or task.ref in only]
-    desired += inputs.beside()
+    desired += inputs.beside(clocks)
     asked = lookups(desired, state, identity, inputs.options, clocks, only=only, ages=inputs.ages)
     selected = inputs.organizations
     if selected is not None:
@@ -234,7 +237,7 @@ def _decide(
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     beside = {
         task.ref: plan_for(task, Action.CREATE, Reason.NEW)
-        for task in inputs.beside()
+        for task in inputs.beside(view.clocks)
         if task.ref not in claims.removed
     }
     compared = [*tasks.values(), *beside.values()]

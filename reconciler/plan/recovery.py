@@ -70,6 +70,14 @@ def time_left(
     return max(0.0, needed - waited)
 
 
+def young_keys(
+    state: State, settle_time: timedelta, ages: AttemptAges | None, boot: float
+) -> set[TaskRef]:
+    """The keys with an attempt that may still create a task."""
+    attempts = state.attempts.values()
+    return {each.ref for each in attempts if time_left(each, settle_time, ages, boot) != 0}
+
+
 def waited_totals(
     attempts: Iterable[Attempt], settle_time: timedelta, ages: AttemptAges, boot: float
 ) -> Iterator[tuple[str, float]]:

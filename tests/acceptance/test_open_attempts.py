@@ -8,6 +8,8 @@ from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
 
+FAILING_LISTS = Rule("list", Fault("status", status=500), nth=tuple(range(2, 999)))
+
 
 def lose_state(here: InProcess) -> None:
     (here.sandbox.folder / "taskctl.state.json").unlink()
@@ -51,8 +53,7 @@ def test_the_first_attempt_of_a_new_state_survives_the_glob_of_its_organization(
 def lost_response(here: InProcess) -> str:
     """The ID of the task of `k`, whose attempt is open."""
     here.sandbox.write(as_tasks({"k": "do k"}))
-    lists = Rule("list", Fault("status", status=500), nth=tuple(range(2, 999)))
-    here.server.set_rules(Rule("create", Fault("reset", committed=True)), lists)
+    here.server.set_rules(Rule("create", Fault("reset", committed=True)), FAILING_LISTS)
     assert here.run("apply").results() == {"k": "unresolved"}
     here.server.set_rules()
     (made,) = here.server.tasks_by_work()["do k"]
@@ -85,3 +86,24 @@ def test_an_unreadable_task_is_recorded_for_no_other_key(here: InProcess) -> Non
     assert here.run_state("resolve", "other", "--task-id", made).code == 1
     assert here.run_state("resolve", "k", "--task-id", made).code == 0
     assert here.sandbox.recorded() == {"k": made}
+
+
+def test_a_resend_waits_for_the_look_alikes_of_other_keys(here: InProcess) -> None:
+    """As a first create does, also if they are not among the keys that apply looks up."""
+    here.sandbox.write(as_tasks({"a": "do a", "k": "before"}))
+    assert here.run("apply").code == 0
+    lose_state(here)
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    here.sandbox.write(as_tasks({"k": "after"}), "k")
+    here.server.set_rules(Rule("create", Fault("reset")), FAILING_LISTS)
+    ended = here.run("apply", "tasks/k.yaml")
+    assert ended.results() == {"k": "unresolved"}, ended.stdout
+    here.server.set_rules()
+    here.sandbox.settle = "60s"
+    reasons = {t["key"]: t["reason"] for t in here.run("plan").document["tasks"]}
+    assert reasons == {"a": "lookAlike", "k": "settling"}
+    assert here.run("apply").results() == {"a": "unresolved", "k": "unresolved"}
+    made = {text: len(ids) for text, ids in here.server.tasks_by_work().items()}
+    assert made == {"do a": 1, "before": 1}
+    assert here.run_state("resolve", "a", "--not-created").code == 0
+    assert here.run("apply").results() == {"a": "created", "k": "created"}
