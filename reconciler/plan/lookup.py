@@ -252,16 +252,16 @@ def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
 def is_comparable(task: DesiredTask, state: State) -> bool:
     """Whether existing tasks are compared before a task is created: no person has said that it is
     new."""
-    is_new = notes_of(task, state).not_created or is_answered(task.ref, state)
-    return task.adopt and not is_new
+    return task.adopt and not is_answered(task.ref, notes_of(task, state), state)
 
 
-def is_answered(ref: TaskRef, state: State) -> bool:
-    """Whether a person has said that the key, or all of its entry, has no task."""
+def is_answered(ref: TaskRef, notes: KeyNotes, state: State) -> bool:
+    """Whether a person has said that the key, or all of its entry, has no task. The answer for an
+    entry is not about a task that `state rm` removed."""
     entry, at, _ = ref.key.partition("@")
     recovery = state.recovering.get(ref.org_name)
     is_of_entry = recovery is not None and bool(at) and entry in recovery.entries
-    return is_of_entry or state.notes_on(ref).not_created
+    return notes.not_created or (is_of_entry and not notes.removed)
 
 
 def notes_of(task: DesiredTask, state: State) -> KeyNotes:

@@ -189,7 +189,7 @@ class LostState(NamedTuple):
         left = [
             ref
             for ref in refs
-            if not is_answered(ref, self.state)
+            if not is_answered(ref, self.state.notes_on(ref), self.state)
             and (ref not in declared or is_comparable(declared[ref], self.state))
         ]
         return sorted(left, key=natural)

@@ -493,6 +493,21 @@ def test_an_answer_for_a_monthly_entry_counts_for_later_months(
     assert anna.apply() == (0, {"created": 1}, set())
 
 
+def test_a_task_that_was_removed_after_the_answer_for_its_entry(
+    person: Callable[..., Person],
+) -> None:
+    """`state rm` promises that the next apply records the task again. The older answer that the
+    entry has no further tasks is not about this one."""
+    anna = person()
+    rows = {"rows": {"forEach": {"row": ["x"]}, "message": "Do {{ row }}."}}
+    anna.write(rows | of("open"))
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 2})
+    assert anna.run("state", "resolve", "acme/rows@*", "--not-created", "-y")[0] == 0
+    assert anna.apply()[1] == {"created": 1, "unresolved": 1}
+    assert anna.run("state", "rm", "rows@x")[0] == 0
+    assert anna.apply()[1] == {"adopted": 1, "unresolved": 1}
+
+
 def test_unrecorded_tasks_with_other_settings_are_listed(person: Callable[..., Person]) -> None:
     anna = person()
     anna.write(of("a") | of("b", planMode=True))
