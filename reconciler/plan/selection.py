@@ -40,7 +40,7 @@ EVERYTHING = Selection()
 def covers(scope: Sequence[str], options: PlanOptions, org_name: str) -> bool:
     """Whether a run includes all manifests of an organization: without PATH, and without --target,
     or with only `--target ORG/*`."""
-    return scope in ((), (".",)) and options.target in ((), (f"{org_name}/*",))
+    return not scope and options.target in ((), (f"{org_name}/*",))
 
 
 def select(
@@ -118,5 +118,13 @@ def _matches_none(pattern: str, names: Iterable[TaskRef]) -> Diagnostic:
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:
-    """Whether a manifest file is one of the PATHs, or inside one of them."""
-    return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
+    """Whether a manifest file is one of the PATHs, or read from one of them."""
+    return any(path == file or _is_below(path, file) for path in paths)
+
+
+def _is_below(folder: str, file: str) -> bool:
+    """Whether a file is inside a folder, and not hidden there: hidden files and folders are only
+    read if they are PATHs."""
+    prefix = "" if folder == "." else folder.rstrip("/") + "/"
+    rest = file.removeprefix(prefix)
+    return file.startswith(prefix) and not any(name.startswith(".") for name in rest.split("/"))

@@ -378,6 +378,27 @@ def test_look_alikes_of_keys_that_are_not_selected_count(
     assert anna.apply("--adopt")[:2] == (0, {"adopted": 2, "unresolved": 2})
 
 
+def test_the_whole_folder_is_not_all_manifests(person: Callable[..., Person]) -> None:
+    """`.` leaves out hidden directories, which the configuration may name: their keys are neither
+    compared nor missing."""
+    anna, sister = person(), person(folder="sister")
+    sister.write(of("h"))
+    assert sister.apply()[0] == 0
+    anna.write(of("a"))
+    hidden = anna.folder / ".github" / "tasks"
+    hidden.mkdir(parents=True)
+    text = json.dumps({"version": 1, "orgName": "acme", "tasks": of("h")})
+    (hidden / "h.yaml").write_text(text)
+    (anna.folder / "taskctl.toml").write_text('paths = ["tasks", ".github/tasks"]\n')
+    assert set(anna.reasons()) == {"a", "h"}
+    assert anna.apply(".")[:2] == (0, {"created": 1})
+    assert anna.apply()[:2] == (1, {"unresolved": 1})
+    assert anna.run("state", "resolve", "h", "--not-created")[0] == 0
+    assert anna.apply()[:2] == (0, {"created": 1})
+    assert set(anna.reasons(".")) == {"a"}
+    assert set(anna.reasons(".github/tasks")) == {"h"}
+
+
 def test_look_alikes_of_keys_that_are_not_selected_count_only_for_missing_keys(
     person: Callable[..., Person],
 ) -> None:
