@@ -1,4 +1,4 @@
-"""A state that does not exist yet: it may be new, or replace a lost state."""
+"""A state that does not exist yet, or has keys without a task: it may replace a lost state."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from reconciler.app.planning import Workspace
 from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.lost_state import noted_recoveries
+from reconciler.plan.lookup import matches_key
+from reconciler.plan.lost_state import answer_entries, new_keys, noted_recoveries, waiting_keys
 from reconciler.plan.plan import Plan, Reason
-from reconciler.state.edit import not_created
+from reconciler.state.edit import find, is_known, not_created, unknown
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event, Recovering, State
 from reconciler.state.shared import SharedState
@@ -80,6 +81,34 @@ def ended_recoveries(plan: Plan, state: State) -> list[Event]:
     """Ends the recoveries that the plan completes, unless a task could not be recorded."""
     left = {t.ref.org_name for t in plan.tasks if t.adopts and t.ref not in state.records}
     return [Recovering(org_name) for org_name in plan.recovered if org_name not in left]
+
+
+def find_new_keys(ctx: Context, state: State, glob: str) -> set[TaskRef]:
+    """The keys without a task and an attempt that a glob selects: those in the manifests, and those
+    that wait for an answer. Raises StateError if there are none."""
+    new = new_keys(ctx.with_organizations(ctx.read(())).tasks, state)
+    found = {ref for ref in new if matches_key(glob, [ref])}
+    if not found and not answer_entries(state, glob):
+        raise unknown(glob, new)
+    return found
+
+
+def find_unresolved(ctx: Context, state: State, key: str) -> TaskRef:
+    """The key with an open attempt, in the manifests, or that waits for an answer."""
+    if is_known(state, key):
+        return find(state, key)
+    waiting = waiting_keys(state, state.recovering)
+    found = [ref for ref in waiting if key in (ref.key, str(ref))]
+    return found[0] if len(found) == 1 else find_in_manifests(ctx, state, key).ref
+
+
+def find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
+    """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
+    tasks = ctx.with_organizations(ctx.read(())).tasks
+    found = [task for task in tasks if key in (task.key, str(task.ref))]
+    if len(found) != 1:
+        find(state, key)  # raises StateError, with similar names
+    return found[0]
 
 
 def _in_parents(ctx: Context) -> tuple[str, ...]:

@@ -11,7 +11,12 @@ from itertools import chain
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
-from reconciler.app.new_state import begin_recoveries
+from reconciler.app.new_state import (
+    begin_recoveries,
+    find_in_manifests,
+    find_new_keys,
+    find_unresolved,
+)
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_entry
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
@@ -19,8 +24,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, natural
 from reconciler.model.value import Value
-from reconciler.plan.lookup import matches_key
-from reconciler.plan.lost_state import answer_entries, new_keys, waiting_keys
+from reconciler.plan.lost_state import answer_entries, waiting_keys
 from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
@@ -120,7 +124,7 @@ def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
         who = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
         if not is_known(state, key):
-            desired = _find_in_manifests(ctx, state, key)
+            desired = find_in_manifests(ctx, state, key)
             remote = _find_free(ctx, state, desired.ref, task_id)
             declared = ctx.with_organizations(ctx.read(())).tasks
             noted = begin_recoveries(ctx, declared, state, [desired.ref])
@@ -164,9 +168,9 @@ def _without_tasks(
     """The answers of a KEY or GLOB, by key, and the changes of recoveries. `at` is now."""
     ended = [org for org in state.recovering if name == f"{org}/*"]
     if not ended and not set(name) & set("*?["):
-        ref = _find_unresolved(ctx, state, name)
+        ref = find_unresolved(ctx, state, name)
         return {ref: _without_task(state, ref, at)}, []
-    refs = waiting_keys(state, ended) if ended else _new_keys(ctx, state, name)
+    refs = waiting_keys(state, ended) if ended else find_new_keys(ctx, state, name)
     recoveries = [*map(Recovering, ended)] if ended else answer_entries(state, name)
     return {ref: edit.not_created(state, ref) for ref in sorted(refs, key=natural)}, recoveries
 
@@ -175,32 +179,6 @@ def _without_task(state: State, ref: TaskRef, at: datetime) -> list[Event]:
     """Records that the key has no task, or that its open attempts created none. `at` is now."""
     is_new = ref not in state.records and not state.attempts_for(ref)
     return edit.not_created(state, ref) if is_new else edit.resolve(state, ref, None, at=at)
-
-
-def _new_keys(ctx: Context, state: State, glob: str) -> set[TaskRef]:
-    """The keys without a task and an attempt that a glob selects: those in the manifests, and those
-    that wait for an answer. Raises StateError if there are none."""
-    new = new_keys(ctx.with_organizations(ctx.read(())).tasks, state)
-    found = {ref for ref in new if matches_key(glob, [ref])}
-    if not found and not answer_entries(state, glob):
-        raise edit.unknown(glob, new)
-    return found
-
-
-def _find_unresolved(ctx: Context, state: State, key: str) -> TaskRef:
-    """The key with an open attempt, in the manifests, or that waits for an answer."""
-    if is_known(state, key):
-        return edit.find(state, key)
-    waiting = waiting_keys(state, state.recovering)
-    found = [ref for ref in waiting if key in (ref.key, str(ref))]
-    return found[0] if len(found) == 1 else _find_in_manifests(ctx, state, key).ref
-
-
-def _find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
-    """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
-    tasks = ctx.with_organizations(ctx.read(())).tasks
-    found = [task for task in tasks if key in (task.key, str(task.ref))]
-    return found[0] if len(found) == 1 else _find_declared(_by_name(tasks), edit.find(state, key))
 
 
 def _confirm(
