@@ -99,13 +99,16 @@ def find_unresolved(ctx: Context, state: State, key: str) -> TaskRef:
         return find(state, key)
     waiting = waiting_keys(state, state.recovering)
     found = [ref for ref in waiting if key in (ref.key, str(ref))]
-    return found[0] if len(found) == 1 else find_in_manifests(ctx, state, key).ref
+    return found[0] if len(found) == 1 else find_missing(ctx, state, key).ref
 
 
-def find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
-    """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
+def find_missing(ctx: Context, state: State, key: str) -> DesiredTask:
+    """The task of a `KEY` or `ORG/KEY`, which must be unique: as declared, or without inputs and a
+    file if the key only waits for an answer."""
     tasks = ctx.with_organizations(ctx.read(())).tasks
-    found = [task for task in tasks if key in (task.key, str(task.ref))]
+    waiting = waiting_keys(state, state.recovering) - {task.ref for task in tasks}
+    others = (DesiredTask(ref.key, ref.org_name, {}, "", 1, 1) for ref in waiting)
+    found = [task for task in (*tasks, *others) if key in (task.key, str(task.ref))]
     if len(found) != 1:
         find(state, key)  # raises StateError, with similar names
     return found[0]

@@ -13,7 +13,7 @@ from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
 from reconciler.app.new_state import (
     begin_recoveries,
-    find_in_manifests,
+    find_missing,
     find_new_keys,
     find_unresolved,
 )
@@ -23,7 +23,8 @@ from reconciler.model.diagnostics import Place, RemoteError, StateError, Taskctl
 from reconciler.model.remarks import Arg
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, natural
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
+from reconciler.model.work import inputs_of
 from reconciler.plan.lost_state import answer_entries, waiting_keys
 from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state
@@ -117,15 +118,18 @@ def _accepted(
 
 
 def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
-    """Records the task of a key that has an open attempt, or that is only in the manifests. Raises
-    TaskctlError."""
+    """Records the task of a key that has an open attempt, that is only in the manifests, or that
+    waits for an answer. Raises TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state, now = session.state, ctx.clock.now()
         who = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
         if not is_known(state, key):
-            desired = find_in_manifests(ctx, state, key)
+            desired = find_missing(ctx, state, key)
             remote = _find_free(ctx, state, desired.ref, task_id)
+            if not desired.file:
+                shown = ctx.client.first_message(desired.ref.org_name, task_id)
+                desired = replace(desired, inputs=inputs_of(shown))
             declared = ctx.with_organizations(ctx.read(())).tasks
             noted = begin_recoveries(ctx, declared, state, [desired.ref])
             session.append(*noted, *edit.record_existing(state, desired, remote, who, at=now))

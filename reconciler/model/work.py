@@ -53,6 +53,14 @@ def message_of(inputs: Inputs) -> FirstMessage:
     return FirstMessage("", text_of(inputs) or "", entities_of(inputs))
 
 
+def inputs_of(message: FirstMessage | None) -> dict[str, object]:
+    """The inputs of a task with this first message, as far as they are known."""
+    if message is None:
+        return {}
+    diff = {"entity_diff": {"add": list(message.entities)}} if message.entities else {}
+    return {"message": {"content": message.text, **diff}}
+
+
 def comparable_text(text: str) -> str:
     """A prompt for comparison: Unicode's NFD, `\\n`, and no whitespace at the end of lines or
     around the text. In NFC, a character could differ because of a placeholder next to it."""

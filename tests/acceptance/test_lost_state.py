@@ -871,3 +871,29 @@ def test_unrecorded_tasks_are_listed_for_a_key_that_is_no_longer_declared(
     assert made["other"] in anna.run("plan")[2]
     anna.write({"far": {"message": "Far.", "orgName": "far"}})
     assert "- none" not in anna.run("plan")[2]
+
+
+def test_a_noted_key_that_is_not_declared_here_can_be_given_its_task(
+    person: Callable[..., Person],
+) -> None:
+    """As the report of the recovery says. `--not-created`, the only answer that works, leads to a
+    second task."""
+    anna = person()
+    anna.write({"same": {"message": "Same."}, "other": {"message": "Before."}})
+    assert anna.apply()[0] == 0
+    made = anna.ids()
+    anna.lose_state()
+    anna.write({"same": {"message": "Same."}, "other": {"message": "After."}})
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    anna.write({"same": {"message": "Same."}})
+    _, _, err = anna.run("plan")
+    assert "other" in err
+    assert "state resolve KEY --task-id ID" in err
+    ended = anna.run("state", "resolve", "other", "--task-id", made["other"])
+    assert ended[0] == 0, ended
+    assert anna.apply()[0] == 0
+    assert anna.ids() == made
+    anna.write({"same": {"message": "Same."}, "other": {"message": "After."}})
+    assert anna.reasons() == {"same": "unchanged same", "other": "changed changed"}
+    anna.write({"same": {"message": "Same."}, "new": {"message": "Before."}})
+    assert anna.reasons()["new"] == "unresolved renamed"

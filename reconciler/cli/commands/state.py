@@ -141,8 +141,8 @@ def resolve_attempts(
 ) -> int:
     """Record which task belongs to an unresolved KEY, or that no task exists.
 
-    KEY must have an unresolved attempt, or be declared without a task. A GLOB selects the keys in
-    the manifests that have neither a task nor an attempt. Asks for confirmation if several match.
+    KEY must have an unresolved attempt, be declared without a task, or wait for an answer. A GLOB
+    selects such keys that have no attempt. Asks for confirmation if several match.
     Check the service first: if the task exists, --not-created leads to a second task.
 
     While a lost state is recovered, 'ENTRY@*' --not-created also counts for later keys of the

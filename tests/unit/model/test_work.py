@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.service import FirstMessage
-from reconciler.model.work import Work, comparable_text, compare_work, is_redaction_of, message_of
+from reconciler.model.work import (
+    Work,
+    comparable_text,
+    compare_work,
+    inputs_of,
+    is_redaction_of,
+    message_of,
+)
 
 LONG = "connect with ghp_1234 and rotate the keys"
 REDACTED = "connect with [REDACTED] and rotate the keys"
@@ -105,3 +112,9 @@ def test_any_redacted_prompt_matches_its_original(pieces: list[str], data: st.Da
     ours = pieces[0] + "".join(s + p for s, p in zip(secrets, pieces[1:], strict=True))
     theirs = "[REDACTED]".join(pieces)
     assert is_redaction_of(theirs, ours) is (len(pieces) > 1)
+
+
+@pytest.mark.parametrize("entities", [(), (STACK, REPO)])
+def test_the_inputs_of_a_message_are_those_of_the_same_work(entities: tuple[Any, ...]) -> None:
+    assert inputs_of(FirstMessage("", "do it", entities)) == inputs("do it", *entities)
+    assert inputs_of(None) == {}
