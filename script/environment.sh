@@ -69,19 +69,20 @@ done
 export PATH="${PATH:-/usr/bin:/bin}"
 
 # Commands that git runs. The first word may be found in PATH. Any other word that names a file must be
-# an absolute path outside; the name of an option may precede it (-F/path, -oName=/path).
+# an absolute path outside; the name of an option may precede it (-F/path, -Fpath, -oName=path), and
+# words may be quoted.
 taskctl_runs_outside() {
-  taskctl_first=1
+  taskctl_first=1 taskctl_ifs=$IFS IFS=$IFS"'\"\\="
   for taskctl_word in $1; do
-    case $taskctl_word in -?/*) taskctl_word=${taskctl_word#-?} ;; esac
-    case $taskctl_word in *=*) taskctl_word=${taskctl_word#*=} ;; esac
+    case $taskctl_word in '') continue ;; -?*) taskctl_word=${taskctl_word#-?} ;; esac
     case $taskctl_word in '~'/*) taskctl_word=${HOME-}${taskctl_word#?} ;; esac
     case $taskctl_word in
-      */*) taskctl_is_outside "$taskctl_word" || return 1 ;;
-      *) [ -n "$taskctl_first" ] || [ ! -e "$taskctl_word" ] || return 1 ;;
-    esac
+      */*) taskctl_is_outside "$taskctl_word" ;;
+      *) [ -n "$taskctl_first" ] || [ ! -e "$taskctl_word" ] ;;
+    esac || { IFS=$taskctl_ifs && return 1; }
     taskctl_first=
   done
+  IFS=$taskctl_ifs
 }
 
 set -f

@@ -240,6 +240,11 @@ GIT_COMMANDS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT
         ("ssh -F{here}/config/git/config", False),
         ("ssh -oProxyCommand=./ssh", False),
         ("'{here}/ssh'", False),
+        ("ssh -Fbash_env", False),
+        ("ssh -F'bash_env'", False),
+        ('ssh "-F" "bash_env"', False),
+        ("ssh -F\\bash_env", False),
+        ("'ssh' -i \"/etc/key\"", True),
     ],
 )
 def test_no_program_of_git_is_in_the_checkout(
