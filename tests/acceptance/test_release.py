@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from reconciler import __version__
 from tests.support.checkout import checkout, git, git_environment
@@ -200,3 +202,55 @@ def test_the_configuration_of_git_changes_no_file(
             config.write(f"\tx = 1\n[core]\n\tattributesFile = {tmp_path}/attributes\n")
         assert archived("HEAD", tmp_path) == before
     assert b"#!/bin/sh\necho\n" in before
+
+
+SIGNERS = "ada@example.com bob@example.com"
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    ("email", "verified", "target", "signers", "code"),
+    [
+        ("ada@example.com", True, "HEAD", SIGNERS, 0),
+        ("bob@example.com", True, "HEAD", SIGNERS, 0),
+        ("mallory@example.com", True, "HEAD", SIGNERS, 1),
+        ("ada@example.co", True, "HEAD", SIGNERS, 1),
+        ("*", True, "HEAD", SIGNERS, 1),
+        ("", True, "HEAD", SIGNERS, 1),
+        ("none", True, "HEAD", "", 1),
+        ("ada@example.com", False, "HEAD", SIGNERS, 1),
+        ("ada@example.com", True, "0" * 40, SIGNERS, 1),  # the tag has moved since the push
+        ("ada@example.com", True, "HEAD", "", 1),
+    ],
+)
+def test_a_release_needs_the_verified_signature_of_a_named_maintainer(
+    clone: Path, email: str, target: str, signers: str, code: int, *, verified: bool
+) -> None:
+    workflow = YAML(typ="safe", pure=True).load(
+        (ROOT / ".github/workflows/release.yml").read_text()
+    )
+    steps = workflow["jobs"]["build"]["steps"]
+    (at,) = (n for n, step in enumerate(steps) if "SIGNERS" in step.get("env", {}))
+    assert not any("run" in step for step in steps[:at])  # nothing of the commit runs before it
+    head = git(clone, "rev-parse", "HEAD").strip()
+    verification = {"verified": verified}
+    found = {
+        "repos/acme/taskctl/git/ref/tags/v9": {"object": {"sha": "a" * 40}},
+        f"repos/acme/taskctl/git/tags/{'a' * 40}": {
+            "tagger": {"email": email},
+            "verification": verification,
+            "object": {"sha": head if target == "HEAD" else target},
+        },
+    }
+    (clone / "answers.json").write_text(json.dumps(found))
+    (clone / "gh").write_text('#!/bin/sh\njq -e --arg p "$2" \'.[$p]\' answers.json | jq -r "$4"\n')
+    (clone / "gh").chmod(0o755)
+    env = {
+        **git_environment(),
+        "PATH": f"{clone}{os.pathsep}{os.environ['PATH']}",
+        "GITHUB_REPOSITORY": "acme/taskctl",
+        "SIGNERS": signers,
+        "TAG": "v9",
+    }
+    ran = subprocess.run(["bash", "-e", "-c", steps[at]["run"]], cwd=clone, env=env, check=False)
+    assert ran.returncode == code
