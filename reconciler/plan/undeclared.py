@@ -51,7 +51,8 @@ class Renames:
                 return former, is_read
         for text in _texts(task.inputs):
             for former, is_read in self._known.get((org_name, text), ()):
-                works = (compare_work(task.inputs, message_of(v)) for v in former.versions)
+                inputs, versions = _unwrapped(task.inputs), map(_unwrapped, former.versions)
+                works = (compare_work(inputs, message_of(each)) for each in versions)
                 if Work.SAME in works:
                     return former, is_read
         return None
@@ -59,9 +60,17 @@ class Renames:
 
 def _texts(inputs: Inputs) -> Iterator[str]:
     """The text by which inputs with the same work are found."""
-    text = text_of(inputs)
+    text = text_of(_unwrapped(inputs))
     if text is not None:
         yield f"\n{comparable_text(text)}"  # no key contains a line break
+
+
+def _unwrapped(inputs: Inputs) -> Inputs:
+    """The inputs with a prompt on one line, because whoever renames a task may also wrap it."""
+    text = text_of(inputs)
+    if text is None:
+        return inputs
+    return {**inputs, "message": {**inputs["message"], "content": " ".join(text.split())}}
 
 
 def _forget(record: Record, removal: Removal, state: TaskState | None) -> PlannedTask:

@@ -42,6 +42,18 @@ def test_a_key_that_was_renamed_and_moved_is_unresolved(
     assert len(tasks_of(here)) == 2
 
 
+@pytest.mark.parametrize("text", ["do  it", "do\nit"])
+def test_a_renamed_key_whose_prompt_is_wrapped_anew_is_unresolved(
+    here: InProcess, text: str
+) -> None:
+    here.sandbox.write(as_tasks({"old": "do it", "other": "do more"}))
+    here.run("apply")
+    here.sandbox.write(as_tasks({"new": text, "other": "do more"}))
+    assert here.run("apply").results() == {"new": "unresolved"}
+    here.sandbox.write(as_tasks({"new": "do i t", "other": "do more"}))
+    assert here.run("apply").results() == {"new": "created"}
+
+
 def generated(here: InProcess, rows: list[str]) -> None:
     (here.sandbox.folder / "rows.csv").write_text("\n".join(["name", *rows]) + "\n")
     entry = {"forEach": {"row": {"file": "../rows.csv"}}, "message": "do {{ row.name }}"}
