@@ -198,6 +198,14 @@ def clean_up(team: Team) -> None:
     assert place.statuses()["five"] == "cancelled"
 
 
+def test_a_run_that_waits_only_for_merges_has_not_failed(team: Team) -> None:
+    expect = {"pullRequests": 1, "merged": True}
+    team.place.write({"up": 'answering ```json {"n": 1} ```'}, isShared=True, expect=expect)
+    team.colleague("apply", "--yes", code=1)
+    _, ran = team.paste("apply")
+    assert "1 to merge" in ran.summary
+
+
 def test_what_no_machine_user_is_needed_for_stays_as_it_is(team: Team) -> None:
     team.place.apply({"one": "finishing"}, isShared=True)
     team.place.write({"two": "finishing two"}, isShared=True)
