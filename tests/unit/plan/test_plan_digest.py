@@ -140,11 +140,14 @@ def test_the_replaced_task_and_updated_settings_change_the_digest() -> None:
 
     asked = {"action": Action.REPLACE, "reason": Reason.ASKED}
     update = {"action": Action.UPDATE, "reason": Reason.IN_PLACE}
+    finish = {"action": Action.CHANGED, "reason": Reason.UNFINISHED}
+    unfinished = [record("cost-review", "t", pending={"name": name}) for name in ("x", "y")]
     updates = [
         other(patch={"name": "x"}, **update),
         other(patch={"role": "x"}, **update),
         other(only_recorded=("name",), **update),
         other(patch={"name": "x"}, diff=(Change("name", "y", "x"),), **update),
+        *(other(record=pending, **change) for change in (update, finish) for pending in unfinished),
         *(other(task_id=task_id, **asked) for task_id in ("t-1", "t-2")),
         *(other(record=record("cost-review", task_id), **asked) for task_id in ("t-1", "t-2")),
     ]
