@@ -83,6 +83,13 @@ def credentials(text: str) -> Iterator[tuple[str, str]]:
             yield from _assigned(text)
 
 
+def masked(text: str, around: str = "") -> str:
+    """The text with asterisks for credentials; `around`: the text that it is part of."""
+    for _, secret in credentials(around or text):
+        text = text.replace(secret, "*" * len(secret))
+    return text
+
+
 def _assigned(text: str) -> Iterator[tuple[str, str]]:
     for match in re.finditer(_ASSIGNED, text):
         value, is_password = match["value"], match["password"] is not None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from reconciler.manifest.credentials import masked
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -218,8 +219,6 @@ _SHOWN, _SEARCHED = 200, 4000
 def _excerpt(at: _Location, text: str, lines: LineIndex) -> Excerpt | None:
     """The line, with asterisks for credentials, which may begin on the lines before it. None if it
     may be part of a private key."""
-    from reconciler.manifest.credentials import credentials
-
     begin = lines.offset(at.line, 1)
     start = lines.offset(at.line, at.column)
     first = max(begin, start - _SEARCHED)
@@ -227,8 +226,7 @@ def _excerpt(at: _Location, text: str, lines: LineIndex) -> Excerpt | None:
     around = f"{text[max(0, first - _SEARCHED) : first]}{line}"
     if not line.strip() or "PRIVATE KEY" in around:
         return None
-    for _, secret in credentials(" ".join(around.split())):
-        line = line.replace(secret, "*" * len(secret))
+    line = masked(line, " ".join(around.split()))
     column = start - first
     end = column + at.width if at.width else len(line)
     return Excerpt(

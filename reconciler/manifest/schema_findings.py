@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from reconciler.manifest.credentials import masked
 from reconciler.manifest.finding import Finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path, Violation
@@ -157,13 +158,13 @@ def _not_among(value: object, choices: list[str]) -> _Facts:
 
 
 def shown_value(value: object) -> str:
-    """A value on one line: collections by their kind, text in quotes."""
+    """A value on one line: collections by their kind, text in quotes and without credentials."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        return quoted(value)
+        return quoted(masked(value))
     return quoted(json.dumps(value)).strip('"')
 
 

@@ -97,6 +97,9 @@ def test_no_credential_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "    password:",
     ]
     assert found[0][1] == hidden
+    (tmp_path / "a.yaml").write_text(task(f"    message: x\n    approvalMode: {TOKEN}\n"))
+    assert run(["-C", str(tmp_path), "validate", "a.yaml", "--format", "json"]) == 1
+    assert TOKEN[4:] not in capsys.readouterr().out
     wrong = task("    message: x\n    name:\n      password:\n             hunter2horse\n")
     (_, marked), *_ = excerpts(wrong, tmp_path, capsys)
     assert "hunter2horse" not in marked
