@@ -170,7 +170,7 @@ class _Import:
         batch.add([pair for pair in read if pair[0].task.id not in known])
 
     def _compare_prompts(self, candidate: Candidate, opening: Opening) -> None:
-        """Warns if the program has another prompt than its task: the provider may have started
+        """Warns if the prompts of the program and its task differ: the provider may have started
         another agent for it, which it has not recorded."""
         task, resource = candidate.task, candidate.resource
         if resource is None or not has_other_prompt(resource, opening):

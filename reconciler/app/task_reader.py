@@ -170,8 +170,7 @@ class TaskReader:
     def _outputs_of(
         self, org_name: str, records: Sequence[Record], parallelism: int
     ) -> dict[TaskId, Mapping[str, object]]:
-        """The outputs of the visible tasks. Only for its creator, a 404 shows that a task is
-        gone."""
+        """The outputs of the visible tasks. A 404 shows only to its creator that a task is gone."""
         caller = self._client.identity()
         own = {each.task_id for each in records if caller.same_as(each.identity)}
         return self._read(org_name, {each.task_id for each in records}, parallelism, own=own)

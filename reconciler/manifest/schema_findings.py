@@ -61,8 +61,7 @@ def findings(violation: Violation, schema: Mapping[str, object]) -> Iterator[Fin
 
 
 def without_consequences(found: Sequence[Finding]) -> Iterator[Finding]:
-    """The findings without those about a missing property that another finding reports as
-    misspelled."""
+    """The findings, without missing properties that another finding reports as misspelled."""
     misspelled = {
         (*f.path[:-1], str(f.facts["near"])) for f in found if "near" in f.facts and f.on_key
     }

@@ -309,7 +309,7 @@ class Plan(Stored, frozen=True):
 
     @property
     def adopts(self) -> bool:
-        """Whether a person says that the state was lost: keys that wait for answers do not fail."""
+        """Whether a person says that the state was lost: open keys are not failures."""
         found = (task.reason for task in self.tasks if task.adopts)
         return self.options.adopt or Reason.LOOK_ALIKE in found
 
