@@ -155,9 +155,9 @@ PLAN = [
     option(
         "--allow-recreate",
         multiple=True,
-        metavar="[=KEY]",
+        metavar="[=KEY|GLOB]",
         shell_complete=completion.keys,
-        help="Recreate tasks that the service no longer has: all, or only KEY (repeatable).",
+        help="Recreate tasks that the service no longer has: all, or only these (repeatable).",
     ),
     option(
         "--update",
@@ -171,9 +171,9 @@ PLAN = [
         type=_replaced_key,
         metavar="KEY|GLOB|KEY=TASK_ID",
         shell_complete=completion.keys,
-        help="Create a new task for each of these keys if its task has ended and its prompt or "
-        "another fixed setting was edited. KEY=TASK_ID replaces that task, whatever its status, if "
-        "it is still the current task of KEY. Repeatable.",
+        help="Create a new task for each of these keys, or those of an entry, if its task has "
+        "ended and its prompt or another fixed setting was edited. KEY=TASK_ID replaces that task, "
+        "whatever its status, if it is still the current task of KEY. Repeatable.",
     ),
     option(
         "--retry",
@@ -181,8 +181,8 @@ PLAN = [
         type=_retried_key,
         metavar="KEY|GLOB",
         shell_complete=completion.keys,
-        help="Create a new task for each of these keys whose current task has ended without "
-        "success: failed, unmet, cancelled or stopped. Repeatable.",
+        help="Create a new task for each of these keys, or those of an entry, whose current task "
+        "has ended without success: failed, unmet, cancelled or stopped. Repeatable.",
     ),
     option(
         "--max-creates",

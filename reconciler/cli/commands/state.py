@@ -66,14 +66,14 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     *(YES, *EDITS),
     examples=[
         ("taskctl state mv old-key new-key", "change the key of a task"),
-        ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "move all tasks of a renamed entry"),
+        ("taskctl state mv rotate rotate-keys", "move all tasks of a renamed entry"),
     ],
 )
 def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     """Move the record of OLD to the key NEW (ORG/KEY to move it to another organization).
 
-    Each * in NEW is replaced by the text that the corresponding * in OLD matched. Asks for
-    confirmation if several keys match.
+    OLD and NEW may be entries. Each * in NEW is replaced by the text that the corresponding *
+    in OLD matched. Asks for confirmation if several keys match.
     """
     from reconciler.app.state import move_records
 
@@ -133,7 +133,7 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
             "taskctl state resolve cost-review --not-created",
             "let the next apply create the task",
         ),
-        ("taskctl state resolve 'rotate@*' --not-created", "do not adopt another team's tasks"),
+        ("taskctl state resolve rotate --not-created", "do not adopt another team's tasks"),
     ],
 )
 def resolve_attempts(
@@ -142,10 +142,10 @@ def resolve_attempts(
     """Record which task belongs to an unresolved KEY, or that no task exists.
 
     KEY must have an unresolved attempt, be declared without a task, or wait for an answer. A GLOB
-    selects such keys that have no attempt. Asks for confirmation if several match.
+    or an entry selects such keys that have no attempt. Asks for confirmation if several match.
     Check the service first: if the task exists, --not-created leads to a second task.
 
-    While a lost state is recovered, 'ENTRY@*' --not-created also counts for later keys of the
+    While a lost state is recovered, ENTRY --not-created also counts for later keys of the
     entry, and 'ORG/*' --not-created ends the recovery.
     """
     from reconciler.app.state import resolve_to_none, resolve_to_task

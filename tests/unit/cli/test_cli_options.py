@@ -159,7 +159,7 @@ def test_help_shows_every_variable_and_examples(capsys: pytest.CaptureFixture[st
     for name in ("TASKCTL_BACKEND", "TASKCTL_ORG", "TASKCTL_STATE", "TASKCTL_SETTLE_TIME"):
         assert name in shown
     assert "Examples:\n  taskctl try\n      to see\n" in shown
-    assert "--allow-recreate [=KEY]" in shown
+    assert "--allow-recreate [=KEY|GLOB]" in shown
 
 
 def test_serve_offers_each_scenario() -> None:
