@@ -70,11 +70,12 @@ class Attempt(Stored, frozen=True, kw_only=True):
         return (self.inputs,)
 
     def seconds_left(self, at: datetime) -> float:
-        """The time in which a person must not say that it created nothing. The wall clock is
-        accurate enough: if it is wrong, the answer is delayed by minutes at most."""
+        """The time in which a person must not say that it created nothing. A clock of the sender
+        that was ahead delays the answer, until an apply has waited in its place."""
         if self.waited >= self.settle_time:
             return 0.0
-        return self.settle_time + self.window - abs((at - self.started_at).total_seconds())
+        passed = max(0.0, (at - self.started_at).total_seconds())
+        return self.settle_time + self.window - passed
 
     def created(self) -> RecordChange:
         """The change by its run, if it created a task."""

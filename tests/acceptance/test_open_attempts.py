@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
 
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
+from tests.support.skipped_time import skipped_now
 
 FAILING_LISTS = Rule("list", Fault("status", status=500), nth=tuple(range(2, 999)))
 
@@ -107,3 +111,21 @@ def test_a_resend_waits_for_the_look_alikes_of_other_keys(here: InProcess) -> No
     assert made == {"do a": 1, "before": 1}
     assert here.run_state("resolve", "a", "--not-created").code == 0
     assert here.run("apply").results() == {"a": "created", "k": "created"}
+
+
+def test_a_person_cannot_answer_early_for_a_machine_whose_clock_is_ahead(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"k": "do k"}))
+    here.server.set_rules(Rule("create", Fault("reset")), FAILING_LISTS)
+    assert here.run("apply").results() == {"k": "unresolved"}
+    here.server.set_rules()
+    path = here.sandbox.folder / "taskctl.state.json"
+    codes = []
+    for ahead in (0, 1, -1):  # a run that was killed right after the send
+        read = json.loads(path.read_text())
+        read.pop("checksum", None)
+        (attempt,) = read["attempts"].values()
+        attempt.pop("waited", None)
+        attempt["startedAt"] = (skipped_now() + timedelta(hours=ahead)).isoformat()
+        path.write_text(json.dumps(read))
+        codes.append(here.run_state("resolve", "k", "--not-created").code)
+    assert codes == [1, 1, 0]
