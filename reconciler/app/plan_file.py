@@ -19,7 +19,7 @@ PREFIX_BYTES = 256
 
 
 def is_plan_file(path: Path) -> bool:
-    """Whether a PATH is a saved plan: its first key is `formatVersion`."""
+    """Whether a PATH is a saved plan: its first key is that of no manifest."""
     try:
         return is_saved_plan(disk.read_start(path, PREFIX_BYTES))
     except OSError:

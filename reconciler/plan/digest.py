@@ -26,6 +26,9 @@ from reconciler.plan.plan import Effect, Plan, PlannedTask
 VERSION = 2
 """Increase it when equal plans get a different digest."""
 
+_FINISHING = (Effect.FINISH, Effect.UPDATE, Effect.MOVE)
+"""What may also set the name and sharing of a task, which its create request could not carry."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
 
@@ -95,7 +98,7 @@ def _done(task: PlannedTask) -> dict[str, object]:
         "unattended": task.unattended,
         "sets": sorted(task.patch),
         "records": sorted(task.only_recorded),
-        "finishes": record.pending if record and effect in (Effect.FINISH, Effect.UPDATE) else None,
+        "finishes": record.pending if record and effect in _FINISHING else None,
     }
     does = "held" if is_held else task.action.value
     return {"does": does, **{name: value for name, value in done.items() if value}}

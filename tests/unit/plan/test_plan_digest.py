@@ -154,6 +154,19 @@ def test_the_replaced_task_and_updated_settings_change_the_digest() -> None:
     assert len({plan_digest(plan) for plan in updates}) == len(updates)
 
 
+@pytest.mark.parametrize("key", ["cost-review", "narrow-iam"])
+def test_unfinished_settings_that_an_update_or_a_move_also_sets_change_the_digest(key: str) -> None:
+    action = {"action": Action.UPDATE, "reason": Reason.IN_PLACE} if key == "cost-review" else {}
+    known = record(key, "t-1")
+    unfinished = [
+        changed(
+            key, record=replace(known, pending=pending), patch={"approvalMode": "auto"}, **action
+        )
+        for pending in ({}, {"name": "x"}, {"name": "y"})
+    ]
+    assert len({plan_digest(plan) for plan in unfinished}) == 3
+
+
 def test_the_task_that_is_created_again_changes_the_digest() -> None:
     """Otherwise a saved plan would create a third task once the second is gone, too."""
     anew = {"reason": Reason.RECREATE}
