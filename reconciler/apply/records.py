@@ -99,9 +99,15 @@ def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
 
 
 def answered_events(task: PlannedTask, ctx: ApplyContext) -> Iterator[Event]:
-    """The event that ends `--not-created` for the former key: it counts for a single task."""
-    old = moved_ref(task.desired) if task.desired is not None else None
-    if old is not None and (notes := ctx.session.notes_on(old)).not_created:
+    """The event after which `--not-created` for the former key counts for a single task: it ends
+    now or, while a lost state is recovered, becomes the answer for the new key."""
+    new, session = task.desired, ctx.session
+    old = moved_ref(new) if new is not None else None
+    if new is None or old is None or not (notes := session.notes_on(old)).not_created:
+        return
+    if old.org_name in session.state.recovering:
+        yield Noted(new.ref, replace(session.notes_on(new.ref), not_created=True))
+    else:
         yield Noted(old, replace(notes, not_created=False))
 
 

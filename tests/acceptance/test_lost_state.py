@@ -575,6 +575,24 @@ def test_an_answer_counts_until_the_key_has_a_task(here: InProcess) -> None:
     assert made == {"do 0": 1, "before": 1, "after": 1}
 
 
+def test_an_answer_counts_until_the_new_name_of_a_key_has_a_task(here: InProcess) -> None:
+    """While the recovery lasts, also after a create that was refused."""
+    before = as_tasks({"same": "do 0", "edited": "before", "open": "first"})
+    here.sandbox.write(before)
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    after = as_tasks({"same": "do 0", "edited": "after", "open": "second"})
+    here.sandbox.write(after)
+    assert here.run("apply", "--adopt").results()["same"] == "adopted"
+    assert here.run_state("resolve", "edited", "--not-created").code == 0
+    after["new"] = {**after.pop("edited"), "movedFrom": "edited"}
+    here.sandbox.write(after)
+    here.server.set_rules(Rule("create", Fault("status", status=400)))
+    assert here.run("apply").results() == {"new": "failed", "open": "unresolved"}
+    here.server.set_rules()
+    assert here.run("apply").results() == {"new": "created", "open": "unresolved"}
+
+
 def test_a_task_named_after_a_loss_leaves_the_other_keys_to_answers(
     person: Callable[..., Person],
 ) -> None:
