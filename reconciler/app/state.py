@@ -247,7 +247,7 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationCha
             raise location.missing()
         if not ctx.ui.ask("ask.new_state", strict=False, file=location.display_name, states=others):
             return LocationChange(location.display_name, "declined", False)
-    created = location.create(State(os.urandom(16).hex(), 0, backend))
+    created = location.create(State(os.urandom(16).hex(), 1, backend))
     if not created:
         read_state(location, backend=backend)
     is_used = address in (None, ctx.connection.state, ctx.settings.state)

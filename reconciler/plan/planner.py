@@ -271,7 +271,7 @@ def _partial_entries(
 
 
 def _is_saved(state: State) -> bool:
-    """Whether the state was written: until then, the lineage is random."""
+    """Whether the state was written, also without any task: until then, the lineage is random."""
     return bool(state.serial or state.records or state.attempts)
 
 

@@ -111,6 +111,19 @@ def test_a_saved_plan_is_checked_against_the_content_of_the_state(at: LiveTasks)
     assert len(recorded(at)) == 1
 
 
+def test_a_plan_for_one_empty_state_is_not_applied_to_another(
+    at: LiveTasks, shared_place: SharedPlace, state: str
+) -> None:
+    at.write({"a": "finishing"})
+    must(at, "plan", "--out", "saved")
+    expected = at.document("plan")["digest"]
+    other = ("--state", shared_place.address(f"{state}-other"))
+    must(at, "state", "init", other[1], "--new")
+    assert refused(at, "apply", "saved", *other) == [Code.SAVED_PLAN_STALE]
+    assert refused(at, "apply", "-y", "--expect-plan", expected, *other) == [Code.UNEXPECTED_PLAN]
+    assert "1 created" in must(at, "apply", "saved")
+
+
 def test_a_copy_of_the_state_can_be_edited_and_pushed(at: LiveTasks) -> None:
     at.apply({"a": "finishing"})
     copy, path = whole(at), at.folder / "copy.json"
