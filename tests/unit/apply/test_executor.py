@@ -254,7 +254,7 @@ def test_an_id_that_this_apply_has_adopted_is_not_an_outcome() -> None:
     seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
     world = World()
     world.service.then = Created("t")
-    tasks = (desired("a", task_id="t"), desired("b"))
+    tasks = (desired("a", task_id="t"), desired("b", adopt=False))
     results = world.run(*world.planned(*tasks, seen=seen))
     assert results["a"].result is Result.ADOPTED
     assert results["b"].result is Result.UNRESOLVED
