@@ -87,7 +87,7 @@ def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) ->
     path = ctx.settings.path(folder)
     if options.workflow:
         starter.create_workflows(
-            Placeholders.known(options.org, options.machine_user, _project(path))
+            Placeholders.known(options.org, options.machine_user, _project(path), _branch(path))
         )
     top = repository_root(path)
     if top is not None and top != path.resolve():
@@ -215,6 +215,17 @@ def _project(path: Path) -> str:
     return top.name
 
 
+def _branch(path: Path) -> str:
+    """The default branch of the remote, else `main`."""
+    with suppress(OSError):
+        words = ("symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+        done = run_git(repository_root(path) or path, *words, env=os.environ)
+        found = os.fsdecode(done.stdout).strip().removeprefix("origin/")
+        if _BRANCH.fullmatch(found):
+            return found
+    return "main"
+
+
 def _read(path: Path) -> bytes:
     """The file, empty if it does not exist. Raises OSError if it is too large."""
     found = disk.read_file(path, most=limits.CONFIG_BYTES, follow=True) if path.is_file() else None
@@ -222,6 +233,7 @@ def _read(path: Path) -> bytes:
 
 
 _ACTION = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_BRANCH = re.compile(r"[A-Za-z][\w./-]{0,200}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HEADER = re.compile(r"# Replace your-org/.*?\n(?=# (?!acme )|name:)", re.DOTALL)
 
@@ -234,15 +246,18 @@ class Placeholders(Value, frozen=True):
     repository: str | None = None
     commit: str | None = None
     minute: int = 23
+    branch: str = "main"
 
     @classmethod
-    def known(cls, org: str | None, machine_user: str | None, project: str) -> Placeholders:
+    def known(
+        cls, org: str | None, machine_user: str | None, project: str, branch: str
+    ) -> Placeholders:
         """The values, with the commit from which taskctl was installed, if known. The minute at
         which the schedule of a `project` starts follows from its name: projects do not start
         together."""
         repository, commit = _installed()
         minute = 1 + int.from_bytes(sha256(project.encode()).digest()[:4]) % 59
-        return cls(org, machine_user, repository, commit, minute)
+        return cls(org, machine_user, repository, commit, minute, branch)
 
     @property
     def left(self) -> list[str]:
@@ -262,6 +277,8 @@ def filled(text: str, values: Placeholders) -> str:
     header = "".join(f"# Replace {name}.\n" for name in left).replace("`", "")
     text = _HEADER.sub(lambda _: header, text, count=1)
     text = text.replace('cron: "23 ', f'cron: "{values.minute} ')
+    text = text.replace("branches: [main]", f"branches: [{values.branch}]")
+    text = text.replace("ref: main\n", f"ref: {values.branch}\n")
     if values.org is not None:
         text = text.replace("organization: acme\n", f"organization: {values.org}\n")
     if values.machine_user is not None:  # the user for plans has the suffix -plan

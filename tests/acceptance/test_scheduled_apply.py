@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.cli.main import run
+from tests.support.checkout import git
 from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
@@ -111,3 +112,18 @@ def test_only_what_its_plan_does_not_say_fails_it(place: LiveTasks) -> None:
     assert place.run("apply", "--yes")[0] == 1
     assert place.run("apply", "--yes", "--fail-on", "none")[0] == 0
     assert place.run("apply", "--yes", "--fail-on", "none", "--fail-on", "orphaned")[0] == 1
+
+
+def test_the_workflow_applies_on_the_default_branch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "--quiet", "--initial-branch=trunk", "origin")
+    git(tmp_path / "origin", "commit", "--quiet", "--allow-empty", "--message=Begin")
+    git(tmp_path, "clone", "--quiet", "origin", "clone")
+    git(tmp_path / "clone", "checkout", "--quiet", "-b", "mine")
+    monkeypatch.chdir(tmp_path / "clone")
+    assert run(["init", "--workflow"]) == 0
+    made = workflow(tmp_path / "clone/.github/workflows/taskctl-apply.yml")
+    assert made["on"]["push"] == {"branches": ["trunk"]}
+    jobs = [made["jobs"][name] for name in ("plan", "apply")]
+    assert [job["steps"][0]["with"]["ref"] for job in jobs] == ["trunk", "trunk"]
