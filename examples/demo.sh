@@ -43,6 +43,9 @@ tail -n 2 apply.txt
 say 'taskctl apply --yes           # again'
 taskctl apply --yes 2>>notes.txt | tail -n 3
 
+say 'taskctl results "upgrade-*"   # the results of the upgrades'
+taskctl results 'upgrade-*'
+
 cat <<'END'
 
 Each task was created exactly once. Try it yourself:
@@ -52,5 +55,3 @@ Each task was created exactly once. Try it yourself:
   taskctl validate; taskctl plan; taskctl apply
 
 END
-say 'taskctl results "upgrade-*"   # the results of the upgrades'
-taskctl results 'upgrade-*'

@@ -25,6 +25,9 @@ from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Recovery
 from reconciler.state.model import Recovering, State
 
+_NAMED = 20
+"""The number of keys without a task that are listed. Up to it, ORG/* answers for all of them."""
+
 _LISTED = 20
 """The number of unrecorded tasks that are listed next to the keys without a task."""
 
@@ -204,7 +207,7 @@ class LostState(NamedTuple):
         here = [t for t in tasks if t.ref.org_name == org_name and t.action is Action.UNRESOLVED]
         is_other = any(t.reason is not Reason.RECOVERING for t in here)
         is_whole = covers(self.scope, self.options, org_name)
-        case = "each" if is_other or not is_whole or len(left) > _LISTED else ""
+        case = "each" if is_other or not is_whole or len(left) > _NAMED else ""
         if org_name not in view.compared:
             case = "unread"
         return warning(
@@ -212,8 +215,8 @@ class LostState(NamedTuple):
             case if left else "answered",
             org=org_name,
             count=len(left),
-            keys=tuple(ref.key for ref in left[:_LISTED]),
-            more=max(0, len(left) - _LISTED),
+            keys=tuple(ref.key for ref in left[:_NAMED]),
+            more=max(0, len(left) - _NAMED),
             rows=self._unrecorded(org_name, view, tasks) or ("none",),
             glob=f"{org_name}/*",
         )

@@ -177,7 +177,8 @@ POSTGRESQL = f"--requirement {ROOT}/requirements-postgresql.txt"
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"), [([], False), (["--with", "postgresql"], True), (["--with", "x"], None)]
+    ("words", "expected"),
+    [([], False), (["--with", "postgresql"], True), (["--with", "x"], None), (["--help"], None)],
 )
 def test_script_install_installs_the_driver_of_postgresql_only_if_asked(
     tmp_path: Path, words: list[str], expected: bool | None

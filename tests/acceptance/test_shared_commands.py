@@ -84,6 +84,7 @@ def test_records_can_be_edited(at: LiveTasks) -> None:
 
 def test_tasks_can_be_replaced_and_updated(at: LiveTasks) -> None:
     at.apply({"a": "finishing"})
+    must(at, "wait", "a")
     first = recorded(at)["a"]
     at.write({"a": "finishing anew"}, approvalMode="auto")
     must(at, "apply", "-y", "--replace", "a", "--wait")
