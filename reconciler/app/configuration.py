@@ -112,7 +112,7 @@ def _state(value: object, _home: Path) -> str:
 
 
 def _workflow(value: object, _home: Path) -> str:
-    """The file of a workflow, because commands that taskctl prints contain it."""
+    """The file name of a workflow, checked because taskctl prints commands that contain it."""
     if not isinstance(value, str) or not _WORKFLOW.fullmatch(value):
         raise _invalid("workflow")
     return value

@@ -83,8 +83,8 @@ class Evaluation:
     def of_all(
         self, statuses: Sequence[TaskStatus], expected: Mapping[TaskRef, Expectation | Diagnostic]
     ) -> list[TaskStatus]:
-        """The statuses, in the same order. `expected` has a diagnostic for an unknown
-        expectation."""
+        """The statuses after evaluation, in the same order. `expected` has a diagnostic for an
+        unknown expectation."""
         found = {}  # by key, so that the result is deterministic
         for status in sorted(statuses, key=lambda status: natural(status.ref)):
             expect = expected.get(status.ref)

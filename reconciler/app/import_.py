@@ -275,7 +275,7 @@ def _may_have_created(attempt: Attempt, task: RemoteTask, state: State) -> bool:
 def _select(
     client: Client, org_name: str, selection: ImportSelection, now: datetime
 ) -> list[RemoteTask]:
-    """The tasks, the oldest first. Raises TaskctlError with each ID that is not visible to the
+    """The tasks, oldest first. Raises TaskctlError with each ID that is not visible to the
     token."""
     if selection.ids:
         tasks = {

@@ -162,7 +162,8 @@ def inputs_of(
 
 
 def read(ctx: Context, survey: Survey, inputs: PlanInputs, before: Read | None = None) -> Read:
-    """The service's data now. With `before`, only the tasks are read again. Raises RemoteError."""
+    """The current data of the service. With `before`, only the tasks are read again. Raises
+    RemoteError."""
     identity, clocks = survey.begin()
     needs = needs_of(inputs, identity, clocks)
     survey.is_patient = before is None

@@ -209,8 +209,8 @@ def _find_declared(tasks: _ByName, ref: TaskRef) -> DesiredTask:
 
 def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> RemoteTask:
     """The service's task with this ID. Raises TaskctlError if there is none, or if it has the mark
-    of another key's open attempt, which would then create a second task. If that cannot be read, a
-    person can only answer an attempt of this key."""
+    of another key's open attempt, which would then create a second task. Raises RemoteError if the
+    mark cannot be read, unless this key has an open attempt."""
     task = ctx.client.get_task(ref.org_name, task_id)
     if task is None:
         raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)

@@ -103,7 +103,7 @@ def read_expectations(document: Document, files: NamedFiles, schemas: Schemas) -
         if "expect" in task:
             found = read(("tasks", key, "expect"), task["expect"])
         document.expectations[key] = found
-    # Beyond the limit of all schemas, every further schema is too many: the first is reported.
+    # Each schema beyond the limit for all schemas is a finding; only the first is reported.
     beyond = [found for found in document.findings if _is_of_all(found)]
     document.findings[:] = (f for f in document.findings if not _is_of_all(f) or f is beyond[0])
 

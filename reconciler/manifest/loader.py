@@ -48,9 +48,9 @@ class Manifests(Value, frozen=True):
     """The declarations of all files, in the order of the files' names.
 
     With errors among `diagnostics`, the tasks must not be used: some may be missing. `max_creates`
-    is the minimum of all files. `due` has the names of the periods that may be created now, by the
-    file and key of each recurring entry, `upcoming` the names of the next periods, by its
-    organization and key, and `recurrences` its recurrence, by file and key.
+    is the minimum of all files. For recurring entries: `due` are the names of the periods that may
+    be created now, and `recurrences` the recurrences, by file and key; `upcoming` are the names of
+    the next periods, by organization and key.
     """
 
     tasks: tuple[DesiredTask, ...]

@@ -18,8 +18,8 @@ def repository_root(folder: Path) -> Path | None:
     """The nearest directory at or above `folder` with `.git` (a file in a linked work tree), with
     links resolved; None outside of repositories.
 
-    If that `.git` is above `folder` and another user's, it is the nearest directory with a
-    `taskctl.toml` instead; raises TaskctlError if there is none.
+    If that `.git` is above `folder` and belongs to another user, the root is the nearest directory
+    with a `taskctl.toml` instead; raises TaskctlError if there is none.
     """
     real = resolved(folder)
     configured = None
@@ -44,8 +44,8 @@ _WORKSPACES = (
 
 
 def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
-    """The repository of a directory, or the repository around a submodule (whose files are chosen
-    by whoever can commit there), or the workspace of a CI job, with other checkouts."""
+    """The repository of a directory. For a submodule, whose files are chosen by whoever can commit
+    there, the repository around it; in a CI job, the workspace, which may have other checkouts."""
     top = repository_root(folder)
     if top is not None:
         inside = resolved(git_directory(top / ".git")).parents  # of the other's `.git/modules`

@@ -2,8 +2,8 @@
 
 A plan's digest decides for `apply --expect-plan`: equal digests mean that apply would do the same,
 in the same circumstances. Informative content (notes, files and lines, tasks without changes, the
-state's serial) does not count, so the digest is the same on every machine. It counts for a saved
-plan: a change of its content makes it stale.
+state's serial) does not count, so the digest is the same on every machine. It does count for
+a saved plan, which becomes stale with any change to it.
 """
 
 from __future__ import annotations

@@ -279,8 +279,8 @@ def _beside(record: Record, planned: PlannedTask) -> PlannedTask:
 
 
 class _Open(NamedTuple):
-    """The common data of the unresolved keys of a plan. `used` are the IDs of tasks that keys adopt
-    in it; `pairs` are the tasks that a person could adopt, by key, and `keys` the reverse."""
+    """The common data of the unresolved keys of a plan. `used` are the IDs of tasks that the plan
+    adopts; `pairs` are the tasks that a person could adopt, by key, and `keys` the reverse."""
 
     view: RemoteView
     backend: str

@@ -84,11 +84,12 @@ class Lookup(Value, frozen=True):
     `limit`: the maximum number of tasks to read for `missing` alone; None: no limit. `settings`:
     the distinct fixed settings of `missing`; None: of any, as all unrecorded tasks are shown.
     `recorded`: the IDs of tasks that have or had a key, `named` the IDs in manifests.
-    `is_selected`: a key of it is; otherwise, it is only read in case the state was lost. `creates`:
-    whether a task may be created, so that the list is read even if nothing is searched: apply needs
-    its newest tasks. `settled_before`: the time before which a task must have been created, by the
-    `settle_time`, for its first message to be complete and the task to be listed. `is_final`: an
-    attempt is about to be given up, so messages that were already read are read again.
+    `is_selected`: a key of the organization is selected; otherwise, the organization is read only
+    to detect a lost state. `creates`: whether a task may be created, so that the list is read even
+    if nothing is searched: apply needs its newest tasks. `settled_before`: the time before which a
+    task must have been created, by the `settle_time`, for its first message to be complete and the
+    task to be listed. `is_final`: an attempt is about to be given up, so messages that were already
+    read are read again.
     """
 
     org_name: str

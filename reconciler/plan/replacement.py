@@ -81,8 +81,8 @@ class Request(NamedTuple):
 
 
 class Requests(NamedTuple):
-    """The requests of each option: first those with a task ID, then later before earlier requests.
-    The first match counts."""
+    """The requests of each option, in the order in which they are matched: those with a task ID
+    first, and later requests before earlier requests. The first match counts."""
 
     replace: tuple[Request, ...] = ()
     retry: tuple[Request, ...] = ()

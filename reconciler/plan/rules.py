@@ -1,4 +1,4 @@
-"""Plans one task: the rules are tried in order, and the first that decides wins. Pure."""
+"""Plans one task: the rules are tried in order, until a rule decides. Pure."""
 
 from __future__ import annotations
 

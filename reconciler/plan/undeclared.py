@@ -178,7 +178,7 @@ class Undeclared:
 
 
 class NameRules:
-    """The rules about names; the first that decides wins. `partial` are the entries with tasks that
+    """The rules about names, tried until a rule decides. `partial` are the entries with tasks that
     the plan leaves out. `suspected` collects keys that may have been renamed."""
 
     def __init__(

@@ -178,7 +178,7 @@ class RequestInFlight:
 
 
 class InFlight:
-    """Thread-safe. `clock` is in seconds. `open` are the requests, the oldest first, which only
+    """Thread-safe. `clock` is in seconds. `open` are the requests, oldest first, which only
     the holder of `guard` may use."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -152,7 +152,7 @@ def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
 
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The widths of the columns; the width of the first column is as tables pad it."""
+    """The width of each column; for the first column, see `_column_width`."""
     first, *others = zip(*rows, strict=True)
     return [_column_width(first), *(max(map(width, column)) for column in others)]
 

@@ -163,7 +163,7 @@ def _list(name: str, values: Iterable[object], style: Style) -> list[str]:
 
 
 def _gutter(rows: Iterable[str], style: Style) -> list[str]:
-    """Prefixes every row of external text, so that no row starts with it."""
+    """Prefixes every row of external text, so that no row begins with that text."""
     return [f"  {style.palette.dim('|')} {row}".rstrip() for row in rows]
 
 

@@ -211,7 +211,7 @@ class Journal(GroupCommit):
         return self._header.id if self._end else ""
 
     def remove(self, header: Header) -> None:
-        """Removes the journal durably. Call it `paused`, once the state has its events.
+        """Removes the journal durably. Call it within `paused`, once the state has its events.
 
         The next event starts a new journal with `header`. A file that replaced ours is kept. Raises
         OSError.

@@ -44,7 +44,7 @@ class Loaded(NamedTuple):
 
 
 class LocalState:
-    """`state.location.StateLocation` of a file.
+    """The `state.location.StateLocation` of a state file.
 
     `path` is the state file itself, never a link to it, because replacing a link would detach the
     state from its location. `display_name` is the path as the user gave it, for messages; `a:b`

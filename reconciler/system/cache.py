@@ -81,7 +81,7 @@ def _base(env: Mapping[str, str]) -> Path:
 
 def _is_private(path: Path, kind: int) -> bool:
     """Whether this is a file of that `kind` (of `stat`), not a link, which belongs to this user and
-    grants no access to others. On Windows, the access rights of its directory decide."""
+    grants no access to others. On Windows, the permissions of its directory control access."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -138,8 +138,8 @@ def budget_lines(
 ) -> Iterator[str]:
     """`Budget: 1.2M of 2.0M tokens used, until 2026-12-01 00:00 UTC (in 7 days).`
 
-    With several budgets, each line names its organization, escaped by `name`. `mark` encloses
-    times.
+    With several budgets, each line names its organization, escaped by `name`. `mark` is
+    written before and after each time.
     """
     for outlook in outlooks:
         budget, end = outlook.budget, outlook.budget.window_end

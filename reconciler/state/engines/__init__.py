@@ -109,7 +109,7 @@ class BlobRoom:
 
 
 class Pace(NamedTuple):
-    """The rates of writes, in seconds.
+    """The intervals between writes, in seconds.
 
     A holder rewrites the head every `heartbeat`; a waiting process may take over after `takeover`
     without a change. Two swaps are at least `min_gap` apart.
