@@ -10,7 +10,14 @@ from reconciler.app.ci import ci_system
 from reconciler.app.context import Context
 from reconciler.app.new_state import read_state
 from reconciler.app.plan_file import write_plan_file
-from reconciler.app.planning import failures_of, full_plan, inputs_of, open_workspace, read
+from reconciler.app.planning import (
+    Sources,
+    failures_of,
+    full_plan,
+    inputs_of,
+    open_workspace,
+    read,
+)
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, has_errors, note
 from reconciler.model.options import PlanOptions
@@ -34,7 +41,8 @@ def plan(
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
     state = read_state(ctx, adopts=options.adopt)
     inputs = inputs_of(ctx, space, state, space.options)
-    made = full_plan(ctx, space, inputs, read(ctx, ctx.survey(), inputs))
+    sources = Sources(ctx)
+    made = full_plan(ctx, space, sources, inputs, read(ctx, sources, inputs))
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, made)
     found = (*failures_of(made, fail_on), *_other_digest(ctx, made, state))

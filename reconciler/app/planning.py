@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.expectations import Evaluation
-from reconciler.app.survey import Survey
 from reconciler.app.task_reader import REFUSED
 from reconciler.manifest.discovery import normalized, real_names
 from reconciler.manifest.loader import Manifests
@@ -119,6 +119,15 @@ def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
     return TaskProgress(status.state, seconds)
 
 
+class Sources:
+    """The sources of all plans of a command, or of a wave. A result is evaluated only once, and a
+    budget is requested only once."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.survey, self.evaluation = ctx.survey(), Evaluation()
+        self.budget = cache(ctx.budget)
+
+
 class Read(NamedTuple):
     """The data read for a plan: the tasks (`view`), the `progress` of tasks that others may have to
     wait for, and the states of tasks that may be `left` running. `done` are the IDs of tasks that
@@ -161,16 +170,16 @@ def inputs_of(
     ).selected()
 
 
-def read(ctx: Context, survey: Survey, inputs: PlanInputs, before: Read | None = None) -> Read:
+def read(ctx: Context, sources: Sources, inputs: PlanInputs, before: Read | None = None) -> Read:
     """The current data of the service. With `before`, only the tasks are read again. Raises
     RemoteError."""
+    survey, evaluation = sources.survey, sources.evaluation
     identity, clocks = survey.begin()
     needs = needs_of(inputs, identity, clocks)
     survey.is_patient = before is None
     if before is not None:
         return before._replace(view=survey.read(identity, clocks, needs.lookups))
     searched = {lookup.org_name for lookup in needs.lookups if lookup.missing}
-    evaluation = Evaluation()
     followed = _read_followed(ctx, needs.followed, evaluation)
     now, expected = ctx.now(), {task.record.ref: task.expect for task in needs.followed}
     progress = {status.ref: _task_progress(status, now) for status in followed}
@@ -190,11 +199,14 @@ def bare_plan(inputs: PlanInputs, read: Read) -> Plan:
     return make_plan(inputs, read.view, read.progress, read.left)
 
 
-def full_plan(ctx: Context, space: Workspace, inputs: PlanInputs, read: Read) -> Plan:
+def full_plan(
+    ctx: Context, space: Workspace, sources: Sources, inputs: PlanInputs, read: Read
+) -> Plan:
     """The plan with all diagnostics. For an apply, an exhausted budget and a wrong identity are
     errors. Raises TaskctlError."""
     is_apply = inputs.ages is not None
-    plan = _with_budgets(ctx, with_room(bare_plan(inputs, read), inputs.state), read.view)
+    plan = with_room(bare_plan(inputs, read), inputs.state)
+    plan = _with_budgets(sources, plan, read.view)
     diagnostics = (
         *_advice(space.manifests.diagnostics, plan),
         *plan.diagnostics,
@@ -264,11 +276,11 @@ def _careless(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
         yield updates.careless(task, ctx.client.identity())
 
 
-def _with_budgets(ctx: Context, plan: Plan, view: RemoteView) -> Plan:
+def _with_budgets(sources: Sources, plan: Plan, view: RemoteView) -> Plan:
     """Adds the budget of each organization that the plan creates tasks in. A plan that creates no
     tasks requests no budget, to be fast."""
     creates = sorted({task.ref.org_name for task in plan.tasks if task.creates})
-    budgets = [budget for org in creates if (budget := ctx.budget(org)) is not None]
+    budgets = [budget for org in creates if (budget := sources.budget(org)) is not None]
     return replace(plan, budgets=tuple(Outlook(each, view.clocks.moment) for each in budgets))
 
 

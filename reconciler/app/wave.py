@@ -11,6 +11,7 @@ from reconciler.app.context import Context
 from reconciler.app.new_state import answers_about_rest, begun_recoveries, ended_recoveries
 from reconciler.app.planning import (
     Read,
+    Sources,
     Workspace,
     bare_plan,
     failures_of,
@@ -102,7 +103,7 @@ class Wave:
         self._request, self._follows = request, follows
         self._yes = request.yes or request.reviewed is not None
         self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
-        self._survey = ctx.survey()
+        self._sources = Sources(ctx)
         options = space.options
         if follows is not None:  # only for held tasks, without the options for others
             options = replace(options, replace=(), allow_recreate=(), update=False)
@@ -217,8 +218,8 @@ class Wave:
     def _make(self, **changes: Any) -> Plan:
         """The plan, after these changes of its inputs."""
         self._inputs = replace(self._inputs, **changes)
-        self._read = read(self._ctx, self._survey, self._inputs)
-        return full_plan(self._ctx, self._space, self._inputs, self._read)
+        self._read = read(self._ctx, self._sources, self._inputs)
+        return full_plan(self._ctx, self._space, self._sources, self._inputs, self._read)
 
     def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
         """The tasks that may be recreated, if the user confirmed further tasks; otherwise None."""
@@ -261,7 +262,7 @@ class Wave:
             ended=progress.ended,
             paused=progress.paused,
             ages=self._ages,
-            known=self._survey.known,
+            known=self._sources.survey.known,
             settle_time=plan.options.settle_time,
             baselines=dict(self._read.view.newest),
             recurrences=self._space.manifests.recurrences,
@@ -288,7 +289,7 @@ class Wave:
         """Reads the service and plans again, for these keys. It adds the `baselines` of
         organizations whose lists could not be used before. Raises RemoteError."""
         inputs = replace(self._inputs, state=self.state, options=options, limit=only)
-        self._read = read(self._ctx, self._survey, inputs, self._read)
+        self._read = read(self._ctx, self._sources, inputs, self._read)
         baselines.update({**self._read.view.newest, **baselines})
         return bare_plan(inputs, self._read)
 

@@ -44,6 +44,16 @@ def test_a_task_that_is_gone_is_created_again_if_a_person_says_so(
     assert len(here.server.tasks_by_work()["do 2"]) == 2
 
 
+def test_the_budget_is_requested_once_whatever_is_asked(at_a_terminal: InProcess) -> None:
+    here = at_a_terminal
+    assert here.run("apply").results() == {"k2": "created"}
+    lose(here, "k2")
+    here.sandbox.write({**ONE, **as_tasks({"k3": "do 3"})})
+    before = len(here.server.of("budget"))
+    assert apply(here).results() == {"k2": "created", "k3": "created"}
+    assert len(here.server.of("budget")) == before + 1
+
+
 def test_an_answer_does_not_count_for_the_same_key_of_another_organization(
     at_a_terminal: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
