@@ -62,8 +62,11 @@ def answers_about_rest(ctx: Context, plan: Plan, state: State) -> list[Event]:
 def begin_recoveries(
     ctx: Context, declared: Iterable[DesiredTask], state: State, given: Collection[TaskRef]
 ) -> list[Event]:
-    """The notes before a command records existing tasks for the keys `given`. Shows them, too."""
+    """The notes before a command records existing tasks for the keys `given`; none if the state
+    knows an organization, since it was not lost. Shows them, too."""
     events: list[Event] = []
+    if state.latest:
+        return events
     for org_name, recovery in noted_recoveries(declared, state, given).items():
         if recovery.keys and recovery != state.recovering.get(org_name):
             events.append(Recovering(org_name, recovery))

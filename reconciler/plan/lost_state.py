@@ -63,10 +63,11 @@ class LostState(NamedTuple):
         self, tasks: Mapping[TaskRef, PlannedTask], moves: Mapping[TaskRef, TaskRef]
     ) -> dict[str, Recovery]:
         """The notes of apply before it records anything, if a person says that the state was lost,
-        or has named existing tasks in manifests. `moves` maps former keys to new keys."""
+        or has named existing tasks in manifests, and the state knows no organization. `moves` maps
+        former keys to new keys."""
         tried = {moves.get(attempt.ref, attempt.ref) for attempt in self.state.attempts.values()}
         named = {ref for ref, t in tasks.items() if t.adopts and t.reason is Reason.TASK_ID} - tried
-        if not (self.adopts or named):
+        if not (self.adopts or (named and not self.state.latest)):
             return {}
         begun = noted_recoveries(self.desired, self.state, named)
         # Without a waiting key, it would end immediately.

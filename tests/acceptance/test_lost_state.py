@@ -627,6 +627,32 @@ def test_a_task_named_in_a_known_organization_asks_nothing_else(
     assert anna.apply()[:2] == (0, {"created": 1})
 
 
+@pytest.mark.parametrize("way", ["taskID", "import", "--task-id"])
+def test_a_task_named_in_a_known_organization_blocks_no_other_organization(
+    person: Callable[..., Person], way: str
+) -> None:
+    """Each job applies one organization, and only one of them was applied before."""
+    anna, console = person(), person(folder="console")
+    console.write(of("x"))
+    assert console.apply()[0] == 0
+    made, far = console.ids()["x"], {"far": {"message": "Far.", "orgName": "other"}}
+    anna.write(of("a"))
+    assert anna.apply("--target", "acme/*")[:2] == (0, {"created": 1})
+    if way == "import":
+        anna.write(of("a") | far)
+        words = ("import", made, "--write", "tasks/imported.yaml", "--org", "acme")
+        assert anna.run(*words)[0] == 0
+    else:
+        anna.write(
+            of("a") | {"x": {"taskID": made} if way == "taskID" else {"message": "X."}} | far
+        )
+    if way == "--task-id":
+        assert anna.run("state", "resolve", "x", "--task-id", made)[0] == 0
+    done = {"adopted": 1} if way == "taskID" else {}
+    assert anna.apply("--target", "acme/*")[:2] == (0, done)
+    assert anna.apply("--target", "other/*")[:2] == (0, {"created": 1})
+
+
 def test_a_pushed_state_keeps_its_own_recovery(person: Callable[..., Person]) -> None:
     """A newer copy is pushed over an older version of the state, in which nothing was noted yet."""
     anna = person()
