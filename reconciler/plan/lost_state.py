@@ -70,11 +70,12 @@ class LostState(NamedTuple):
         if not (self.adopts or (named and not self.state.latest)):
             return {}
         begun = noted_recoveries(self.desired, self.state, named)
-        # Without a waiting key, it would end immediately.
+        # Without a waiting key, it would end immediately; if a person says that the state was lost,
+        # the keys of other manifests wait, too.
         return {
             org_name: recovery
             for org_name, recovery in begun.items()
-            if recovery.keys or not covers(self.scope, self.options, org_name)
+            if recovery.keys or (self.adopts and not covers(self.scope, self.options, org_name))
         }
 
     def beside(

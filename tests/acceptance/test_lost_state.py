@@ -871,6 +871,21 @@ def test_existing_tasks_alone_begin_no_recovery(person: Callable[..., Person], w
     assert anna.apply() == (0, {"created": 1}, set())
 
 
+@pytest.mark.parametrize("words", [("tasks/all.yaml",), ("--target", "x")])
+def test_an_existing_task_alone_begins_no_recovery_of_later_keys(
+    person: Callable[..., Person], words: tuple[str, ...]
+) -> None:
+    """With PATH and with `--target`: no key waits for an answer."""
+    console, anna = person(folder="console"), person()
+    console.write(of("x"))
+    assert console.apply()[0] == 0
+    tasks: dict[str, Any] = {"x": {"taskID": console.ids()["x"]}}
+    anna.write(tasks)
+    assert anna.apply(*words)[:2] == (0, {"adopted": 1})
+    anna.write(tasks | of("y"))
+    assert anna.apply(*(words if len(words) == 1 else ()))[:2] == (0, {"created": 1})
+
+
 def test_one_command_answers_for_new_keys_beside_an_imported_task(
     person: Callable[..., Person],
 ) -> None:
