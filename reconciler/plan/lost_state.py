@@ -59,14 +59,11 @@ class LostState(NamedTuple):
     scope: tuple[str, ...]
     adopts: bool
 
-    def begun(
-        self, tasks: Mapping[TaskRef, PlannedTask], moves: Mapping[TaskRef, TaskRef]
-    ) -> dict[str, Recovery]:
+    def begun(self, moves: Mapping[TaskRef, TaskRef]) -> dict[str, Recovery]:
         """The notes of apply before it records anything, if a person says that the state was lost,
         or has named existing tasks in manifests, and the state knows no organization. `moves` maps
         former keys to new keys."""
-        tried = {moves.get(attempt.ref, attempt.ref) for attempt in self.state.attempts.values()}
-        named = {ref for ref, t in tasks.items() if t.adopts and t.reason is Reason.TASK_ID} - tried
+        named = self._named(moves)
         if not (self.adopts or (named and not self.state.latest)):
             return {}
         begun = noted_recoveries(self.desired, self.state, named)
@@ -76,6 +73,20 @@ class LostState(NamedTuple):
             org_name: recovery
             for org_name, recovery in begun.items()
             if recovery.keys or (self.adopts and not covers(self.scope, self.options, org_name))
+        }
+
+    def _named(self, moves: Mapping[TaskRef, TaskRef]) -> set[TaskRef]:
+        """The keys whose `taskID` the state does not know, also those that are not selected or
+        cannot be read."""
+        tried = {moves.get(attempt.ref, attempt.ref) for attempt in self.state.attempts.values()}
+        named = {task.ref: task for task in self.desired if task.task_id is not None}
+        known = self.state.recorded_ids() if named else {}
+        return {
+            ref
+            for ref, task in named.items()
+            if ref not in tried
+            and task.task_id not in known
+            and record_of(task, self.state) is None
         }
 
     def beside(

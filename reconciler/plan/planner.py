@@ -243,7 +243,7 @@ def _decide(
     compared = [*tasks.values(), *beside.values()]
     alike = look_alikes(compared, state, view, options, owners, claims)
     open_ones = [ref for ref, task in alike.items() if task.action is Action.UNRESOLVED]
-    begun = inputs.lost_state.begun(tasks, moves)
+    begun = inputs.lost_state.begun(moves)
     recovering = {**state.recovering, **begun}
     others = [alike.pop(ref) for ref in sorted(beside.keys() & alike, key=natural)]
     tasks |= alike

@@ -822,6 +822,46 @@ def test_a_task_named_in_the_manifest_after_a_loss_leaves_the_other_keys_to_answ
     assert (code, done) == (1, {"adopted": 1, "unresolved": 1})
 
 
+@pytest.mark.parametrize("way", ["taskID", "import"])
+def test_a_task_named_in_a_manifest_counts_although_it_is_not_selected(
+    person: Callable[..., Person], way: str
+) -> None:
+    """The state was lost, and b was edited: `--target b` creates no second task."""
+    anna, console = person(), person(folder="console")
+    if way == "import":
+        console.write(of("a"))
+        assert console.apply()[0] == 0
+        words = ("import", "--mine", "--write", "tasks/imported.yaml", "--org", "acme")
+        assert anna.run(*words)[0] == 0
+        tasks = of("b")
+    else:
+        tasks = of("a", "b")
+    anna.write(tasks)
+    assert anna.apply()[0] == 0
+    if way == "taskID":
+        tasks["a"]["taskID"] = anna.ids()["a"]
+    tasks["b"]["message"] = "Do b better."
+    anna.write(tasks)
+    anna.lose_state()
+    assert anna.reasons()["b"] == "unresolved recovering"
+    assert anna.reasons("--target", "b") == {"b": "unresolved recovering"}
+    assert anna.apply("--target", "b")[:2] == (1, {"unresolved": 1})
+
+
+def test_a_task_named_in_an_organization_that_cannot_be_read_counts(here: InProcess) -> None:
+    """The state was lost, and the task in the other organization was edited."""
+    tasks = as_tasks({"d": "Dev."}, orgName="dev") | as_tasks({"p": "Prod."})
+    here.sandbox.write(tasks)
+    assert here.run("apply").code == 0
+    tasks["d"]["taskID"] = here.sandbox.recorded()["d"]
+    tasks["p"]["message"] = "Prod, better."
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    here.sandbox.write(tasks)
+    refused = Fault("status", status=400)
+    here.server.choose = lambda call: refused if "/dev/" in call.path else None
+    assert here.run("apply").results()["p"] == "unresolved"
+
+
 def test_an_import_after_a_loss_leaves_the_other_keys_to_answers(
     person: Callable[..., Person],
 ) -> None:
