@@ -103,7 +103,7 @@ class Survey:
         if selected and selected <= errors.keys():
             raise errors[min(selected)]
         for org_name, error in errors.items():
-            if error.status in (403, 404):
+            if error.is_own and error.status in (403, 404):
                 found.hidden.add(org_name)
             if org_name in selected or org_name not in found.hidden:
                 found.refused[org_name] = error.causes

@@ -229,11 +229,14 @@ class StateError(TaskctlError):
 
 
 class RemoteError(TaskctlError):
-    """The service did not respond as expected; `status` is the HTTP status, if any."""
+    """The service did not respond as expected; `status` is the HTTP status, if any. `is_own`: the
+    service itself sent it, not a proxy."""
 
-    def __init__(self, diagnostics: Sequence[Diagnostic], status: int | None = None) -> None:
+    def __init__(
+        self, diagnostics: Sequence[Diagnostic], status: int | None = None, *, is_own: bool = False
+    ) -> None:
         super().__init__(diagnostics)
-        self.status = status
+        self.status, self.is_own = status, is_own
 
 
 class Violation(Value, frozen=True):

@@ -109,8 +109,9 @@ def read(response: ServiceResponse, request: Request, where: str, scrub: Scrubbe
     elif response.data is not NOT_JSON:
         return response.data
     problem = _diagnostic(classified, scrub, where=where, answer=answer(response, scrub))
-    kind = NotFoundError if service_sent(response, 404) else RemoteError
-    raise kind([problem], response.status)
+    is_own = service_sent(response, response.status)
+    kind = NotFoundError if is_own and response.status == 404 else RemoteError
+    raise kind([problem], response.status, is_own=is_own)
 
 
 def _diagnostic(classified: _Classified, scrub: Scrubber, **facts: Arg) -> Diagnostic:

@@ -306,6 +306,20 @@ def test_an_organization_that_cannot_be_read_may_show_a_lost_state(
     assert ended.code == (0 if done == "created" and target == "*/p" else 1)
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_proxy_hides_no_organization(here: InProcess, status: int) -> None:
+    """The state was lost, d is unchanged, and p was edited. A proxy refuses the list of d."""
+    tasks = as_tasks({"d": "Dev."}, orgName="dev") | as_tasks({"p": "Prod."})
+    here.sandbox.write(tasks)
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    tasks["p"]["message"] = "Prod, better."
+    here.sandbox.write(tasks)
+    refused = Fault("html", status=status)
+    here.server.choose = lambda call: refused if "/dev/" in call.path else None
+    assert here.run("apply", "--target", "*/p").results() == {"p": "unresolved"}
+
+
 def test_a_prompt_that_was_tried_before(person: Callable[..., Person]) -> None:
     """Each command works: adopt it and then create the others, or create all."""
     none = ("state", "resolve", "--not-created", "-y")
