@@ -99,16 +99,17 @@ def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
 
 
 def answered_events(task: PlannedTask, ctx: ApplyContext) -> Iterator[Event]:
-    """The event after which `--not-created` for the former key counts for a single task: it ends
-    now or, while a lost state is recovered, becomes the answer for the new key."""
+    """The events after which `--not-created` for the former key counts for a single task: it ends
+    now or, while a lost state is recovered, becomes the answer for the new key, and nothing waits
+    for the former key."""
     new, session = task.desired, ctx.session
     old = moved_ref(new) if new is not None else None
     if new is None or old is None or not (notes := session.notes_on(old)).not_created:
         return
     if old.org_name in session.state.recovering:
         yield Noted(new.ref, replace(session.notes_on(new.ref), not_created=True))
-    else:
-        yield Noted(old, replace(notes, not_created=False))
+        yield Forgotten(old)
+    yield Noted(old, replace(notes, not_created=False))
 
 
 def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:

@@ -61,6 +61,7 @@ class Ledger:
                     self._record(record)
                 case Forgotten(ref):
                     self.records.pop(ref, None)
+                    self._end_wait(ref)
                 case Retired(task):
                     self._retire(task)
                 case BaselineRead(baseline):
@@ -80,6 +81,10 @@ class Ledger:
         self.keys.pop(ref, None)
         for mark in record.marks:
             self.attempts.pop(mark, None)
+        self._end_wait(ref)
+
+    def _end_wait(self, ref: TaskRef) -> None:
+        """The key, which has a task now or became another key, no longer waits for an answer."""
         recovery = self.recovering.get(ref.org_name)
         if recovery is not None and ref.key in recovery.keys:
             left = tuple(key for key in recovery.keys if key != ref.key)

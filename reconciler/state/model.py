@@ -289,7 +289,7 @@ class Recorded(_Event, frozen=True):
 
 
 class Forgotten(_Event, frozen=True):
-    """A record was removed: its task has another key."""
+    """A record was removed: its task, or the answer that it has none, has another key."""
 
     ref: TaskRef = field(name="task")
 

@@ -607,6 +607,32 @@ def test_an_answer_counts_until_the_new_name_of_a_key_has_a_task(here: InProcess
     assert here.run("apply").results() == {"new": "created", "open": "unresolved"}
 
 
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_an_answer_for_a_former_key_counts_for_a_single_task(
+    here: InProcess, is_refused: bool
+) -> None:
+    """During a recovery it moves to the new key, and the recovery ends. The former key, declared
+    again later, is compared."""
+    sister = here.within("sister")
+    here.sandbox.write(as_tasks({"old": "do old", "z": "do z"}))
+    assert here.run("apply", "--adopt").results() == {"old": "unresolved", "z": "unresolved"}
+    assert here.run_state("resolve", "old", "--not-created").code == 0
+    here.sandbox.write(as_tasks({"new": "do new"}, movedFrom="old") | as_tasks({"z": "do z"}))
+    if is_refused:
+        here.server.set_rules(Rule("create", Fault("status", status=400)))
+        assert here.run("apply").results() == {"new": "failed", "z": "unresolved"}
+        here.server.set_rules()
+        here.sandbox.write(as_tasks({"new": "do new", "z": "do z"}))
+    assert here.run_state("resolve", "z", "--not-created").code == 0
+    assert here.run("apply").results() == {"new": "created", "z": "created"}
+    assert here.run("apply").document["diagnostics"] == []
+    sister.sandbox.write(as_tasks({"c": "do old"}))
+    assert sister.run("apply").code == 0
+    here.sandbox.write(as_tasks({"new": "do new", "z": "do z", "old": "do old"}))
+    (planned,) = [t for t in here.run("plan").document["tasks"] if t["key"] == "old"]
+    assert (planned["action"], planned["reason"]) == ("unresolved", "lookAlike")
+
+
 def test_a_task_named_after_a_loss_leaves_the_other_keys_to_answers(
     person: Callable[..., Person],
 ) -> None:
