@@ -151,11 +151,9 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
         edits: dict[TaskRef, Edit] = {}
         events: list[Event] = []
         for name in dict.fromkeys(names):
-            answers, recoveries = _without_tasks(ctx, state, with_entry(ctx, state, name), now)
-            for ref, closed in answers.items():
-                done = "keptTask" if ref in state.records else "notCreated"
-                edits.setdefault(ref, Edit(ref, done, bool(closed or recoveries)))
-            new = [*chain.from_iterable(answers.values()), *recoveries]
+            answers, new = _without_tasks(ctx, state, with_entry(ctx, state, name), now)
+            for answer in answers:
+                edits.setdefault(answer.ref, answer)
             events, state = events + new, fold(state, new)
         again = ("state", "resolve", *names, "--not-created", "-y")
         if not _confirm(ctx, "ask.not_created", [*edits], yes=yes, again=again):
@@ -168,15 +166,22 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
 
 def _without_tasks(
     ctx: Context, state: State, name: str, at: datetime
-) -> tuple[dict[TaskRef, list[Event]], list[Recovering]]:
-    """The answers of a KEY or GLOB, by key, and the changes of recoveries. `at` is now."""
+) -> tuple[list[Edit], list[Event]]:
+    """The answers of a KEY or GLOB. `at` is now."""
     ended = [org for org in state.recovering if name == f"{org}/*"]
     if not ended and not set(name) & set("*?["):
         ref = find_unresolved(ctx, state, name)
-        return {ref: _without_task(state, ref, at)}, []
+        closed = _without_task(state, ref, at)
+        done = "keptTask" if ref in state.records else "notCreated"
+        return [Edit(ref, done, bool(closed))], closed
     refs = waiting_keys(state, ended) if ended else find_new_keys(ctx, state, name)
     recoveries = [*map(Recovering, ended)] if ended else answer_entries(state, name)
-    return {ref: edit.not_created(state, ref) for ref in sorted(refs, key=natural)}, recoveries
+    events = {ref: edit.not_created(state, ref) for ref in sorted(refs, key=natural)}
+    edits = [Edit(ref, "notCreated", bool(new or recoveries)) for ref, new in events.items()]
+    if not edits and not ended:  # only later keys of an entry
+        later = ((TaskRef(r.org_name, name.rpartition("/")[2]), r) for r in recoveries)
+        edits = [Edit(ref, "laterNotCreated", fold(state, [r]) != state) for ref, r in later]
+    return edits, [*chain.from_iterable(events.values()), *recoveries]
 
 
 def _without_task(state: State, ref: TaskRef, at: datetime) -> list[Event]:

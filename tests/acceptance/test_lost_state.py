@@ -780,6 +780,29 @@ def test_two_entries_answered_by_one_command(person: Callable[..., Person]) -> N
     assert anna.apply()[1] == {"created": 2, "unresolved": 1}
 
 
+def test_an_answer_for_later_keys_of_an_entry_without_an_open_key(
+    person: Callable[..., Person],
+) -> None:
+    """It is shown, and again if it is repeated; without a recovery, it is an error."""
+    anna = person()
+    rows: dict[str, Any] = {"rows": {"forEach": {"row": ["x"]}, "message": "Do {{ row }}."}}
+    anna.write(rows | of("open"))
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 2})
+    assert anna.run("state", "resolve", "rows@x", "--not-created")[0] == 0
+    assert anna.apply()[1] == {"created": 1, "unresolved": 1}
+    answer = ("state", "resolve", "acme/rows@*", "--not-created")
+    for changed in (True, False):
+        code, document = anna.json(*answer)
+        (edit,) = document["edits"]
+        assert (code, edit["key"], edit["changed"]) == (0, "rows@*", changed)
+    assert "acme/rows@*" in anna.run(*answer)[1]
+    rows["rows"]["forEach"]["row"].append("y")
+    anna.write(rows | of("open"))
+    assert anna.apply()[1] == {"created": 1, "unresolved": 1}
+    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    assert anna.run(*answer)[0] == 1
+
+
 def test_an_organization_and_an_entry_answered_by_one_command(
     person: Callable[..., Person],
 ) -> None:
