@@ -150,7 +150,8 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
         state, now = session.state, ctx.clock.now()
         edits: dict[TaskRef, Edit] = {}
         events: list[Event] = []
-        for name in dict.fromkeys(names):
+        # `ORG/*` comes last: afterwards, a key that only waits for an answer is unknown.
+        for name in sorted(dict.fromkeys(names), key=lambda name: name.endswith("/*")):
             answers, new = _without_tasks(ctx, state, with_entry(ctx, state, name), now)
             for answer in answers:
                 edits.setdefault(answer.ref, answer)

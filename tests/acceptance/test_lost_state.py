@@ -815,6 +815,19 @@ def test_an_organization_and_an_entry_answered_by_one_command(
     assert anna.apply()[:2] == (0, {"created": 3})
 
 
+def test_an_organization_and_a_key_that_is_not_declared_answered_by_one_command(
+    person: Callable[..., Person],
+) -> None:
+    """In any order: the organization alone would do."""
+    anna = person()
+    anna.write(of("a", "other"))
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 2})
+    anna.write(of("a"))
+    answer = ("state", "resolve", "acme/*", "other", "--not-created", "-y")
+    assert anna.run(*answer)[0] == 0
+    assert anna.apply()[:2] == (0, {"created": 1})
+
+
 def test_the_glob_of_an_organization_never_fails_while_it_is_recovered(here: InProcess) -> None:
     """An attempt that is too young to be answered."""
     here.sandbox.write(as_tasks({"same": "do 0", "edited": "before"}))
