@@ -35,6 +35,7 @@ from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.replacement import exactly
+from reconciler.plan.selection import agrees
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskStatus, retried_names
 
@@ -76,7 +77,7 @@ def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
         raise TaskctlError.of(Code.USAGE, "savedPlanAlone", file=files[0])
     reviewed = read_plan_file(ctx.settings.path(files[0]), files[0])
     for name in sorted(request.given - {"wait"}):
-        if getattr(request.options, name) != getattr(reviewed.options, name):
+        if not agrees(name, request.options, reviewed.options):
             raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=flag_of(name))
     wait = request.wait or (WaitOptions() if reviewed.options.wait else None)
     return replace(request, options=reviewed.options, reviewed=reviewed, wait=wait)

@@ -80,10 +80,21 @@ def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
     return glob if is_name and matches_key(glob, known) else selector
 
 
+_BY_ENTRY = ("replace", "retry", "allow_recreate")
+
+
+def agrees(name: str, options: PlanOptions, planned: PlanOptions) -> bool:
+    """Whether a plan was made with the option `name` as it is now, which may name entries."""
+    now, then = getattr(options, name), getattr(planned, name)
+    if name not in _BY_ENTRY or len(now) != len(then):
+        return bool(now == then)
+    return all(old in (new, f"{new}@*") for new, old in zip(now, then, strict=True))
+
+
 def with_entries(options: PlanOptions, desired: Iterable[DesiredTask], state: State) -> PlanOptions:
     """The options, with globs instead of entries where they name tasks to create again."""
     known = {*state.records, *(task.ref for task in desired)}
-    again = {name: getattr(options, name) for name in ("replace", "retry", "allow_recreate")}
+    again = {name: getattr(options, name) for name in _BY_ENTRY}
     return replace(
         options, **{n: tuple(pattern_of(v, known) for v in own) for n, own in again.items()}
     )

@@ -167,3 +167,20 @@ def test_a_plan_does_not_create_a_lost_task_again_and_again(planned: InProcess) 
     assert refused.code == 1
     assert "different for acme/k3" in refused.document["diagnostics"][0]["summary"]
     assert len(planned.server.posts) == count
+
+
+@pytest.mark.parametrize("flag", ["--replace", "--retry", "--allow-recreate"])
+def test_an_entry_is_the_same_option_as_when_the_plan_was_made(here: InProcess, flag: str) -> None:
+    entry = {"forEach": {"row": ["x", "y"]}, "message": "Roll {{ row }}."}
+    one = {"message": "Do it."}
+    here.sandbox.write({"rows": entry, "one": one})
+    done(here.run("apply"))
+    here.finish("rows@x", "rows@y", "one")
+    here.sandbox.write({"rows": {**entry, "message": "Better {{ row }}."}, "one": one})
+    done(here.run("plan", f"{flag}=rows", "--out", SAVED))
+    words = ("--backend", here.server.url)
+    for other in ("one", "rows@x"):
+        assert "TC653" in here.run_words(["apply", SAVED, f"{flag}={other}", *words]).stderr
+    for same in ("rows", "rows@*"):
+        done(here.run_words(["apply", SAVED, f"{flag}={same}", *words]))
+        done(here.run("plan", f"{flag}=rows", "--out", SAVED))
