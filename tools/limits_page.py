@@ -19,7 +19,7 @@ _STEP = limits.POLICY_SECONDS_PER_STEP
 _ROWS = (
     ("A manifest or a policy", _mib(limits.MANIFEST_BYTES), "file"),
     ("All manifests", _mib(limits.MANIFESTS_BYTES), "run"),
-    ("Tasks; generated tasks count before `exclude`", f"{limits.TASKS:,}", "run"),
+    ("Tasks; generated tasks count before `exclude`, due or not", f"{limits.TASKS:,}", "run"),
     ("Globs under `removed`", f"{limits.GLOBS:,}", "run"),
     ("Organizations of the tasks", f"{limits.ORGANIZATIONS}", "run"),
     ("Axes of `forEach`", f"{limits.AXES}", "entry"),

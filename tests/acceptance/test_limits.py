@@ -42,6 +42,18 @@ def test_the_tasks_of_all_entries_together_are_limited(tmp_path: Path, measure: 
 
 
 @pytest.mark.reaches("TASKS")
+@pytest.mark.parametrize("more", [0, 1])
+def test_rows_without_a_due_period_are_limited_too(
+    tmp_path: Path, measure: Measure, more: int
+) -> None:
+    numbers(tmp_path, limits.TASKS // 2)
+    entry = f"{FROM_FILE}, every: month, from: '2030-01-01', message: 'do {{{{ n }}}}'"
+    write_tasks(tmp_path, "".join(f"  e{n}: {{{entry}}}\n" for n in range(2 + more)))
+    measured = measure("validate")
+    assert (measured.code, measured.codes) == ((1, ["TC314"]) if more else (0, []))
+
+
+@pytest.mark.reaches("TASKS")
 def test_an_entry_with_as_many_tasks_is_valid(tmp_path: Path, measure: Measure) -> None:
     numbers(tmp_path, limits.TASKS)
     write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: 'do {{{{ n }}}}'}}\n")

@@ -107,14 +107,14 @@ class _Entry:
         made.recurrence = recurrence_of(self._entry, self._path, made.findings)
         if self._has_errors():
             return made
+        if not self._is_size_valid():
+            return made
         if made.recurrence is not None:
             rows = {axis: [row.value for row in rows] for axis, rows in self._axes.items()}
             made.written = [self._entry, rows]
             made.due = made.recurrence.due(self._now())
             made.upcoming = made.recurrence.upcoming(self._now())
             made.latest = made.recurrence.latest(self._now())
-        if not self._is_size_valid():
-            return made
         every = list(combinations(self._axes))
         excluded = self._matches(("forEach", "exclude"), every)
         kept = [each for position, each in enumerate(every) if position not in excluded]
@@ -158,8 +158,6 @@ class _Entry:
         if count > limit:
             self._report(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
             return False
-        if self._made.recurrence is not None and self._made.due is None:
-            count = 0
         if count > self._room.tasks:
             facts = {"count": count, "limit": limits.TASKS}
             self._report(Code.TOO_MANY_TASKS, (), "run", facts)
