@@ -35,8 +35,14 @@ SAVED_KIND = "taskctl-saved-plan"
 _SHOWN = ("approvalMode", "createdAt", "createdBy", "permissionMode")
 """The settings and outputs of existing tasks that reports read."""
 
-_PASSING = {Code.BUDGET_EXHAUSTED, Code.CLOCK_SKEW, Code.IMPLAUSIBLE_DATE}
-"""Problems that, like notes, depend on the time."""
+_PASSING = {
+    Code.BUDGET_EXHAUSTED,
+    Code.CLOCK_SKEW,
+    Code.IMPLAUSIBLE_DATE,
+    Code.LESS_CAREFUL,
+    Code.RECOVERING,
+}
+"""Problems that, like notes, depend on the time, or on tasks that apply does not change."""
 
 _ABOUT_OTHERS = {Action.HELD, Action.UNRESOLVED, Action.UNCHANGED, Action.FORGET}
 """The actions whose remarks are about the service, other tasks, or tasks that apply does not
@@ -53,7 +59,8 @@ def encode_saved_plan(plan: Plan) -> bytes:
 
 
 def as_saved(plan: Plan) -> Plan:
-    """The plan without data that can change although the effect of apply stays the same."""
+    """The plan without data about the service that apply does not act on, and that can change by
+    itself: budgets, notes, `_PASSING` problems, and details of tasks that apply does not change."""
     followers = frozenset(plan.followers)
     tasks = tuple(_saved(task, followers) for task in plan.tasks)
     acts = followers or any(task.applies for task in tasks)
@@ -64,14 +71,18 @@ def as_saved(plan: Plan) -> Plan:
 
 
 def _saved(task: PlannedTask, followers: Collection[TaskRef]) -> PlannedTask:
-    """The task as it is saved: without the prompts of existing tasks, unless the digest covers
-    them, and without outputs of the service. A plan without changes would be larger than its state
-    otherwise."""
+    """The task as it is saved: without outputs of the service and, unless the digest covers it,
+    without the values that the service has, and the prompt of an existing task. A plan without
+    changes would be larger than its state otherwise."""
     desired, record = task.desired, task.record
     if task.action in _ABOUT_OTHERS:
+        task = replace(task, remarks=(), waits_for=(), unfinished=False)
+    is_confirmed = task.applies or task.ref in followers
+    if not is_confirmed:
         reason = Reason.SAME if task.reason is Reason.FRESH else task.reason
-        task = replace(task, reason=reason, remarks=(), waits_for=(), unfinished=False)
-    if desired and task.task_id and not (task.applies or task.ref in followers):
+        lasting = tuple(each for each in task.remarks if each.case != "replace.left")
+        task = replace(task, reason=reason, remarks=lasting, remote=None)
+    if desired and task.task_id and not is_confirmed:
         origin = desired.origin and replace(desired.origin, template={})
         desired = _brief(desired, origin=origin, expect=None)
     return replace(

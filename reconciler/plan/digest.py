@@ -18,16 +18,21 @@ from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.options import PlanOptions, flag_of
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity
-from reconciler.model.typed_json import builtins_of, encode_json
+from reconciler.model.typed_json import builtins_of, encode_json, members
+from reconciler.model.value import replace
 from reconciler.plan.codec import as_saved
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Effect, Plan, PlannedTask
+from reconciler.plan.replacement import before_end
 
 VERSION = 2
 """Increase it when equal plans get a different digest."""
 
 _FINISHING = (Effect.FINISH, Effect.UPDATE, Effect.MOVE)
 """What may also set the name and sharing of a task, which its create request could not carry."""
+
+_REPLACING = (Effect.CREATE, Effect.ADOPT)
+"""The effects that may give a key another task."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
@@ -106,10 +111,16 @@ def _done(task: PlannedTask) -> dict[str, object]:
 
 def refuse_stale(plan: Plan, reviewed: Plan, file: str) -> None:
     """Raises TaskctlError unless the plan, when saved, is exactly the `reviewed` plan, which was
-    read from `file`."""
-    now = as_saved(plan)
+    read from `file`. A task that was running when its replacement was reviewed may have ended."""
+    running = {task.ref for task in reviewed.tasks if task.unfinished}
+    saved = as_saved(plan)
+    tasks = (
+        before_end(task) if task.ref in running and task.effect in _REPLACING else task
+        for task in saved.tasks
+    )
+    now = replace(saved, tasks=tuple(tasks))
     if encode_json(now) != encode_json(reviewed):
-        cases = list(_differences(reviewed, now)) or [("", {})]
+        cases = list(_differences(reviewed, now)) or [_other_difference(reviewed, now)]
         at = Place(file=file)
         raise TaskctlError(
             [error(Code.SAVED_PLAN_STALE, case, at=at, **facts) for case, facts in cases]
@@ -163,6 +174,18 @@ def _differences(then: Plan, now: Plan) -> Iterator[tuple[str, dict[str, Arg]]]:
             yield case, {"keys": tuple(sorted(refs))}
     if old["closes"] != new["closes"] and not any(sides.values()):
         yield "attempts", {}
+
+
+def _other_difference(then: Plan, now: Plan) -> tuple[str, dict[str, Arg]]:
+    """The difference between plans for the same tasks and circumstances: in their warnings, or in
+    other members of the file."""
+    old, new = members(encode_json(then)), members(encode_json(now))
+    names = tuple(n for n in sorted({*old, *new}) if old.get(n) != new.get(n))
+    if names != ("diagnostics",):
+        return "members", {"names": names}
+    known, found = then.diagnostics, now.diagnostics
+    changed = [d for d in (*known, *found) if d not in known or d not in found] or known
+    return "diagnostics", {"codes": tuple(sorted({d.code.value for d in changed}))}
 
 
 def _texts(plan: Plan) -> dict[str, bytes]:

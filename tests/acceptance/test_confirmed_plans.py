@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.render import FORMATS
+from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE, TOKEN, Ended, as_tasks, prompts
 from tests.support.skipped_time import stopped_time
@@ -142,6 +143,99 @@ def test_what_does_not_change_the_actions_is_no_reason_to_refuse(
     results = done(planned.run("apply", *words)).results()
     assert results == {"k1": "updated", "k2": "updated", "k3": "created", "k4": "created"}
     assert planned.run("apply", *words).code == 1
+
+
+def assert_applied(here: InProcess, *words: str, **results: str) -> None:
+    ended = here.run("apply", SAVED, *words)
+    assert (ended.code, ended.results()) == (0, results), ended.stdout + ended.stderr
+
+
+def saved(here: InProcess, *words: str) -> dict[str, Any]:
+    """The tasks of a plan that is saved, by key."""
+    planned = here.run("plan", *words, "--out", SAVED)
+    return {task["key"]: task for task in planned.document["tasks"]}
+
+
+def test_a_replaced_task_may_end_after_the_review(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    done(here.run("apply"))
+    here.sandbox.write(as_tasks({"a": "do a better"}))
+    assert "keeps running" in saved(here, "--replace", wish(here, "a"))["a"]["note"]
+    here.finish("a")
+    assert_applied(here, a="replaced")
+
+
+def test_a_replaced_task_that_ran_on_after_the_review_makes_the_plan_stale(
+    here: InProcess,
+) -> None:
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    done(here.run("apply"))
+    events = list(here.server.world.tasks[-1].events)
+    here.sandbox.write(as_tasks({"a": "do a better"}))
+    here.finish("a")
+    assert "has ended" in saved(here, "--replace", wish(here, "a"))["a"]["note"]
+    shown(here, "a")["status"] = "running"
+    here.server.world.tasks[-1].events[:] = events
+    stale = here.run("apply", SAVED)
+    assert (stale.code, len(here.server.posts)) == (1, 1)
+    assert "different for acme/a" in stale.document["diagnostics"][0]["summary"]
+
+
+def test_a_task_that_is_not_replaced_may_ask_after_the_review(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    done(here.run("apply"))
+    here.sandbox.write(as_tasks({"a": "do a better", "c": "do c"}))
+    assert "its task is running" in saved(here, "--replace", "a*")["a"]["note"]
+    asked = {"type": "user_approval_request", "id": "q", "message": "May I?"}
+    here.server.world.tasks[-1].events.append(
+        {"id": "last", "type": "agentResponse", "eventBody": asked}
+    )
+    shown(here, "a")["status"] = "idle"
+    found = here.run("plan", "--replace", "a*").document["tasks"]
+    assert "its task is waiting" in found[0]["note"]
+    assert_applied(here, c="created")
+
+
+@pytest.mark.parametrize("text", ["do a", "do a better"])
+def test_a_task_may_appear_after_the_review(here: InProcess, text: str) -> None:
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    done(here.run("apply"))
+    made = here.sandbox.recorded()["a"]
+    here.sandbox.write(as_tasks({"a": text, "c": "do c"}))
+    here.server.set_rules(Rule("get", Fault("status", status=404), task=made))
+    here.server.habits.list_lag = 1000.0
+    assert saved(here, "--settle-time", "100s").keys() == {"a", "c"}  # a is too young to be gone
+    here.server.habits.list_lag = 0.0
+    here.server.set_rules()
+    assert_applied(here, "--settle-time", "100s", c="created")
+
+
+def test_a_less_restricted_task_may_end_after_the_review(here: InProcess) -> None:
+    careful = {"a": {"message": "do a", "permissionMode": "read-only"}}
+    here.sandbox.write(careful)
+    done(here.run("apply"))
+    shown(here, "a")["permissionMode"] = "default"
+    here.sandbox.write({**careful, **as_tasks({"c": "do c"})})
+    planned = here.run("plan", "--out", SAVED)
+    assert "TC746" in {d["code"] for d in planned.document["diagnostics"]}
+    here.finish("a")
+    assert_applied(here, c="created")
+
+
+def test_other_tasks_may_appear_while_a_lost_state_is_recovered(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"a": "do a", "b": "do b"}))
+    done(here.run("apply"))
+    new_state(here)
+    here.sandbox.write(as_tasks({"a": "do a", "b": "do b better", "c": "do c"}))
+    done(here.run("apply", "--adopt"))
+    done(here.run_state("resolve", "c", "--not-created"))
+    planned = here.run("plan", "--out", SAVED)
+    assert "TC637" in {d["code"] for d in planned.document["diagnostics"]}
+    sister = here.within("sister")
+    sister.sandbox.write(as_tasks({"x": "unrelated"}))
+    done(sister.run("apply"))
+    applied = here.run("apply", SAVED)
+    assert (applied.code, applied.results()) == (1, {"b": "unresolved", "c": "created"})
 
 
 @pytest.mark.parametrize("form", FORMATS)

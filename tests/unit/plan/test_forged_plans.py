@@ -58,7 +58,17 @@ MORE = (
         only_recorded=("name",),
         record=record("settings", "t-10"),
     ),
-    task("again", Action.REPLACE, Reason.ASKED, task_id="t-11", record=record("again", "t-11")),
+    *(
+        task(
+            key,
+            *(Action.REPLACE, Reason.ASKED),
+            task_id=f"t-{key}",
+            record=record(key, f"t-{key}"),
+            remarks=(remark(case),),
+            unfinished=case == "replace.keep",
+        )
+        for key, case in (("again", "replace.ended"), ("running", "replace.keep"))
+    ),
     task("alike", Action.UNRESOLVED, Reason.LOOK_ALIKE, task_id="t-7", candidate=SEEN),
     task(
         "unsure",
