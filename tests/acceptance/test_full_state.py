@@ -214,12 +214,14 @@ def test_creates_leave_room_for_the_tasks_that_the_same_apply_adopts(
     elsewhere = Sandbox(
         sandbox.folder, server, env={**sandbox.env, "TASKCTL_STATE": f"{tmp_path}/other.json"}
     )
-    fresh = tasks(10, room(sandbox))
+    fresh = {key: {**task, "adopt": False} for key, task in tasks(10, room(sandbox)).items()}
     elsewhere.write(tasks(0, 4))
     elsewhere.run("apply")
     existing = {key: {**TASKS[key], "taskID": id_} for key, id_ in elsewhere.recorded().items()}
     sandbox.write({**fresh, **existing})
     alone = sandbox.run("plan", "--target", "k1*").document["summary"]
     assert (alone["create"], alone["adopt"]) == (len(fresh), 0)
-    together = sandbox.run("plan").document["summary"]
+    plan = sandbox.run("plan").document
+    together = plan["summary"]
     assert (together["create"], together["adopt"]) == (0, len(existing))
+    assert {t["reason"] for t in plan["tasks"] if t["key"] in fresh} == {"full"}
