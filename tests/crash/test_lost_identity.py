@@ -125,8 +125,8 @@ def test_a_task_id_that_is_not_what_an_open_attempt_created(here: InProcess) -> 
     set_rules(here)
     (task,) = here.run("apply").document["tasks"]
     assert (task["key"], task["result"]) == ("k2", "unresolved")
-    assert task["error"].startswith(f"the manifest has taskID {other}, but the attempt of ")
-    assert task["error"].endswith(f" created {made}")
+    assert other in task["error"]
+    assert made in task["error"]
     assert commands_of(task) == [f"taskctl state resolve acme/k2 --task-id {other}"]
     assert len(tasks_of(here)) == 5
 
