@@ -23,6 +23,11 @@ _ROWS = (
     ("Globs under `removed`", f"{limits.GLOBS:,}", "run"),
     ("Organizations of the tasks", f"{limits.ORGANIZATIONS}", "run"),
     ("Axes of `forEach`", f"{limits.AXES}", "entry"),
+    (
+        "Names in `exclude` or `pilot`; items with the same names count together",
+        f"{limits.MATCHED_NAMES}",
+        "entry",
+    ),
     ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),
     ("`taskctl.toml`, `pyproject.toml`", _mib(limits.CONFIG_BYTES), "file"),
     ("Nested directories below a PATH", f"{limits.FOLDER_DEPTH}", "run"),

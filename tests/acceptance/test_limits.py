@@ -3,6 +3,7 @@ largest legitimate ones pass."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +128,23 @@ def test_the_axes_of_an_entry_are_limited(tmp_path: Path, measure: Measure) -> N
         write_tasks(tmp_path, f"  e: {{forEach: {{{axes}}}, message: do it}}\n")
         measured = measure("validate")
         assert (measured.code, set(measured.codes)) == (code, {"TC314"} if code else set())
+
+
+@pytest.mark.reaches("MATCHED_NAMES")
+@pytest.mark.parametrize(("fields", "code"), [(50, 0), (51, 1)])
+def test_the_names_to_compare_with_each_combination_are_limited(
+    tmp_path: Path, measure: Measure, fields: int, code: int
+) -> None:
+    """Matchers with the same names are compared at once."""
+    names = [f"f{n}" for n in range(limits.MATCHED_NAMES // 2 + 1)]
+    rows = [{"name": f"v{n}", **dict.fromkeys(names, "x")} for n in range(1_000)]
+    matchers = [{"n": {"name": f"v{n}", names[n % fields]: "x"}} for n in range(900)]
+    (tmp_path / "data/n.json").write_text(json.dumps(rows))
+    for_each = {"n": {"file": "../data/n.json"}, "exclude": matchers}
+    entry = {"message": "do {{ n.name }}", "forEach": for_each}
+    write_tasks(tmp_path, f"  e: {json.dumps(entry)}\n")
+    measured = measure("validate")
+    assert (measured.code, measured.codes) == (code, ["TC316"] if code else [])
 
 
 @pytest.mark.reaches("GENERATED_BYTES")

@@ -174,6 +174,10 @@ class _Entry:
             return ()
         matchers, wrong = matchers_of(listed, self._axes, (*self._path, *path))
         self._made.findings += wrong
+        if matchers.names > limits.MATCHED_NAMES:
+            facts = {"count": matchers.names, "limit": limits.MATCHED_NAMES}
+            self._report(Code.INVALID_MATCHER, path, "names", facts)
+            return ()
         matching = {position for position, c in enumerate(among) if matchers.match(c.values)}
         is_pilot = path[-1] == "pilot"
         for line in matchers.unused_lines() if among or not is_pilot else ():

@@ -61,7 +61,7 @@ class Matchers:
     """The items of `exclude` or `pilot`: texts that some values of a combination must have.
 
     Items that require the same names are in one index, so matching takes the same time for any
-    number of them.
+    number of them. It takes a time for each of `names`: a limit applies to them.
     """
 
     def __init__(self) -> None:
@@ -73,6 +73,11 @@ class Matchers:
         names = tuple(sorted(required))
         texts = tuple(required[name] for name in names)
         self._lines.setdefault(names, {}).setdefault(texts, []).append(line)
+
+    @property
+    def names(self) -> int:
+        """The number of names to compare, in all indexes."""
+        return sum(map(len, self._lines))
 
     def match(self, values: Values) -> bool:
         """Whether a combination with these values matches an item."""
