@@ -6,6 +6,7 @@ High confidence only: users learn to ignore false positives.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 
 # A required character, and for each kind: a required text, the pattern, and its description. Most
@@ -83,11 +84,35 @@ def credentials(text: str) -> Iterator[tuple[str, str]]:
             yield from _assigned(text)
 
 
-def masked(text: str, around: str = "") -> str:
-    """The text with asterisks for credentials; `around`: the text that it is part of."""
-    for _, secret in credentials(around or text):
+def masked(text: str) -> str:
+    """The text with asterisks for credentials."""
+    for _, secret in credentials(text):
         text = text.replace(secret, "*" * len(secret))
     return text
+
+
+def may_have_credentials(text: str) -> bool:
+    """Whether a YAML file may contain a credential in any form: with escapes, on several lines, or
+    as the value of a key."""
+    if "\0" in text or "\ufffd" in text:  # in another encoding
+        return True
+    plain = text.replace("''", "'")
+    unescaped = re.sub(_ESCAPE, _unescaped, plain)
+    joined = {" ".join(t.split()) for t in (plain, unescaped, unescaped.replace("\\", ""))}
+    joined |= {re.sub(_PROPERTIES, ": ", t) for t in joined}
+    return any("PRIVATE KEY" in t or any(credentials(t)) for t in joined)
+
+
+_ESCAPE = r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|[\r\n]\s*+|(.))"
+_PROPERTIES = r": (?:[&!|>]\S*+ )++"
+"""Anchors, tags and the starts of block scalars before a value."""
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if code := match[1] or match[2] or match[3]:
+        return chr(min(int(code, 16), sys.maxunicode))
+    kept = match[4] or ""
+    return " " if kept and kept in "0abtnvfreNLP_" else kept
 
 
 def _assigned(text: str) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from reconciler.manifest.credentials import masked
+from reconciler.manifest.credentials import may_have_credentials
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -148,13 +148,11 @@ def _start_of_task(found: Finding, keys: Mapping[str, Position]) -> Position:
 
 
 class _Location(Value, frozen=True):
-    """The location of a finding: `width` is 0 if its part does not end on this line. `is_certain`:
-    the part was found."""
+    """The location of a finding: `width` is 0 if its part does not end on this line."""
 
     line: int
     column: int
     width: int = 0
-    is_certain: bool = True
 
 
 def located(
@@ -165,7 +163,8 @@ def located(
     events: Callable[[], NextEvent] | None = None,
     excerpts: bool = False,
 ) -> list[Diagnostic]:
-    """The diagnostics of `findings`, each with its line and column, and with `excerpts` of `text`.
+    """The diagnostics of `findings`, each with its line and column, and with `excerpts` of `text`
+    unless that may have credentials.
 
     `events` starts reading the file again; it is only called for findings without a position.
     """
@@ -175,11 +174,11 @@ def located(
     unknown = [f.path for f in every if f.position is None]
     spans = locate(events(), unknown) if unknown and events is not None else {}
     lines = LineIndex(text)
-    found = [(f, _location(f, spans, text, lines)) for f in every]
-    # A credential that is not in the text as it is cannot be recognized there.
-    excerpts = excerpts and all(at.is_certain or f.secret is None for f, at in found)
+    # A credential can be written in many ways, so it is not searched in single lines.
+    excerpts = excerpts and all(f.secret is None for f in every) and not may_have_credentials(text)
     diagnostics = []
-    for finding, at in found:
+    for finding in every:
+        at = _location(finding, spans, text, lines)
         diagnostic = finding.in_file(file, at.line, at.column)
         if excerpts and (finding.path or (at.line, at.column) != (1, 1)):
             diagnostic = replace(diagnostic, excerpt=_excerpt(at, text, lines))
@@ -199,38 +198,29 @@ def _location(
     if finding.on_key:
         return _Location(span.key_line, span.key_column, span.key_width)
     part = finding.secret or (str(finding.facts["text"]) if finding.code in _QUOTING else "")
-    begin, end = lines.offset(span.line, span.column), lines.offset(span.last_line + 1, 1)
+    begin = lines.offset(span.line, span.column)
+    end = begin + span.width if span.width else lines.offset(span.last_line + 1, 1)
     if part:
         pattern = re.escape(part)
         if finding.code is Code.INVALID_TEMPLATE and not part.startswith("{{"):
             pattern = rf"\{{\{{[ \t]*+{pattern}"
         if (match := re.compile(pattern).search(text, begin, end)) is not None:
             return _Location(*lines.position(match.start()), len(match[0]))
-    return _Location(span.line, span.column, span.width, is_certain=not part)
+    return _Location(span.line, span.column, span.width)
 
 
 _QUOTING = (Code.PLACEHOLDER, Code.INVALID_TEMPLATE)
 """The codes whose fact `text` is a part of the value."""
 
-_SHOWN, _SEARCHED = 200, 4000
-"""Characters of a line on each side: kept, and searched for credentials."""
+_SHOWN = 200
+"""Characters of a line in each part of an excerpt."""
 
 
 def _excerpt(at: _Location, text: str, lines: LineIndex) -> Excerpt | None:
-    """The line, with asterisks for credentials, which may begin on the lines before it. None if it
-    may be part of a private key."""
-    begin = lines.offset(at.line, 1)
-    start = lines.offset(at.line, at.column)
-    first = max(begin, start - _SEARCHED)
-    line = text[first : min(lines.offset(at.line + 1, 1), start + _SEARCHED)].rstrip("\r\n")
-    around = f"{text[max(0, first - _SEARCHED) : first]}{line}"
-    if not line.strip() or "PRIVATE KEY" in around:
-        return None
-    line = masked(line, " ".join(around.split()))
-    column = start - first
-    end = column + at.width if at.width else len(line)
-    return Excerpt(
-        line[max(0, column - _SHOWN) : column],
-        line[column : min(end, column + _SHOWN)],
-        line[end : end + _SHOWN],
-    )
+    begin, last = lines.offset(at.line, 1), lines.offset(at.line + 1, 1)
+    start = min(lines.offset(at.line, at.column), last)
+    end = min(start + at.width, last) if at.width else last
+    before = text[max(begin, start - _SHOWN) : start]
+    marked = text[start : min(end, start + _SHOWN)].rstrip("\r\n")
+    after = text[end : min(last, end + _SHOWN)].rstrip("\r\n")
+    return Excerpt(before, marked, after) if f"{before}{marked}{after}".strip() else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
+from itertools import islice
 
 from reconciler.manifest.document import Document, PromptFile, has_entries, inputs_of, is_entry
 from reconciler.manifest.expand.entries import expand
@@ -179,6 +180,6 @@ def _warn_of_literal_files(document: Document) -> None:
 
 def _literal(path: Path, value: object) -> Iterator[Finding]:
     for below, text in templates_in(value):
-        for name in sorted(names(text)):
+        for name in islice(sorted(names(text)), limits.TASK_FINDINGS):
             facts = {"text": f"{{{{ {name} }}}}"}
             yield warning_finding(Code.INVALID_TEMPLATE, (*path, *below), "text", facts)

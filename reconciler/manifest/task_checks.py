@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from reconciler.manifest.comments import blocks
 from reconciler.manifest.credentials import credentials
 from reconciler.manifest.finding import Facts, Finding, warning_finding
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path, Severity
 from reconciler.model.remarks import Arg
@@ -83,15 +85,16 @@ def _message_object(path: Path, message: Mapping[str, object]) -> Iterator[Findi
 
 
 def check_prompt(path: Path, text: object) -> Iterator[Finding]:
-    """Findings for a prompt that is blank, or contains a placeholder or a credential."""
+    """Findings for a prompt that is blank, or the first placeholders and credentials in it."""
     if not isinstance(text, str):
         return
     if text.isspace():
         yield Finding(Code.BLANK_PROMPT, path)
-    for kind, found in credentials(text):
+    for kind, found in islice(credentials(text), limits.TASK_FINDINGS):
         yield Finding(Code.CREDENTIAL, path, "", {"kind": kind}, secret=found)
     if "${" in text or "TODO" in text:
-        for placeholder in dict.fromkeys(re.findall(_PLACEHOLDER, text)):
+        different = dict.fromkeys(re.findall(_PLACEHOLDER, text))
+        for placeholder in islice(different, limits.TASK_FINDINGS):
             yield warning_finding(Code.PLACEHOLDER, path, "", {"text": placeholder})
 
 

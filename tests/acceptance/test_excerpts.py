@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cli.main import run
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Excerpt, Place, error
 from reconciler.model.value import replace
@@ -85,39 +86,61 @@ def test_a_generated_task_has_the_line_of_its_entry(
 
 
 def test_no_credential_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = task(
-        f"    message: |\n      Use {TOKEN}, TODO why.\n    token: {TOKEN}\n"
-        f"    password:\n           hunter2horse: {{}}\n"
-    )
-    found = excerpts(text, tmp_path, capsys)
-    hidden = "*" * len(TOKEN)
-    assert [line for line, _ in found] == [
-        *[f"      Use {hidden}, TODO why."] * 2,
-        f"    token: {hidden}",
-        "    password:",
-    ]
-    assert found[0][1] == hidden
     (tmp_path / "a.yaml").write_text(task(f"    message: x\n    approvalMode: {TOKEN}\n"))
-    assert run(["-C", str(tmp_path), "validate", "a.yaml", "--format", "json"]) == 1
-    assert TOKEN[4:] not in capsys.readouterr().out
-    wrong = task("    message: x\n    name:\n      password:\n             hunter2horse\n")
-    (_, marked), *_ = excerpts(wrong, tmp_path, capsys)
-    assert "hunter2horse" not in marked
+    for name in ("text", "json"):
+        assert run(["-C", str(tmp_path), "validate", "a.yaml", "--format", name]) == 1
+        assert TOKEN[4:] not in "".join(capsys.readouterr())
+
+
+HORSE = "hunter22abc"
 
 
 @pytest.mark.parametrize(
     "body",
     [
+        f"    message: |\n      Use {TOKEN}, TODO why.\n",
         f'    message: "Use \\x67{TOKEN[1:]}. TODO why."\n',
         f'    message: "Use {TOKEN[:20]}\\\n      {TOKEN[20:]}. TODO why."\n',
         '    message: "-----BEGIN RSA PRIVATE KEY-----\\nMIIEow0aB3dE5fG7 TODO"\n',
         "    message: |\n      -----BEGIN PRIVATE KEY-----\n      MIIEow0aB3 TODO\n",
+        f'    message: "Log in with {{\\"password\\": \\"{HORSE}\\"}}"\n',
+        f'    message: "password:\\t{HORSE}"\n',
+        f"    token: {TOKEN}\n",
+        f"    password: {HORSE}\n",
+        f"    password:        {HORSE}\n",
+        f"    password: &anchor !!str {HORSE}\n",
+        f"    password: !{HORSE}\n",
+        f"    password:\n           {HORSE}: {{}}\n",
+        f"    name:\n      password:\n             {HORSE}\n",
+        f"    x: '{{''password'': ''{HORSE}''}}'\n",
+        f'    x: "\\u0070assword: {HORSE}"\n',
+        f'    "p\\x61ssword": {HORSE}\n',
+        f'    x: "password: \\\n      {HORSE}"\n',
+        f'    x: "pass\\\n      word: {HORSE}"\n',
+        f'    x: "{{\\\\\\"password\\\\\\": \\\\\\"{HORSE}\\\\\\"}}"\n',
+        f"    x:\n      password:\n{' ' * 5000}{HORSE}\n",
+        f"    x: 1 # password: {HORSE}\n",
     ],
 )
-def test_no_line_shows_a_part_of_a_credential(
+def test_a_file_with_a_credential_in_any_form_has_no_excerpts(
     body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert excerpts(task(body), tmp_path, capsys) == []
+    assert excerpts(task(f"{body}    unknown: {{}}\n"), tmp_path, capsys) == []
+    harmless = body.replace(TOKEN, "x").replace(HORSE, "x").replace("PRIVATE KEY", "")
+    if harmless != body and TOKEN[20:] not in harmless and TOKEN[1:] not in harmless:
+        assert excerpts(task(f"{harmless}    unknown: {{}}\n"), tmp_path, capsys)
+
+
+@pytest.mark.reaches("TASK_FINDINGS")
+@pytest.mark.parametrize("form", ["password: aaaaaa{}", "${{X{}}}", "{{{{ x{} }}}}"])
+def test_a_prompt_with_very_many_problems_has_a_few_diagnostics(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = " ".join(form.format(number) for number in range(1000))
+    (tmp_path / "a.yaml").write_text(task(f'    message: "{text}"\n'))
+    run(["-C", str(tmp_path), "validate", "a.yaml", "--format", "json", "--all-problems"])
+    report = json.loads(capsys.readouterr().out)
+    assert len(report["diagnostics"]) == limits.TASK_FINDINGS
 
 
 def test_text_is_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
