@@ -259,7 +259,22 @@ def _decide(
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
     ended = inputs.lost_state.recovered(tasks.values(), recovering)
-    return _Decided(tasks, others, rules.closed, begun, ended)
+    return _Decided(tasks, others, _closed(state, rules.closed, tasks, moves), begun, ended)
+
+
+def _closed(
+    state: State,
+    marks: Iterable[str],
+    tasks: Mapping[TaskRef, PlannedTask],
+    moves: Mapping[TaskRef, TaskRef],
+) -> list[str]:
+    """The marks without those of keys that are compared with tasks which could not be read: apply
+    looks up open attempts again."""
+    refs = {mark: state.attempts[mark].ref for mark in marks}
+    planned = {mark: tasks.get(moves.get(ref, ref)) for mark, ref in refs.items()}
+    return [
+        mark for mark, task in planned.items() if not task or task.reason is not Reason.UNREADABLE
+    ]
 
 
 def _partial_entries(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.fault_server import Fault, Rule
+from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
 from tests.support.skipped_time import skipped_now
@@ -111,6 +111,38 @@ def test_a_resend_waits_for_the_look_alikes_of_other_keys(here: InProcess) -> No
     assert made == {"do a": 1, "before": 1}
     assert here.run_state("resolve", "a", "--not-created").code == 0
     assert here.run("apply").results() == {"a": "created", "k": "created"}
+
+
+@pytest.mark.parametrize("failures", [1, 999])
+def test_a_resend_waits_until_another_organization_can_be_read(
+    here: InProcess, failures: int
+) -> None:
+    """It is only compared, and its list fails during the lookup."""
+    seen: list[str] = []
+
+    def choose(call: Call) -> Fault | None:
+        if call.endpoint == "create" and call.nth == 1:
+            seen.append("create")
+            return Fault("reset")
+        if "/dev/" in call.path and seen and len(seen) <= failures:
+            seen.append("dev")
+            return Fault("status", status=400)
+        if call.endpoint == "create":
+            seen.append("created")
+        return None
+
+    here.server.choose = choose
+    here.sandbox.write(as_tasks({"d": "Dev."}, orgName="dev") | as_tasks({"p": "Prod."}))
+    ended = here.run("apply", "--target", "*/p")
+    assert ended.results() == {"p": "created" if failures == 1 else "unresolved"}
+    if failures == 1:
+        assert seen == ["create", "dev", "created"]
+        return
+    assert seen.count("dev") > 1
+    assert "created" not in seen
+    here.server.choose = lambda _: None
+    assert here.run("apply", "--target", "*/p").results() == {"p": "created"}
+    assert {text: len(ids) for text, ids in here.server.tasks_by_work().items()} == {"Prod.": 1}
 
 
 def test_a_person_cannot_answer_early_for_a_machine_whose_clock_is_ahead(here: InProcess) -> None:
