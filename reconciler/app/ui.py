@@ -1,7 +1,7 @@
 """The user interface of use cases: notes, questions, progress, interruptions.
 
-The command line implements `Ui` (`cli/console/output.py`); tests record. Use cases do not depend on
-terminals, streams or exit codes.
+The command line implements `Ui` (`cli/console/output.py`). Use cases do not depend on terminals,
+streams or exit codes.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Ledger:
         return replace(self._before, **copies)
 
     def add(self, events: Iterable[Event]) -> None:
-        """Adds an event. Each event sets absolute values, so a journal that was folded, but not
+        """Adds events. Each event sets absolute values, so a journal that was folded, but not
         removed before the process was killed, may be folded again."""
         for event in events:
             match event:

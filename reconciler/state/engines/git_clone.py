@@ -42,8 +42,8 @@ before anything is sent."""
 
 
 class Clone(NamedTuple):
-    """The clone that contains `folder`: its objects, the algorithm of their IDs, and the path of
-    `folder` in it."""
+    """The clone that contains `folder`: its objects, the algorithm of their IDs, and the `depth` of
+    `folder` in it: the number of directories below the root."""
 
     folder: Path
     objects: Path
