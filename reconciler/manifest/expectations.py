@@ -33,11 +33,12 @@ from reconciler.system import disk
 
 
 class Schemas:
-    """Reads and checks the schemas of a run, each once, however many tasks expect it."""
+    """Reads and checks the schemas of a run, each once, however many tasks expect it. They share
+    the policy's `timer`, if there is a policy."""
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Timer | None = None) -> None:
         self._left = limits.SCHEMA_VALUES
-        self._timer = Timer(limits.SCHEMA_SECONDS)
+        self._timer = timer or Timer(limits.CHECK_SECONDS)
         self._files: dict[str, dict[str, object] | Finding] = {}
         self._found: dict[str, Finding | None] = {}
 

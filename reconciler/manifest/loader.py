@@ -252,7 +252,7 @@ class _Loading:
     def _schemas(self) -> Schemas:
         from reconciler.manifest.expectations import Schemas
 
-        return Schemas()
+        return Schemas(self._policy.timer if self._policy is not None else None)
 
     @cached_property
     def _entries(self) -> Entries:

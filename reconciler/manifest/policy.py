@@ -39,7 +39,7 @@ from reconciler.model.diagnostics import (
 from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.task import DesiredTask
-from reconciler.model.value import Value, field, replace
+from reconciler.model.value import Value, replace
 from reconciler.system import disk
 
 MESSAGE, SEVERITY = "errorMessage", "severity"
@@ -58,10 +58,8 @@ class Timer:
     def __init__(self, seconds: float) -> None:
         self._left = seconds
 
-    def run(self, work: Callable[[], _T], more: float = 0.0) -> _T:
-        """Runs `work`, which gets `more` additional seconds, and returns its result. Raises
-        RemarkError when no time is left."""
-        self._left += more
+    def run(self, work: Callable[[], _T]) -> _T:
+        """Runs `work` and returns its result. Raises RemarkError when no time is left."""
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or not hasattr(signal, "ITIMER_VIRTUAL"):
             return work()
@@ -92,13 +90,14 @@ class Timer:
 
 class Policy(Value, frozen=True):
     """`file` is the path of the policy as configured in the file `config`. `steps` limit the work
-    of all evaluations, and `timer` limits their CPU time."""
+    of all evaluations, and `timer` limits the CPU time of checking the policy, its evaluations and
+    the schemas of `expect`."""
 
     file: str
     config: str
     violations: Violations
     steps: Steps
-    timer: Timer = field(default_factory=lambda: Timer(limits.POLICY_SECONDS))
+    timer: Timer
 
     def findings(self, tasks: Sequence[DesiredTask], data: object, size: int) -> list[Finding]:
         """The violations by the tasks of one manifest, whose data is `data`, of `size` bytes: all,
@@ -120,10 +119,9 @@ class Policy(Value, frozen=True):
                         return
 
         generated = sum(task.origin is not None for task in tasks)
-        more = size + generated * limits.POLICY_STEPS_PER_TASK
-        self.steps.left += more
+        self.steps.left += size + generated * limits.POLICY_STEPS_PER_TASK
         try:
-            self.timer.run(check, more * limits.POLICY_SECONDS_PER_STEP)
+            self.timer.run(check)
         except RemarkError as fault:
             raise _unusable(fault, self.file, self.config) from fault
         if counts[Severity.ERROR] > limits.FILE_ERRORS:
@@ -211,9 +209,9 @@ def read_policy(path: File, name: str, config: str, tracked: TrackedFiles) -> Po
         if findings := [_ignored(*keyword) for keyword in ignored]:
             raise ManifestError(source.diagnostics(findings, name))
         check_references(schema, ())
-        steps = Steps(limits.POLICY_STEPS)
-        violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema, steps))
-        return Policy(name, config, violations, steps)
+        steps, timer = Steps(limits.POLICY_STEPS), Timer(limits.CHECK_SECONDS)
+        violations = timer.run(lambda: validator_of(schema, steps))
+        return Policy(name, config, violations, steps, timer)
     except RecursionError as fault:
         raise _unusable(RemarkError(Code.INVALID_POLICY, "depth"), name, config) from fault
     except RemarkError as fault:
