@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.manifest.discovery import Finder
-from reconciler.manifest.repository import path_inside
+from reconciler.manifest.discovery import FOLDER, LONE_SUFFIX, Finder, is_manifest_name
+from reconciler.manifest.repository import is_hidden, path_inside, repository_root, resolved
 from reconciler.model import limits
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
@@ -30,6 +31,7 @@ from reconciler.tasks.status import TaskStatus
 if TYPE_CHECKING:
     from reconciler.manifest.expectations import Declared, Schemas
     from reconciler.manifest.files import NamedFiles
+    from reconciler.manifest.tracked_files import TrackedFiles
 
 
 class Verdict(NamedTuple):
@@ -152,6 +154,35 @@ class Expectations:
         self._readers: tuple[NamedFiles, Schemas] | None = None
         self._evaluation = Evaluation()
 
+    def manifest(self, file: str) -> Path | None:
+        """The manifest that a record names, with links resolved; None if it must not be read, since
+        nobody typed the name: it must be a manifest that is read without a PATH, or a file that git
+        tracks, and not hidden."""
+        real = path_inside(self._root, file)
+        if real is None or not real.exists():
+            return real
+        base, repository = resolved(self._root), repository_root(self._root)
+        top = repository or base
+        if is_hidden(real.relative_to(base if real.is_relative_to(base) else top)):
+            return None
+        if is_manifest_name(real.name) and (repository is None or self._is_default(real, base)):
+            return real
+        if repository is None or self._tracked.refusal(top, real, file) is not None:
+            return None
+        return real
+
+    def _is_default(self, real: Path, base: Path) -> bool:
+        """Whether a manifest is read without a PATH."""
+        if not self._paths and real.parent == base and real.name.endswith(LONE_SUFFIX):
+            return True
+        return any(real.is_relative_to(base / path) for path in self._paths or (FOLDER,))
+
+    @cached_property
+    def _tracked(self) -> TrackedFiles:
+        from reconciler.manifest.tracked_files import TrackedFiles
+
+        return TrackedFiles()
+
     def _declaring(self, file: str) -> Sequence[str]:
         """The manifests that may declare the tasks of a recorded file: the file itself or, if it
         does not exist, all."""
@@ -205,7 +236,7 @@ class Expectations:
         """Whether a manifest has no expectations; False if it cannot be read."""
         if file not in self._irrelevant:
             content = _WORDS[-1]
-            if file and (real := path_inside(self._root, file)) is not None:
+            if file and (real := self.manifest(file)) is not None:
                 with suppress(OSError):
                     content = disk.read_resolved(real, limits.MANIFEST_BYTES)
             self._irrelevant[file] = not any(word in content for word in _WORDS)
@@ -215,11 +246,13 @@ class Expectations:
         if file not in self._files:
             from reconciler.manifest.expectations import Schemas, declared_in
             from reconciler.manifest.files import NamedFiles
-            from reconciler.manifest.tracked_files import TrackedFiles
 
-            if self._readers is None:
-                self._readers = NamedFiles(self._root, TrackedFiles()), Schemas()
-            self._files[file] = declared_in(file, self._root, *self._readers) if file else None
+            self._files[file] = None
+            if file:
+                real, folder = self.manifest(file), (self._root / file).parent
+                if self._readers is None:
+                    self._readers = NamedFiles(self._root, self._tracked), Schemas()
+                self._files[file] = declared_in(file, real, folder, *self._readers)
         return self._files[file]
 
     def _default_files(self) -> Sequence[str]:

@@ -9,12 +9,11 @@ from reconciler.app.context import Context
 from reconciler.app.named_tasks import record_of_id
 from reconciler.app.plan_file import read_plan_file
 from reconciler.app.recorded_tasks import RecordedTasks, find_task
-from reconciler.manifest.repository import path_inside
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 from reconciler.plan.plan import Change, Plan
 from reconciler.state.model import Record, State
 from reconciler.tasks.status import TaskStatus
@@ -59,7 +58,7 @@ def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     record = state.records.get(ref)
     if record is None:
         return TaskReport(ref, state, status, None, None)
-    desired, problems = _desired(tasks.ctx, record)
+    desired, problems = _desired(tasks, record)
     diff: tuple[Change, ...] | None = None if has_errors(problems) else ()
     if desired is not None:
         remote = RemoteTask(ref.org_name, record.task_id, status.raw) if status.raw else None
@@ -77,19 +76,22 @@ def _replaced(tasks: RecordedTasks, record: Record) -> tuple[TaskStatus, ...]:
     return tuple(status for status in found if pull_requests(status))
 
 
-def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Diagnostic, ...]]:
-    """The task as its recorded manifest declares it now, and the problems of that manifest. The
-    policy is not checked."""
+def _desired(
+    tasks: RecordedTasks, record: Record
+) -> tuple[DesiredTask | None, tuple[Diagnostic, ...]]:
+    """The task as its recorded manifest declares it now, and the problems of that manifest,
+    without its lines. The policy is not checked."""
     from reconciler.manifest.loader import load
 
-    settings, ref = ctx.settings, record.ref
-    if record.file and path_inside(settings.root, record.file) is None:
+    settings, ref = tasks.ctx.settings, record.ref
+    if record.file and tasks.expectations.manifest(record.file) is None:
         return None, (error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(record.file)),)
     if not (settings.root / record.file).is_file():
         return None, ()
     manifests = load([record.file], root=settings.root)
     # Another file may declare the tasks in `after`.
-    problems = tuple(d for d in manifests.diagnostics if d.code is not Code.INVALID_AFTER)
+    found = (d for d in manifests.diagnostics if d.code is not Code.INVALID_AFTER)
+    problems = tuple(replace(d, excerpt=None) for d in found)
     if has_errors(problems):
         return None, problems
     for task in manifests.tasks:

@@ -15,7 +15,6 @@ from reconciler.manifest.keywords import ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.policy import Timer, check_references
-from reconciler.manifest.repository import path_inside
 from reconciler.manifest.schema import (
     check_targets,
     count_values,
@@ -197,14 +196,14 @@ class Declared(Value, frozen=True):
     problems: tuple[Diagnostic, ...] = ()
 
 
-def declared_in(file: str, root: FilePath, files: NamedFiles, schemas: Schemas) -> Declared | None:
-    """The declarations of a manifest, without expanding its entries; None if there is no such file.
-    The name comes from a state, so it must not lead out of the repository."""
-    real = path_inside(root, file)
+def declared_in(
+    file: str, real: FilePath | None, folder: FilePath, files: NamedFiles, schemas: Schemas
+) -> Declared | None:
+    """The declarations of a manifest in `folder`, without expanding its entries; None if there is
+    no such file. `real`: its path with links resolved, None if it must not be read."""
     if real is None:
-        outside = error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file))
-        return Declared({}, (outside,))
-    path = root / file
+        refused = error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file))
+        return Declared({}, (refused,))
     try:
         content = disk.read_resolved(real, limits.MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
@@ -212,12 +211,12 @@ def declared_in(file: str, root: FilePath, files: NamedFiles, schemas: Schemas) 
     except OSError as problem:
         return Declared({}, (unreadable_file(file, problem),))
     source = read_source(content)
-    document = Document(source, file, path.parent)
+    document = Document(source, file, folder)
     if document.is_complete:
         document.check(source.data)
     data = document.data if isinstance(document.data, dict) else None
     if data is not None:
         read_expectations(document, files, schemas)
     errors = [found for found in document.findings if blocks(found)]
-    problems = tuple(source.diagnostics(errors, file, excerpts=True))
+    problems = tuple(source.diagnostics(errors, file))
     return Declared(document.expectations, problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,41 @@ def test_the_manifest_that_a_state_names_is_read_only_in_the_repository(
         assert SECRET not in out + said
         assert "fewer than the expected 7" not in out + said
     assert "[TC116]" in "".join(place.run("show", "a")[1:])
+
+
+@pytest.mark.parametrize(
+    ("named", "is_repository"),
+    [(".env", True), (".env", False), ("values.yaml", True), ("tasks/.x.yaml", True), ("x", False)],
+)
+def test_only_manifests_are_read(place: LiveTasks, named: str, *, is_repository: bool) -> None:
+    if is_repository:
+        subprocess.run(["git", "init", "-q", str(place.folder)], check=True)
+    place.apply({"a": "finishing"})
+    place.finish(a="done")
+    text = f"version: 1\norgName: acme\n{SECRET}: {SECRET}\nexpect: 1\n"
+    (place.folder / named).write_text(text)
+    change_file(place.folder, named)
+    for words in (["show", "a"], ["status"], ["results"]):
+        _, out, said = place.run(*words)
+        assert SECRET not in out + said
+    assert "[TC116]" in "".join(place.run("show", "a")[1:])
+
+
+def test_the_recorded_manifest_need_not_be_committed_and_its_lines_are_not_shown(
+    place: LiveTasks,
+) -> None:
+    subprocess.run(["git", "init", "-q", str(place.folder)], check=True)
+    place.apply({"a": "finishing"})
+    place.finish(a="done")
+    assert "[TC116]" not in "".join(place.run("show", "a")[1:])
+    other = place.folder / "other.yaml"
+    other.write_text(f"version: 1\norgName: acme\ntasks:\n  a: {{message: x, y: {SECRET}}}\n")
+    change_file(place.folder, other.name)
+    assert "[TC116]" in "".join(place.run("show", "a")[1:])
+    subprocess.run(["git", "-C", str(place.folder), "add", other.name], check=True)
+    said = "".join(place.run("show", "a")[1:])
+    assert "[TC201]" in said
+    assert SECRET not in said
 
 
 def change_file(folder: Path, name: str) -> None:
