@@ -58,7 +58,11 @@ def _preview(requested: Requested, path: Path, env: Mapping[str, str]) -> int:
     path.touch()
     if requested.text:
         is_shown = env.get("RUN_SHOW_TEXT") == "true"
-        print(requested.text if is_shown else f"({len(requested.text):,} characters of text)")
+        print(
+            _visible(requested.text)
+            if is_shown
+            else f"({len(requested.text):,} characters of text)"
+        )
     if not requested.preview_words:
         return 0
     with tempfile.TemporaryDirectory() as folder:
@@ -68,6 +72,12 @@ def _preview(requested: Requested, path: Path, env: Mapping[str, str]) -> int:
         if not code:
             path.write_text(f"PLAN_DIGEST={json.loads(report.read_text())['digest']}\n")
     return code
+
+
+def _visible(text: str) -> str:
+    """The text with escapes for control characters and others that a log does not show."""
+    shown = (c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return "".join(shown)
 
 
 def _check_recorded(name: str) -> None:

@@ -284,6 +284,9 @@ def test_the_jobs_of_gitlab_run_one_command(asked: LiveTasks, tmp_path: Path) ->
     inputs = {"command": "approve", "tasks": "acme/asks", "id": request}
     assert [job(name, bot, **inputs) for name in ("show", "run")] == [1, 1]
     assert asked.statuses() == {"asks": "waiting", "also": "waiting"}
+    odd = {"GITLAB_USER_LOGIN": "ana", "RUN_SHOW_TEXT": "true", "RUN_TEXT": "\x1b]0;t\x07\nYes."}
+    assert job("show", odd, command="say", tasks="acme/asks", text="x") == 0
+    assert "\n\\x1b]0;t\\x07\nYes.\n" in said
     assert ask("approve", "acme/asks", id=request) == 0
     asked.finish(asks="done", also="waiting")
     assert ask("cancel", "acme/also") == 0
