@@ -22,6 +22,7 @@ _ROWS = (
     ("Globs under `removed`", f"{limits.GLOBS:,}", "run"),
     ("Organizations of the tasks", f"{limits.ORGANIZATIONS}", "run"),
     ("Axes of `forEach`", f"{limits.AXES}", "entry"),
+    ("Values in the rows and combinations of entries", f"{limits.ROW_VALUES:,}", "run"),
     (
         "Names in `exclude` or `pilot`; items with the same names count together",
         f"{limits.MATCHED_NAMES}",

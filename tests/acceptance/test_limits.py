@@ -130,6 +130,33 @@ def test_the_axes_of_an_entry_are_limited(tmp_path: Path, measure: Measure) -> N
         assert (measured.code, set(measured.codes)) == (code, {"TC314"} if code else set())
 
 
+@pytest.mark.reaches("ROW_VALUES")
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_values_of_all_rows_are_limited(tmp_path: Path, measure: Measure, more: int) -> None:
+    fields = ",".join(["name", *(f"f{n}" for n in range(998))])
+    rows = "".join(f"{n}{',' * 998}\n" for n in range(1_000))
+    (tmp_path / "data/n.csv").write_text(f"{fields}\n{rows}")
+    entry = "{forEach: {n: {file: ../data/n.csv}}, message: 'do {{ n.name }}'}"
+    other = "{forEach: {n: [x]}, message: 'do {{ n }}'}"
+    write_tasks(tmp_path, f"  e: {entry}\n" + f"  o: {other}\n" * more)
+    measured = measure("validate")
+    assert (measured.code, measured.codes) == ((1, ["TC314"]) if more else (0, []))
+
+
+def test_wide_rows_and_empty_axes_are_not_combined(tmp_path: Path, measure: Measure) -> None:
+    numbers(tmp_path, limits.TASKS)
+    header = ",".join(["name", *(f"f{n}" for n in range(60_000))])
+    (tmp_path / "data/wide.csv").write_text(f"{header}\n{header}\n")
+    wide, empty = "{n: {file: ../data/wide.csv}}", "{n: {file: ../data/n.txt}, z: [], atLeast: 0}"
+    for for_each in (wide, empty):
+        entry = f"{{forEach: {for_each}, message: do it}}"
+        write_tasks(tmp_path, "".join(f"  e{n}: {entry}\n" for n in range(2_000)))
+        measured = measure("validate")
+        assert "TC314" in measured.codes
+        assert measured.seconds < MAX_SECONDS
+        assert measured.mib < MAX_MIB
+
+
 @pytest.mark.reaches("MATCHED_NAMES")
 @pytest.mark.parametrize(("fields", "code"), [(50, 0), (51, 1)])
 def test_the_names_to_compare_with_each_combination_are_limited(

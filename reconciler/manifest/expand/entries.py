@@ -1,7 +1,6 @@
 """The tasks that an entry generates: axes x periods, each with its values and its row. Pure.
 
-The caller reads files and passes the time. Every string of the entry is a template; generated tasks
-are checked like any others.
+The caller reads files and passes the time. Every string of the entry is a template.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from reconciler.manifest.expand.product import (
     combinations,
     default_names,
     matchers_of,
+    values_in,
 )
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
 from reconciler.manifest.expand.template import (
@@ -159,11 +159,13 @@ class _Entry:
             self._report(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
             return False
         if count > self._room.tasks:
-            facts = {"count": count, "limit": limits.TASKS}
-            self._report(Code.TOO_MANY_TASKS, (), "run", facts)
+            self._report(Code.TOO_MANY_TASKS, (), "run", {"count": count, "limit": limits.TASKS})
             return False
         self._room.tasks -= count
-        return True
+        self._room.values -= values_in(self._axes, count)
+        if self._room.values < 0:
+            self._report(Code.TOO_MANY_TASKS, (), "values", {"limit": limits.ROW_VALUES})
+        return self._room.values >= 0
 
     def _matches(self, path: Path, among: Sequence[Combination]) -> Container[int]:
         """The positions of the combinations that match the list at `path`; none if it is not a

@@ -41,9 +41,11 @@ class Expansion:
 
 @dataclass(slots=True)
 class Room:
-    """The number of tasks that may still be generated, and the bytes of their JSON and prompts."""
+    """The number of tasks that may still be generated, the bytes of their JSON and prompts, and
+    the values that entries may still read: those of their rows, and of each combination."""
 
     tasks: int = limits.TASKS
+    values: int = limits.ROW_VALUES
     bytes: int = limits.GENERATED_BYTES
 
     def take(self, size: int) -> bool:

@@ -41,6 +41,15 @@ def values_of(axis: str, row: Row) -> dict[str, str | None]:
     return {axis: None, **{f"{axis}.{name}": text for name, text in row.value.items()}}
 
 
+def values_in(axes: Mapping[str, Sequence[Row]], count: int) -> int:
+    """The number of values in the rows of all axes, and in their `count` combinations."""
+    values = 0
+    for rows in axes.values():
+        widths = (1 if isinstance(row.value, str) else 1 + len(row.value) for row in rows)
+        values += (len(rows) + count) * max(widths, default=0)
+    return values
+
+
 def default_names(axes: Mapping[str, object], values: Values) -> list[str]:
     """The names whose values make the key by default; a mapping contributes its `name`."""
     return [axis if values[axis] is not None else f"{axis}.name" for axis in axes]
