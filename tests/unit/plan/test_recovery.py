@@ -333,7 +333,9 @@ def test_an_attempt_is_compared_only_with_tasks_that_it_may_have_created(
         return compare_work(*both)
 
     monkeypatch.setattr(recovery, "compare_work", counted)
-    attempts = [tried(f"k{n}", OLD + timedelta(microseconds=n), f"do {n}") for n in range(300)]
+    attempts = [
+        replace(tried(f"k{n}", OLD, f"do {n}"), mark=mint(OLD, 10 * n + 1)) for n in range(300)
+    ]
     seen = shown(
         *((f"t-{n}", f"do {n}", attempts[n].mark) for n in range(200)),
         *((f"u-{n}", f"do {n}", OLD - timedelta(days=n)) for n in range(1, 300)),
