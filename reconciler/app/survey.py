@@ -95,16 +95,18 @@ class Survey:
         errors: dict[str, RemoteError] = {}
         with ThreadPoolExecutor(self._parallelism, "read") as pool:
             for lookup in lookups:
+                organization = _Organization(self, lookup, identity, found, pool)
                 try:
-                    _Organization(self, lookup, identity, found, pool).read()
+                    organization.read()
                 except RemoteError as problem:
                     errors[lookup.org_name] = problem
+                    is_refused = problem.is_own and problem.status in (403, 404)
+                    if is_refused and not organization.is_visible:
+                        found.hidden.add(lookup.org_name)
         self.cache.save()
         if selected and selected <= errors.keys():
             raise errors[min(selected)]
         for org_name, error in errors.items():
-            if error.is_own and error.status in (403, 404):
-                found.hidden.add(org_name)
             if org_name in selected or org_name not in found.hidden:
                 found.refused[org_name] = error.causes
         return RemoteView(identity, clocks, ignored_date=self.service.ignored_date(), **vars(found))
@@ -125,6 +127,7 @@ class _Organization:
 
     `missing` are the requested IDs that were not found yet, `candidates` the listed tasks whose
     first messages are needed, newest first, `attempted` those that an attempt may have created.
+    `is_visible`: a page of the list was read.
     """
 
     survey: Survey
@@ -135,6 +138,7 @@ class _Organization:
     missing: set[str] = field(default_factory=set)
     candidates: list[TaskId] = field(default_factory=list)
     attempted: set[TaskId] = field(default_factory=set)
+    is_visible: bool = False
 
     def read(self) -> None:
         lookup = self.lookup
@@ -185,7 +189,7 @@ class _Organization:
         org_name, found, read, is_whole = self.lookup.org_name, self.found, 0, True
         listed: dict[str, datetime | None] = {}
         for page in pages:
-            read += 1
+            read, self.is_visible = read + 1, True
             if page.problem is not None:
                 found.unlisted[org_name] = page.problem.cause
             for task in page:

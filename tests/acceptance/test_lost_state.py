@@ -306,6 +306,20 @@ def test_an_organization_that_cannot_be_read_may_show_a_lost_state(
     assert ended.code == (0 if done == "created" and target == "*/p" else 1)
 
 
+def test_an_organization_with_one_forbidden_task_may_show_a_lost_state(here: InProcess) -> None:
+    """Its list is visible to this user, so that the state may have been lost."""
+    dev = as_tasks({"a": "Dev."}, orgName="dev")
+    here.sandbox.write(dev)
+    assert here.run("apply", "--target", "a").results() == {"a": "created"}
+    lists = Fault("raw", status=200, text='{"tasks": []}')
+    forbidden = Fault("status", status=403)
+    here.server.choose = lambda call: (
+        None if "/dev/" not in call.path else lists if call.endpoint == "list" else forbidden
+    )
+    here.sandbox.write(dev | as_tasks({"x": "New."}, orgName="dev") | as_tasks({"p": "Prod."}))
+    assert here.run("apply").results()["p"] == "unresolved"
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_proxy_hides_no_organization(here: InProcess, status: int) -> None:
     """The state was lost, d is unchanged, and p was edited. A proxy refuses the list of d."""
