@@ -245,6 +245,7 @@ class TaskReader:
         also for an unknown token."""
         for entries, following in self._client.event_pages(org_name, task_id, token):
             yield [event for event in entries if isinstance(event, Mapping)], token
+            del entries
             token = following
 
     def _continued(
@@ -277,6 +278,7 @@ class TaskReader:
         size = self._kept.keep(summary)
         for events, token in pages:
             summary, last = advance(summary, events), token
+            del events
             size = self._kept.keep(summary, size)
         return summary, last
 

@@ -157,6 +157,7 @@ class Client:
         try:
             for page in event_pages(read, where):
                 message = search.next(page[0])
+                del page
                 if message is not None:
                     return message
         except responses.NotFoundError:

@@ -58,7 +58,10 @@ def event_pages(
 ) -> Generator[Page, None, None]:
     """The pages of a task's events from the one with token `first` on, read as needed; `where` is
     for messages. Raises the errors of `read`, and RemoteError for a list that does not end. Only
-    the time of reading counts, not the time in which the pages are used."""
+    the time of reading counts, not the time in which the pages are used.
+
+    A page can take 50 MiB of memory, and the events of several tasks are read at once. So each
+    page is deleted, here and by callers, before the next is read."""
     guard, token, spent = _Guard(where, limits.EVENT_PAGES), first, 0.0
     while True:
         guard.check_time(spent, limits.EVENT_SECONDS)
@@ -69,6 +72,7 @@ def event_pages(
         if token is not None:
             guard.check(token)
         yield page
+        del page
         if token is None:
             return
 

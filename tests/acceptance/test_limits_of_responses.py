@@ -292,7 +292,7 @@ def _recorded(
         ("plan --adopt", "large messages", 1, set()),  # unresolved
         pytest.param("plan --adopt", "no message", 1, set(), marks=pytest.mark.soak),
         pytest.param("status", "large tasks", 1, {"TC714"}, marks=pytest.mark.soak),
-        pytest.param("status", "endless", 1, {"TC714"}, marks=pytest.mark.soak),
+        ("status", "endless", 1, {"TC714"}),
         ("status", "many requests", 1, {"TC714"}),
         ("status", "large requests", 1, {"TC714"}),
         ("logs k1", "endless", 1, {"TC714"}),
