@@ -126,7 +126,6 @@ class Client:
         return self._service_clock.ignored
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
-        """See Service. The next page is fetched ahead."""
         request = Request("GET", _tasks_path(org_name), None, org_name)
         read, where = self._page_reader(request, "tasks", TASK_QUERY, self._page_size)
         return task_pages(read, org_name, where)
@@ -218,18 +217,18 @@ class Client:
         or a tenth from the first page on that is too large. It never grows again: that would skip
         entries if the service counted pages."""
 
-        def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        def read(token: str | None) -> Page:
             nonlocal size
             more = {"continuationToken": token} if token else {}
             parameters = {**query, "pageSize": str(size), **more}
             request = replace(first, path=f"{first.path}?{urlencode(parameters)}")
             try:
-                data = self._decode(request, self._send(request, stopped))
+                data = self._decode(request, self._send(request))
             except responses.LargeResponseError:
                 if size == 1:
                     raise
                 size = max(1, size // 10)
-                return read(token, stopped)
+                return read(token)
             entries = data.get(name) if isinstance(data, Mapping) else None
             following = data.get("continuationToken") if isinstance(data, Mapping) else None
             if not isinstance(entries, list):
@@ -250,11 +249,9 @@ class Client:
         JSON."""
         return self._decode(request, self._send(request))
 
-    def _send(
-        self, request: Request, stopped: Callable[[], bool] = lambda: False
-    ) -> ServiceResponse:
+    def _send(self, request: Request) -> ServiceResponse:
         try:
-            return self._transport.send(request, stopped)
+            return self._transport.send(request)
         except NoResponseError as lost:
             raise responses.failed(lost, self.scrub, self._transport.address(request)) from None
 

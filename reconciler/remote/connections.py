@@ -236,7 +236,7 @@ class PooledAdapter(HTTPAdapter):
         return build_response(req, resp)
 
     def close(self) -> None:
-        """Closes the connections. A page that is still read ahead then opens no new connection."""
+        """Closes the connections."""
         if self._pool is not None:
             self._pool.close()  # urllib3 leaves it to the garbage collector
         super().close()

@@ -58,7 +58,6 @@ def test_a_refused_connection_is_reported() -> None:
 
 
 def test_a_closed_client_opens_no_connection() -> None:
-    """As when a list is read ahead while the client closes."""
     with FaultServer() as server, make_client(server.url) as client:
         client.identity()
         opened = server.connections

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
@@ -9,15 +8,14 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.limits import EVENT_PAGES, EVENT_SECONDS, LIST_PAGES, LIST_SECONDS
-from reconciler.remote.pagination import Page, event_pages, pages_ahead
+from reconciler.remote.pagination import Page, event_pages, list_pages
 from tests.support.client_tools import FakeTime
-from tests.support.diagnostics import failed, raises_with
 
 Table = dict[str | None, Page]
 
 
 def reader(table: Table, asked: list[str | None]) -> Callable[..., Page]:
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+    def read(token: str | None) -> Page:
         asked.append(token)
         return table[token]
 
@@ -29,12 +27,12 @@ THREE: Table = {None: ([1, 2], "a"), "a": ([], "b"), "b": ([3], None)}
 
 def test_a_list_is_read_to_its_end() -> None:
     asked: list[str | None] = []
-    assert list(pages_ahead(reader(THREE, asked))) == [[1, 2], [], [3]]
+    assert list(list_pages(reader(THREE, asked))) == [([1, 2], "a"), ([], "b"), ([3], None)]
     assert asked == [None, "a", "b"]
     assert list(event_pages(reader(THREE, asked))) == [([1, 2], "a"), ([], "b"), ([3], None)]
 
 
-@pytest.mark.parametrize("read_all", [event_pages, pages_ahead])
+@pytest.mark.parametrize("read_all", [event_pages, list_pages])
 def test_a_repeated_page_token_is_an_error(read_all: Callable[..., Iterator[object]]) -> None:
     asked: list[str | None] = []
     circle: Table = {None: ([1], "a"), "a": ([2], "b"), "b": ([3], "a")}
@@ -51,55 +49,8 @@ def test_pages_are_read_only_as_needed() -> None:
     assert asked == [None]
 
 
-def test_the_next_page_is_prefetched() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
-        if token is None:
-            return [1], "a"
-        begun.set()
-        assert go_on.wait()
-        return [2], None
-
-    stream = pages_ahead(read)
-    assert next(stream) == [1]
-    assert begun.wait()
-    go_on.set()
-    assert list(stream) == [[2]]
-
-
-def test_stopping_early_ends_the_prefetch_of_the_next_page() -> None:
-    heard, done = threading.Event(), threading.Event()
-
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
-        if token is None:
-            return [1], "a"
-        assert heard.wait()
-        assert stopped()
-        done.set()
-        return [2], "b"
-
-    stream = pages_ahead(read)
-    next(stream)
-    stream.close()
-    heard.set()
-    assert done.wait()
-
-
-def test_an_error_in_a_prefetched_page_is_raised_when_it_is_reached() -> None:
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
-        if token is None:
-            return [1], "a"
-        raise failed(RemoteError, "no", "more")
-
-    stream = pages_ahead(read)
-    assert next(stream) == [1]
-    with raises_with(RemoteError, "no"):
-        next(stream)
-
-
 @pytest.mark.parametrize(
-    ("read_all", "limit"), [(event_pages, EVENT_PAGES), (pages_ahead, LIST_PAGES)]
+    ("read_all", "limit"), [(event_pages, EVENT_PAGES), (list_pages, LIST_PAGES)]
 )
 @pytest.mark.parametrize("more", [0, 1])
 def test_the_pages_of_a_list_are_limited(
@@ -107,7 +58,7 @@ def test_the_pages_of_a_list_are_limited(
 ) -> None:
     """A service could always name a new task."""
 
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+    def read(token: str | None) -> Page:
         number = int(token or 1)
         return [{"id": f"t{number}"}], str(number + 1) if number < limit + more else None
 
@@ -124,7 +75,7 @@ def test_the_time_of_reading_events_is_limited(seconds: float) -> None:
     """The time of whoever uses them, such as a pager, does not count."""
     time = FakeTime()
 
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+    def read(token: str | None) -> Page:
         time.now += seconds + 0.001
         number = int(token or 1)
         return [{"id": f"t{number}"}], str(number + 1) if number < 3 else None
@@ -142,20 +93,20 @@ def test_the_time_of_reading_events_is_limited(seconds: float) -> None:
 def test_the_time_of_reading_the_list_is_limited() -> None:
     time, asked = FakeTime(), list[int]()
 
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+    def read(token: str | None) -> Page:
         time.now += LIST_SECONDS / 2 + 1
         number = int(token or 1)
         asked.append(number)
         return [{"id": f"t{number}"}], str(number + 1)
 
     with pytest.raises(RemoteError) as caught:
-        list(pages_ahead(read, clock=time.clock))
+        list(list_pages(read, clock=time.clock))
     assert asked == [1, 2]
     assert caught.value.diagnostics[0].case == "slow"
 
 
 def test_an_empty_page_does_not_end_the_list() -> None:
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+    def read(token: str | None) -> Page:
         number = int(token or 0)
         full: list[object] = [{"id": f"task-{number}"}]
         return (full if number % 40 == 0 else []), (str(number + 1) if number < 100 else None)
