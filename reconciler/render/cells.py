@@ -13,10 +13,8 @@ GAP = "  "
 
 _LONG = 48  # columns of a cell that may be far wider than the others
 _WIDEST = 2
-_SHORT = 10  # minimum rows of a block of a table
 _MORE = "…"
 _MIN_COLUMNS = 8  # minimum columns of a value
-_BETWEEN = "   "  # separates the blocks of a table
 MARKUP = re.compile(r"(\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\)")
 """Colors, and the start and the end of a hyperlink: they occupy no columns."""
 _NOT_ASCII = re.compile(r".\ufe0f|[^\x00-\x7f]", re.DOTALL)
@@ -184,21 +182,6 @@ def fit(table: list[list[str]], columns: int) -> list[list[str]]:
         [shorten(key, columns), *(shorten(value, cap) for value in values[:kept]), *rest]
         for key, *values in table
     ]
-
-
-def in_blocks(head: str, body: Sequence[str], columns: int, most: int) -> tuple[list[str], int]:
-    """The rows in as many blocks as fit side by side, each below `head`, read from top to bottom,
-    in at most `most` lines; and how many rows are left out."""
-    widest = max(map(width, (head, *body)))
-    blocks = (columns + len(_BETWEEN)) // (widest + len(_BETWEEN))
-    blocks = max(1, min(blocks, len(body) // _SHORT))
-    kept = body[: most * blocks]
-    lines = -(-len(kept) // blocks)
-    table = [[kept[i] for i in range(line, len(kept), lines)] for line in range(lines)]
-    if head:
-        table.insert(0, [head] * len(table[0]))
-    rows = [_BETWEEN.join(pad(text, widest) for text in row).rstrip() for row in table]
-    return rows, len(body) - len(kept)
 
 
 def _cell(character: str) -> int:

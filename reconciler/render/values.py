@@ -68,24 +68,14 @@ def setting_rows(
 ) -> list[str]:
     """The inputs of a new task: settings, entities, and the prompt or an `excerpt` of it."""
     settings, prompt = settings_of(inputs)
-    rows = table_of(settings, style)
-    if prompt is not None:
-        rows += ["message:", *message_rows(prompt, style, excerpt, see_all)]
-    return rows
-
-
-def table_of(settings: Mapping[str, object], style: Style) -> list[str]:
-    """A row for each setting, entities last."""
-    others = {name: value for name, value in settings.items() if name != "entities"}
-    rows, entities = _table(others, style), settings.get("entities")
+    entities = settings.pop("entities", None)
+    rows = _table(settings, style)
     if isinstance(entities, list | tuple) and entities:
         rows += _list("entities", entities, style)
+    if prompt is not None:
+        shown = prompt_rows(prompt, style.indented(GUTTER), excerpt, see_all)
+        rows += ["message:", *_gutter(shown, style)]
     return rows
-
-
-def message_rows(prompt: str, style: Style, excerpt: Excerpt, see_all: SeeAll) -> list[str]:
-    """The rows of a prompt."""
-    return _gutter(prompt_rows(prompt, style.indented(GUTTER), excerpt, see_all), style)
 
 
 def change_rows(diff: Sequence[Change], style: Style) -> list[str]:

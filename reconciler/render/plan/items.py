@@ -4,20 +4,17 @@ forty tasks fit on one screen."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
-from reconciler.messages.remarks import word_remarks
-from reconciler.model.canonical import ABSENT, digest
-from reconciler.model.remarks import Arg, Remark
+from reconciler.model.canonical import digest
 from reconciler.model.task import Inputs, TaskRef, text_of
-from reconciler.model.value import Value, replace
+from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.style import labelled
 from reconciler.render.task_view import TaskView
 from reconciler.render.text_diff import OF_MANY, USUAL, Excerpt
-from reconciler.render.values import settings_of
 
 V = TypeVar("V", bound=TaskView)
 
@@ -38,29 +35,17 @@ SIMILAR = 4
 """From this number on, similar tasks are a group with a line for each."""
 
 _REMOVED = ({"orphaned"}, {"orphaned.renamed"})
-_INDIVIDUAL = ("message", "name")
-_KEYS, _IDS = 3, 20  # listed; the others are counted
-_OF_ALL = {f"replace.{what}": f"replace.{what}_all" for what in ("ended", "gone", "hidden", "keep")}
+_KEYS = 3  # listed; the others are counted
 
 
 class TaskGroup(Value, frozen=True):
-    """Tasks that have the same remarks, except for names and values. `is_table`: many tasks to
-    create, with one line each."""
+    """Tasks that have the same remarks, except for names and values."""
 
     tasks: tuple[PlannedView, ...]
-    is_table: bool = False
 
     @property
     def first(self) -> PlannedView:
         return self.tasks[0]
-
-    def usual_settings(self) -> dict[str, object]:
-        """For a table: the settings that more than half of the tasks have."""
-        sets = (settings_of(view.inputs or {})[0] for view in self.tasks)
-        named = [(name, digest([value]), value) for one in sets for name, value in one.items()]
-        counts = Counter((name, form) for name, form, _ in named)
-        most = len(self.tasks) // 2
-        return {name: value for name, form, value in named if counts[name, form] > most}
 
     @property
     def notes_differ(self) -> bool:
@@ -71,30 +56,9 @@ class TaskGroup(Value, frozen=True):
     def hints_differ(self) -> bool:
         return any(task.hints != self.first.hints for task in self.tasks)
 
-    @property
-    def inputs(self) -> Inputs | None:
-        """The settings that all tasks share, if they are to be created."""
-        inputs = self.first.inputs
-        if inputs is None or len(self.tasks) == 1:
-            return inputs
-        alike = (name for name in _INDIVIDUAL if self.shares(name))
-        return _common(inputs) | {name: inputs[name] for name in alike if name in inputs}
-
-    def shares(self, name: str) -> bool:
-        """Whether all tasks have the same value of an individual setting."""
-        first, *others = [(view.inputs or {}).get(name) for view in self.tasks]
-        if any(value != first for value in others):  # faster than digests
-            return False
-        return len({digest([value]) for value in (first, *others)}) == 1  # True is not 1
-
     def prompts(self) -> list[str]:
-        """The prompts of tasks to create, each once."""
-        found = [text_of(view.inputs) or "" for view in self.tasks if view.inputs is not None]
-        return found[:1] if self.shares("message") else found
-
-    @property
-    def is_one_diff(self) -> bool:
-        return len({digest(_diff(view)) for view in self.tasks}) == 1
+        """The prompt of a task to create."""
+        return [] if self.first.inputs is None else [text_of(self.first.inputs) or ""]
 
 
 class EntryView(Value, frozen=True):
@@ -184,7 +148,7 @@ class EntryView(Value, frozen=True):
         found: dict[str, list[PlannedView]] = {}
         for task in self.tasks:
             found.setdefault(digest(task.similarity_key()), []).append(task)
-        return [TaskGroup(_with_all_ids(alike)) for alike in found.values()]
+        return [TaskGroup(tuple(alike)) for alike in found.values()]
 
     def subject(self, part: TaskGroup) -> str:
         """The part's action, and its tasks, unless they are all tasks with this action."""
@@ -200,23 +164,6 @@ class EntryView(Value, frozen=True):
         example = f", as in {part.first.key}" if part.notes_differ else ""
         note = part.first.note
         return f"{self.subject(part)}{example}: {note}" if note else ""
-
-
-def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
-    """For forgotten or replaced tasks, the note with up to 20 of their IDs and the number of the
-    others."""
-    first = tasks[0].task
-    if first.action not in (Action.FORGET, Action.REPLACE) or len(tasks) == 1:
-        return tuple(tasks)
-    if first.action is Action.REPLACE and any(
-        view.task.explanation != first.explanation for view in tasks
-    ):
-        return tuple(tasks)
-    ids = tuple(str(view.task_id) for view in tasks)
-    named: dict[str, Arg] = {"ids": ids[:_IDS], "more": len(ids[_IDS:])}
-    remarks = (Remark(_OF_ALL.get(r.case, r.case), {**r.facts, **named}) for r in first.explanation)
-    why = word_remarks(remarks).note
-    return tuple(replace(view, why=why) for view in tasks)
 
 
 def fold_entries(plan: Plan, shown: Iterable[V]) -> list[V | EntryView]:
@@ -266,49 +213,28 @@ class PlanItems(NamedTuple):
 
     def shortened(self) -> int:
         """The number of prompts that are not shown completely."""
-        tables = [item for item in self.items if isinstance(item, TaskGroup) and item.is_table]
-        prompts = (p for item in self.items if item not in tables for p in item.prompts())
-        left = sum(self.excerpt.lines_left(prompt) > 0 for prompt in prompts)
-        return left + sum(len(table.tasks) for table in tables)
+        prompts = (prompt for item in self.items for prompt in item.prompts())
+        return sum(self.excerpt.lines_left(prompt) > 0 for prompt in prompts)
 
 
 def items_of(plan: Plan, shown: Iterable[PlannedView]) -> PlanItems:
-    """Entries and groups of similar tasks as one item each."""
+    """Entries and groups of similar tasks as one item each, at the position of the first task. A
+    task that is created or differs is an item by itself."""
     folded = fold_entries(plan, shown)
-    singles = [TaskGroup((i,)) if isinstance(i, PlannedView) else i for i in folded]
-    has_many = sum(bool(item.prompts()) for item in singles) > MANY
-    return PlanItems(_grouped(folded, has_many=has_many), OF_MANY if has_many else USUAL)
-
-
-def _grouped(
-    items: Sequence[PlannedView | EntryView], *, has_many: bool
-) -> list[TaskGroup | EntryView]:
-    """Similar tasks as one item at the position of the first. If there are many tasks to create,
-    these are one item, too."""
     alike: dict[str, list[PlannedView]] = {}
-    for item in items:
+    for item in folded:
         if isinstance(item, PlannedView):
-            inputs = item.inputs or {}
-            is_many = has_many and item.task.action is Action.CREATE
-            settings = [] if is_many else [_common(inputs), inputs.get("message")]
-            key = digest([*item.similarity_key(), item.unattended, *settings])
+            own = str(item.ref) if item.inputs is not None or item.diff else ""
+            key = digest([*item.similarity_key(), item.unattended, own])
             alike.setdefault(key, []).append(item)
     group_of: dict[TaskRef, TaskGroup] = {}
     for tasks in alike.values():
         first = tasks[0].task
         is_listed = first.action is Action.UNCHANGED or first.look_alike is not None
         least = 2 if is_listed else SIMILAR
-        is_table = has_many and first.action is Action.CREATE and len(tasks) >= least
         for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
-            group_of[group[0].ref] = TaskGroup(_with_all_ids(group), is_table)
-    places = (group_of.get(i.ref) if isinstance(i, PlannedView) else i for i in items)
-    return [item for item in places if item is not None]
-
-
-def _common(inputs: Inputs) -> dict[str, object]:
-    return {name: value for name, value in inputs.items() if name not in _INDIVIDUAL}
-
-
-def _diff(view: PlannedView) -> list[object]:
-    sides = ((c.path, c.before, c.after, c.origin.value) for c in view.diff)
-    return [[None if side is ABSENT else side for side in change] for change in sides]
+            group_of[group[0].ref] = TaskGroup(tuple(group))
+    places = (group_of.get(i.ref) if isinstance(i, PlannedView) else i for i in folded)
+    items = [item for item in places if item is not None]
+    has_many = sum(bool(item.prompts()) for item in items) > MANY
+    return PlanItems(items, OF_MANY if has_many else USUAL)

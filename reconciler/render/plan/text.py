@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from reconciler.messages.remarks import phrase, word_remarks
-from reconciler.model.canonical import ABSENT
 from reconciler.model.remarks import mention
-from reconciler.model.task import TaskRef, text_of
+from reconciler.model.task import TaskRef
 from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
@@ -23,20 +22,15 @@ from reconciler.render.plan.summary import budget_rows, outcome, plan_summary, p
 from reconciler.render.plan.tasks import PlannedView, look_alike_rows, meaning, order, planned_views
 from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
-from reconciler.render.text_diff import USUAL, Excerpt
+from reconciler.render.text_diff import OF_MANY, USUAL, Excerpt, SeeAll, with_verbose
 from reconciler.render.values import (
     change_rows,
-    flow,
     hint_rows,
-    message_rows,
     setting_rows,
-    settings_of,
-    table_of,
 )
 
 _INDENT = "      "
-_BEGIN, _ENOUGH, _SETTING = 16, 40, 27  # columns of a table: of a prompt, and of a setting
-_LINES, _MAX = 40, 400  # an entry's table: lines shown, and rows considered for them
+_LINES = 40  # of an entry's table
 
 
 def plan_rows(plan: Plan, style: Style) -> Iterator[str]:
@@ -86,8 +80,6 @@ class _Writer(Value, frozen=True):
             return self._entry(item, excerpt)
         if item.first.task.look_alike is not None and len(item.tasks) > 1:
             return self._look_alikes(item)
-        if item.is_table:
-            return self._table(item)
         return self._group(item, excerpt)
 
     def _header(self, tasks: Sequence[PlannedTask]) -> Iterator[str]:
@@ -129,8 +121,8 @@ class _Writer(Value, frozen=True):
         yield self._head(first, name, place, unattended=entry.unattended)
         rows = [entry.summary()]
         if entry.template is not None:
-            see_all = partial(self.style.commands.see_whole_prompt, f"{self._plain(entry.ref)}@*")
-            rows += [*setting_rows(entry.template, style, excerpt, see_all), ""]
+            rows += setting_rows(entry.template, style, *self._shown(excerpt, entry.ref, "@*"))
+            rows.append("")
         if shared := entry.shared_values():
             rows += cells.wrap_words(safe.line(shared), style.width)
         rows += self._values(entry, style)
@@ -162,15 +154,15 @@ class _Writer(Value, frozen=True):
         table = [["key", *names]]
         table += [
             [entry.label(view), *(view.values.get(name, "") or EMPTY for name in names)]
-            for view in tasks[:_MAX]
+            for view in tasks[:_LINES]
         ]
         inert = [[safe.line(cell) for cell in row] for row in table]
         fitted = cells.fit(inert, style.width - gutter)
         shown = cells.table_rows(fitted)
         head = " " * gutter + self.palette.dim(shown[0]) if names else ""
-        body = [cells.pad(s, gutter) + row for s, row in zip(signs, shown[1:], strict=False)]
-        rows, left_out = cells.in_blocks(head, body, style.width, _LINES)
-        left_out += len(tasks) - len(body)
+        rows = [head] if head else []
+        rows += [cells.pad(s, gutter) + row for s, row in zip(signs, shown[1:], strict=False)]
+        left_out = len(tasks[_LINES:])
         cut = sum(full != part for full, part in zip(inert[1:], fitted[1:], strict=True))
         more = f"… and {left_out:,} more; -v lists each task" if left_out else ""
         parts = f"… values of {counted(cut, 'task')} are cut; -v shows them" if cut else ""
@@ -188,19 +180,22 @@ class _Writer(Value, frozen=True):
         is_unchanged, task_id = first.task.action is Action.UNCHANGED, first.task_id
         if is_one and task_id and not is_unchanged and not mention(first.task.remarks, task_id):
             rows.append(palette.dim(f"task ID {safe.line(task_id)}"))
-        if is_one or group.is_one_diff:
-            rows += change_rows(first.diff, self.inner)
+        rows += change_rows(first.diff, self.inner)
         rows += hint_rows(first.hints, self.inner)
         if group.hints_differ:
             rows.append(palette.dim("(and the same for the other keys)"))
-        if group.inputs is not None:
-            see_all = partial(self.style.commands.see_whole_prompt, self._plain(first.ref))
-            rows += setting_rows(group.inputs, self.inner, excerpt, see_all)
-        if not is_one and not group.shares("message"):
-            rows += self._prompts(group, excerpt)
-        elif not is_one and not is_unchanged:
+        if first.inputs is not None:
+            rows += setting_rows(first.inputs, self.inner, *self._shown(excerpt, first.ref))
+        if not is_one and not is_unchanged:
             rows += self._listed(group)
         yield from (f"{_INDENT}{row}" for row in rows)
+
+    def _shown(self, excerpt: Excerpt, ref: TaskRef, tasks: str = "") -> tuple[Excerpt, SeeAll]:
+        """The length of a prompt, and the command that shows all of it; of many prompts, just -v,
+        because completing a command for each takes long."""
+        if excerpt is OF_MANY:
+            return excerpt, with_verbose
+        return excerpt, partial(self.style.commands.see_whole_prompt, self._plain(ref) + tasks)
 
     def _look_alikes(self, group: TaskGroup) -> Iterator[str]:
         """The tasks that several keys adopt or could adopt, as a table."""
@@ -210,74 +205,13 @@ class _Writer(Value, frozen=True):
         rows = [*cells.wrap_words(note, self.inner.width), self.palette.dim(head), *rows]
         yield from (f"{_INDENT}{row}" for row in rows)
 
-    def _table(self, group: TaskGroup) -> Iterator[str]:
-        """The settings that most tasks share, and a line for each: its other settings, and the
-        beginning of its prompt."""
-        first, palette, style = group.first, self.palette, self.inner
-        title = palette.bold(f"{len(group.tasks):,} tasks")
-        yield self._head(first, title, "", unattended=first.unattended)
-        usual = group.usual_settings()
-        rows = cells.wrap_words(safe.line(first.note), style.width) if first.note else []
-        rows += [*hint_rows(first.hints, style), *table_of(usual, style)]
-        table = [("key", "length", "prompt", "other settings")]
-        for view in group.tasks:
-            own, prompt = settings_of(view.inputs or {})
-            names = [n for n in dict.fromkeys([*usual, *own]) if own.get(n) != usual.get(n)]
-            others = ", ".join(f"{safe.line(n)}: {flow(own.get(n, ABSENT))}" for n in names)
-            begin = (prompt or "").strip().split("\n", 1)[0]
-            key = safe.line(self._plain(view.ref))
-            table.append((key, f"{len(prompt or ''):,}", safe.line(begin), others))
-        head, *body = cells.table_rows(self._fitted(table), {1})
-        rows += [
-            "",
-            palette.dim(head),
-            *body,
-            palette.dim(f"All prompts: {self.style.commands.see_whole_plan()}"),
-        ]
-        yield from (f"{_INDENT}{row}".rstrip() for row in rows)
-
-    def _fitted(self, table: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """The rows with prompts cut to the room that the other columns leave; settings are cut if
-        not even the beginning of a prompt would fit, and omitted if there are none."""
-        widths = cells.widths_of(table[1:])
-        room = self.inner.width - sum(widths[:2]) - 2 * len(cells.GAP)
-        if not widths[3]:
-            return [(*row[:2], cells.shorten(row[2], max(room, _BEGIN))) for row in table]
-        room -= len(cells.GAP)
-        most = min(max(widths[3], len(table[0][3])), max(room - _ENOUGH, _SETTING))
-        most = min(most, max(room - _BEGIN, _BEGIN))
-        return [
-            (*row[:2], cells.shorten(row[2], max(room - most, _BEGIN)), cells.shorten(row[3], most))
-            for row in table
-        ]
-
-    def _prompts(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
-        """Each task with its prompt, and its name if it is set."""
-        shares_name, style = group.shares("name"), self.inner.indented(2)
-        for view in group.tasks:
-            yield f"{self._name(view.ref)}  {self.palette.dim(place_of(view.file, view.line))}"
-            inputs = view.inputs or {}
-            if not shares_name and "name" in inputs:
-                yield f"  name: {flow(inputs['name'])}"
-            see_all = partial(self.style.commands.see_whole_prompt, self._plain(view.ref))
-            rows = message_rows(text_of(inputs) or "", style, excerpt, see_all)
-            yield from (f"  {row}" for row in rows)
-
     def _listed(self, group: TaskGroup) -> list[str]:
-        """Key, location, and the note, name or changes of each task."""
+        """Key, location, and the note of each task, if the notes differ."""
+        notes_differ = group.notes_differ
         rows = []
-        notes_differ, is_one_diff = group.notes_differ, group.is_one_diff
-        shares_name = group.shares("name")
         for view in group.tasks:
-            own = ""
-            if notes_differ:
-                own = view.why
-            elif view.diff:
-                own = "" if is_one_diff else ", ".join(change.path for change in view.diff)
-            elif not shares_name:
-                own = str((view.inputs or {}).get("name") or "")
             place = self.palette.dim(place_of(view.file, view.line))
-            rows.append([self._name(view.ref), place, safe.line(own)])
+            rows.append([self._name(view.ref), place, safe.line(view.why) if notes_differ else ""])
         used = max(map(cells.width, cells.table_rows([row[:2] for row in rows])))
         room = max(20, self.inner.width - used - 2)
         return cells.table_rows([[*row[:2], cells.shorten(row[2], room)] for row in rows])
