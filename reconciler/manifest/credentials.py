@@ -9,49 +9,25 @@ import re
 import sys
 from collections.abc import Iterator
 
-# A required character, and for each kind: a required text, the pattern, and its description. Most
-# prompts contain none of these texts, and ten searches for short texts are faster than one regular
-# expression. Patterns are compiled when first needed, which is rare.
+# A required text, the pattern, and its description. Most prompts contain none of these texts.
+# Patterns are compiled when first needed, which is rare.
 _FORMS = (
-    (
-        "_",
-        (
-            ("gh", r"\bgh[pousr]_[0-9A-Za-z]{36,}", "a GitHub token"),
-            ("github_pat_", r"\bgithub_pat_[0-9A-Za-z_]{40,}", "a GitHub token"),
-            ("sk_live_", r"\bsk_live_[0-9A-Za-z]{20,}", "a Stripe key"),
-            ("npm_", r"\bnpm_[0-9A-Za-z]{36}\b", "an npm token"),
-        ),
-    ),
-    (
-        "-",
-        (
-            ("glpat-", r"\bglpat-[0-9A-Za-z_-]{20,}", "a GitLab token"),
-            ("xox", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}", "a Slack token"),
-            ("xapp-", r"\bxapp-[0-9A-Za-z-]{10,}", "a Slack token"),
-            ("pul-", r"\bpul-[0-9a-f]{40}\b", "a Pulumi access token"),
-            ("sk-ant-", r"\bsk-ant-[0-9A-Za-z_-]{20,}", "an Anthropic key"),
-            ("PRIVATE KEY", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-", "a private key"),
-        ),
-    ),
-    (
-        "/",
-        (
-            ("://", r"://[^\s/:@]+:(?P<value>[^\s/@<>${}*]{6,})@", "a password in a URL"),
-            ("slack.com/", r"hooks\.slack\.com/services/T\w+/B\w+/\w{16,}", "a Slack web hook"),
-        ),
-    ),
-    (
-        "IA",
-        (
-            ("AKIA", r"\bAKIA[0-9A-Z]{16}\b", "an AWS access key"),
-            ("ASIA", r"\bASIA[0-9A-Z]{16}\b", "an AWS access key"),
-        ),
-    ),
-    ("AIza", (("AIza", r"\bAIza[0-9A-Za-z_-]{35}", "a Google API key"),)),
-    (
-        "eyJ",
-        (("eyJ", r"(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]{10,}", "a signed token (JWT)"),),
-    ),
+    ("gh", r"\bgh[pousr]_[0-9A-Za-z]{36,}", "a GitHub token"),
+    ("github_pat_", r"\bgithub_pat_[0-9A-Za-z_]{40,}", "a GitHub token"),
+    ("sk_live_", r"\bsk_live_[0-9A-Za-z]{20,}", "a Stripe key"),
+    ("npm_", r"\bnpm_[0-9A-Za-z]{36}\b", "an npm token"),
+    ("glpat-", r"\bglpat-[0-9A-Za-z_-]{20,}", "a GitLab token"),
+    ("xox", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}", "a Slack token"),
+    ("xapp-", r"\bxapp-[0-9A-Za-z-]{10,}", "a Slack token"),
+    ("pul-", r"\bpul-[0-9a-f]{40}\b", "a Pulumi access token"),
+    ("sk-ant-", r"\bsk-ant-[0-9A-Za-z_-]{20,}", "an Anthropic key"),
+    ("PRIVATE KEY", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-", "a private key"),
+    ("://", r"://[^\s/:@]+:(?P<value>[^\s/@<>${}*]{6,})@", "a password in a URL"),
+    ("slack.com/", r"hooks\.slack\.com/services/T\w+/B\w+/\w{16,}", "a Slack web hook"),
+    ("AKIA", r"\bAKIA[0-9A-Z]{16}\b", "an AWS access key"),
+    ("ASIA", r"\bASIA[0-9A-Z]{16}\b", "an AWS access key"),
+    ("AIza", r"\bAIza[0-9A-Za-z_-]{35}", "a Google API key"),
+    ("eyJ", r"(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]{10,}", "a signed token (JWT)"),
 )
 _ASSIGNED = r"""(?ix)
     (?:(?P<password>passw(?:d|ord))
@@ -66,13 +42,7 @@ _DUMMY = "(?i)example|changeme|redacted|placeholder|x{6}|0{8}|12345678"
 
 def credentials(text: str) -> Iterator[tuple[str, str]]:
     """The kind of each credential ("a GitHub token") and its text, which must not be shown."""
-    possible = [
-        (form, kind)
-        for mark, forms in _FORMS
-        if mark in text
-        for needle, form, kind in forms
-        if needle in text
-    ]
+    possible = [(form, kind) for needle, form, kind in _FORMS if needle in text]
     for form, kind in possible:
         for match in re.finditer(form, text):
             value = match.groupdict().get("value")
