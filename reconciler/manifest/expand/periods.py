@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -28,34 +29,13 @@ class Unit(StrEnum):
 
     def named(self, name: str) -> Period | None:
         """The period with this name; None if there is none."""
-        form = _NAMES[self].fullmatch(name)
-        if form is None:
-            return None
-        year, *part = map(int, form.groups())
-        try:
-            match self:
-                case Unit.DAY:
-                    start = date(year, *part)
-                case Unit.WEEK:
-                    start = date.fromisocalendar(year, part[0], 1)
-                case Unit.MONTH:
-                    start = date(year, part[0], 1)
-                case Unit.QUARTER:
-                    start = date(year, 3 * part[0] - 2, 1)
-                case Unit.YEAR:
-                    start = date(year, 1, 1)
-        except ValueError:
-            return None
-        return Period(start, self)
-
-
-_NAMES = {
-    Unit.DAY: re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII),
-    Unit.WEEK: re.compile(r"(\d{4})-W(\d\d)", re.ASCII),
-    Unit.MONTH: re.compile(r"(\d{4})-(\d\d)", re.ASCII),
-    Unit.QUARTER: re.compile(r"(\d{4})-Q([1-4])", re.ASCII),
-    Unit.YEAR: re.compile(r"(\d{4})", re.ASCII),
-}
+        day = re.sub("Q([1-4])$", lambda found: f"{3 * int(found[1]) - 2:02}", name)
+        for rest in ("", "-01", "-01-01"):
+            with suppress(ValueError):
+                found = period_of(date.fromisoformat(day + rest), self)
+                if found.name == name:
+                    return found
+        return None
 
 
 class Period(Value, frozen=True, order=True):
