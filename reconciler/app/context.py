@@ -74,7 +74,6 @@ class Context:
             policy=self.policy,
             now=now or self.clock.now,
             tracked=self._tracked,
-            all_problems=self.settings.all_problems,
         )
 
     def read(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:

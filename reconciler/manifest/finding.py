@@ -14,15 +14,7 @@ from reconciler.manifest.credentials import may_have_credentials
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import (
-    MAX_ALIKE,
-    DataRow,
-    Diagnostic,
-    Excerpt,
-    Path,
-    Place,
-    Severity,
-)
+from reconciler.model.diagnostics import DataRow, Diagnostic, Excerpt, Path, Place, Severity
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.value import Value, replace
 
@@ -112,39 +104,6 @@ def _task_key(path: Path) -> str | None:
     if len(path) > 1 and path[0] == "tasks" and isinstance(path[1], str):
         return path[1]
     return None
-
-
-def first_alike(
-    findings: Iterable[Finding], keys: Mapping[str, Position]
-) -> tuple[list[Finding], list[tuple[Code, Severity, int]]]:
-    """The findings to locate in order to show the first MAX_ALIKE with each code, and the numbers
-    of omitted findings.
-
-    `keys` are the positions of the tasks. Whole tasks are omitted, because the order within a task
-    is not known yet.
-    """
-    groups: dict[tuple[Code, Severity], list[Finding]] = {}
-    for f in findings:
-        groups.setdefault((f.code, f.severity), []).append(f)
-    kept: list[Finding] = []
-    counts = []
-    for (code, severity), alike in groups.items():
-        if len(alike) > MAX_ALIKE:
-            starts = [_start_of_task(finding, keys) for finding in alike]
-            last = sorted(starts)[MAX_ALIKE - 1]
-            first = [finding for finding, at in zip(alike, starts, strict=True) if at <= last]
-            if len(first) < len(alike):
-                counts.append((code, severity, len(alike) - len(first)))
-            kept += first
-        else:
-            kept += alike
-    return kept, counts
-
-
-def _start_of_task(found: Finding, keys: Mapping[str, Position]) -> Position:
-    if found.task is not None:
-        return keys.get(found.task, (0, 0))
-    return found.position or (0, 0)
 
 
 class _Location(Value, frozen=True):

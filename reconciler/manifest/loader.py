@@ -25,13 +25,13 @@ from reconciler.manifest.document import (
     has_entries,
 )
 from reconciler.manifest.files import NamedFiles
-from reconciler.manifest.finding import Finding, first_alike, located
+from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import is_below, resolved
 from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
+from reconciler.model.diagnostics import Diagnostic, Place, error, in_order
 from reconciler.model.task import DesiredTask, Due, Recurring, Removal, TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.system import disk, memory
@@ -82,17 +82,12 @@ class Manifests(Value, frozen=True):
         is_mixed = len(self.organizations) > 1 and any(task.after for task in tasks)
         if len(changed) > 1 or removed != self.removed or is_mixed:
             reported = {_identity(d) for d in diagnostics}
-            counted = {
-                (d.file, d.args["code"]) for d in diagnostics if d.code is Code.MORE_PROBLEMS
-            }
             new = [
                 moved.in_file(task.file, task.line, task.column)
                 for task, f in compare(tasks, (), removed, entries)
                 if not _is_ignored(moved := at_entry(f, task.origin), self.ignores.get(task.file))
             ]
-            new = [
-                d for d in new if _identity(d) not in reported and (d.file, d.code) not in counted
-            ]
+            new = [diagnostic for diagnostic in new if _identity(diagnostic) not in reported]
             diagnostics = tuple(in_order([*diagnostics, *new]))
         return replace(self, tasks=tasks, diagnostics=diagnostics, removed=removed, entries=entries)
 
@@ -122,12 +117,10 @@ def load(
     policy: Policy | None = None,
     now: Callable[[], datetime] = _machine_time,
     tracked: TrackedFiles | None = None,
-    all_problems: bool = True,
 ) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`; by default, at the standard locations)
     and checks their tasks, also against `policy`. Calls `now` if an entry recurs. `tracked` are the
-    tracked files of the run. Without `all_problems`, only the first MAX_ALIKE problems with the
-    same code in a file are reported, and the others are counted.
+    tracked files of the run.
 
     Never raises for the content of a manifest: every problem of every file is a diagnostic. Raises
     ManifestError for a policy that cannot be used.
@@ -136,7 +129,7 @@ def load(
     finder.find(paths)
     with memory.collection_paused():
         named = NamedFiles(root, tracked or TrackedFiles())
-        loading = _Loading(finder.diagnostics, named, policy, now, all_problems=all_problems)
+        loading = _Loading(finder.diagnostics, named, policy, now)
         return loading.run(finder.files, finder.tops, finder.linked)
 
 
@@ -147,11 +140,8 @@ class _Loading:
         named: NamedFiles,
         policy: Policy | None,
         now: Callable[[], datetime],
-        *,
-        all_problems: bool,
     ) -> None:
         self._policy = policy
-        self._all_problems = all_problems
         self._diagnostics = diagnostics
         self._named, self._now = named, now
         self._documents: dict[str, Document] = {}
@@ -268,8 +258,8 @@ class _Loading:
             found_here = at_entries(document.findings, document.origins)
             findings = [f for f in found_here if not _is_ignored(f, ignores)]
             findings += ignores.unused(found_here) if ignores is not None else ()
-            if findings:
-                self._locate(document, findings)
+            file, source = document.file, document.source
+            self._diagnostics += source.diagnostics(findings, file, excerpts=True)
         for name, findings in in_prompts.items():
             self._diagnostics += located(findings, file=name)
 
@@ -285,13 +275,6 @@ class _Loading:
             if not all(ignored):
                 kept.append(finding)
         return kept
-
-    def _locate(self, document: Document, findings: list[Finding]) -> None:
-        source, file = document.source, document.file
-        if not self._all_problems:
-            findings, counts = first_alike(findings, source.keys.get("tasks", {}))
-            self._diagnostics += [more(file, *counted) for counted in counts]
-        self._diagnostics += source.diagnostics(findings, file, excerpts=True)
 
 
 def _too_many(tasks: Sequence[DesiredTask], removed: Sequence[Removal]) -> Iterator[Diagnostic]:

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest.loader import load
 from reconciler.model import limits
-from reconciler.model.diagnostics import Severity, count, limited
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = 250
@@ -92,31 +90,6 @@ def test_a_note_is_shown_once_for_all_files(
     assert capsys.readouterr().err.count("[TC405]") == 2 * TASKS
 
 
-def test_only_counting_the_rest_finds_the_same(
-    manifest: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Problems of several kinds, mixed within tasks, some located by the parser already."""
-    monkeypatch.chdir(manifest.parent)
-    kinds = [
-        "{message: Job., planMode: on, executor: 3}",
-        "{planMode: on, approvalMode: never, name: '  ', x: 1, y: 2}",
-        "{message: {content: Use password=Zq38rjWx%d., contents: x}, planMode: 1}",
-        "{message: Same., movedFrom: t1, taskID: same}",
-        "\n    message: Job %d.\n    planMode: 1\n    planMode: 2\n    x: 1",
-    ]
-    lines = [
-        f"  {'T' if n % 7 == 0 else 't'}{n - n % 11 // 10}: {kinds[n % 5].replace('%d', str(n))}\n"
-        for n in range(1200)
-    ]
-    manifest.write_text("version: 1\ndefaults: {z: 1}\ntasks:\n" + "".join(lines))
-    every = load((), root=manifest.parent).diagnostics
-    found = load((), root=manifest.parent, all_problems=False).diagnostics
-    assert limited(found) == limited(every)
-    assert len(limited(every)) < len(found) < len(every) / 2
-    for severity in Severity:
-        assert count(found, severity) == count(every, severity)
-
-
 def test_many_invalid_keys_take_little_memory(manifest: Path) -> None:
     lines = [f"  T {n}: {{message: Job {n}., name: x, isShared: true}}\n" for n in range(4000)]
     manifest.write_text("version: 1\ntasks:\n" + "".join(lines))
@@ -135,14 +108,6 @@ def test_many_invalid_keys_take_little_memory(manifest: Path) -> None:
     )
     assert ended.stdout == "4,000 errors in 1 file.\n"
     assert ended.returncode == 1
-
-
-def test_parser_warnings_are_counted_too(tmp_path: Path) -> None:
-    lines = "".join(f"  t{n}:\n    message: Do {n} #x\n" for n in range(TASKS))
-    (tmp_path / "a.yaml").write_text(f"version: 1\ntasks:\n{lines}")
-    found = load(["a.yaml"], root=tmp_path, all_problems=False).diagnostics
-    assert len(found) == 101
-    assert count(found, Severity.ERROR) == TASKS
 
 
 @pytest.mark.parametrize(
