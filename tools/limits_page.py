@@ -23,11 +23,7 @@ _ROWS = (
     ("Organizations of the tasks", f"{limits.ORGANIZATIONS}", "run"),
     ("Axes of `forEach`", f"{limits.AXES}", "entry"),
     ("Values in the rows and combinations of entries", f"{limits.ROW_VALUES:,}", "run"),
-    (
-        "Names in `exclude` or `pilot`; items with the same names count together",
-        f"{limits.MATCHED_NAMES}",
-        "entry",
-    ),
+    ("Items of `exclude` or `pilot`", f"{limits.MATCHERS}", "entry"),
     ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),
     ("`taskctl.toml`, `pyproject.toml`", _mib(limits.CONFIG_BYTES), "file"),
     ("Nested directories below a PATH", f"{limits.FOLDER_DEPTH}", "run"),

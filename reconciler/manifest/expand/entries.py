@@ -21,6 +21,7 @@ from reconciler.manifest.expand.product import (
     combinations,
     default_names,
     matchers_of,
+    matches,
     values_in,
 )
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
@@ -176,13 +177,12 @@ class _Entry:
             return ()
         matchers, wrong = matchers_of(listed, self._axes, (*self._path, *path))
         self._made.findings += wrong
-        if matchers.names > limits.MATCHED_NAMES:
-            facts = {"count": matchers.names, "limit": limits.MATCHED_NAMES}
-            self._report(Code.INVALID_MATCHER, path, "names", facts)
+        if len(matchers) > limits.MATCHERS:
+            self._report(Code.INVALID_MATCHER, path, "many", {"limit": limits.MATCHERS})
             return ()
-        matching = {position for position, c in enumerate(among) if matchers.match(c.values)}
         is_pilot = path[-1] == "pilot"
-        for line in matchers.unused_lines() if among or not is_pilot else ():
+        matching, unused_lines = matches(matchers, among)
+        for line in unused_lines if among or not is_pilot else ():
             unused = Finding(Code.INVALID_MATCHER, (*self._path, *path), "pilot")
             if not is_pilot:
                 unused = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")

@@ -66,51 +66,33 @@ def added_to_key(
     return f"@{made}{period}" if axes else period
 
 
-class Matchers:
-    """The items of `exclude` or `pilot`: texts that some values of a combination must have.
+class Matcher(NamedTuple):
+    """An item of `exclude` or `pilot`, on a line of the manifest: the texts that some values of a
+    combination must have."""
 
-    Items that require the same names are in one index, so matching takes the same time for any
-    number of them. It takes a time for each of `names`: a limit applies to them.
-    """
+    required: Mapping[str, str]
+    line: int
 
-    def __init__(self) -> None:
-        self._lines: dict[tuple[str, ...], dict[tuple[str | None, ...], list[int]]] = {}
-        self._used: set[tuple[tuple[str, ...], tuple[str | None, ...]]] = set()
 
-    def add(self, required: Mapping[str, str], line: int) -> None:
-        """Adds the item on a line of the manifest."""
-        names = tuple(sorted(required))
-        texts = tuple(required[name] for name in names)
-        self._lines.setdefault(names, {}).setdefault(texts, []).append(line)
-
-    @property
-    def names(self) -> int:
-        """The number of names to compare, in all indexes."""
-        return sum(map(len, self._lines))
-
-    def match(self, values: Values) -> bool:
-        """Whether a combination with these values matches an item."""
-        hits = [
-            (names, texts)
-            for names, known in self._lines.items()
-            if (texts := tuple(map(values.get, names))) in known
-        ]
-        self._used.update(hits)
-        return bool(hits)
-
-    def unused_lines(self) -> Iterator[int]:
-        """The lines of the items that have matched nothing so far."""
-        for names, known in self._lines.items():
-            for texts, lines in known.items():
-                if (names, texts) not in self._used:
-                    yield from lines
+def matches(
+    matchers: Sequence[Matcher], among: Sequence[Combination]
+) -> tuple[set[int], list[int]]:
+    """The positions of the combinations that match, and the lines of matchers without a match."""
+    positions: set[int] = set()
+    unused: list[int] = []
+    for required, line in matchers:
+        items = required.items()
+        found = {n for n, each in enumerate(among) if items <= each.values.items()}
+        positions |= found
+        unused += [] if found else [line]
+    return positions, unused
 
 
 def matchers_of(
     node: nodes.Node | None, axes: Mapping[str, Sequence[Row]], path: Path
-) -> tuple[Matchers, list[Finding]]:
+) -> tuple[list[Matcher], list[Finding]]:
     """The matchers of the list at `path`, whose axes and fields must exist; none without a list."""
-    matchers = Matchers()
+    matchers: list[Matcher] = []
     findings: list[Finding] = []
     fields = {
         axis: {name for row in rows if isinstance(row.value, dict) for name in row.value}
@@ -145,5 +127,5 @@ def matchers_of(
             else:
                 report("axis", key.line, {"name": axis})
         if item.items:
-            matchers.add(required, item.line)
+            matchers.append(Matcher(required, item.line))
     return matchers, findings

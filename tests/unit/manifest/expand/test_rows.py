@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from reconciler.manifest.expand.product import (
     Combination,
-    Matchers,
+    Matcher,
     combinations,
     default_names,
+    matches,
 )
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.parse.nodes import Node, read_nodes
@@ -117,13 +118,19 @@ def test_the_product_is_in_the_order_written() -> None:
 
 
 def test_matchers_compare_only_the_values_they_name() -> None:
-    matchers = Matchers()
-    matchers.add({"stack.tier": "2", "region": "us"}, 1)
-    matchers.add({"stack.name": "network"}, 2)
-    matchers.add({"stack": "network"}, 3)  # `stack` is a mapping: it has no text
-    kept = [key_of(each) for each in combinations(AXES) if not matchers.match(each.values)]
-    assert kept == ["data-eu"]
-    assert list(matchers.unused_lines()) == [3]
+    matchers = [
+        Matcher({"stack.tier": "2", "region": "us"}, 1),
+        Matcher({"stack.name": "network"}, 2),
+        Matcher({"stack": "network"}, 3),  # `stack` is a mapping: it has no text
+    ]
+    among = list(combinations(AXES))
+    positions, unused = matches(matchers, among)
+    assert [key_of(among[at]) for at in sorted(positions)] == [
+        "network-eu",
+        "network-us",
+        "data-us",
+    ]
+    assert unused == [3]
 
 
 def test_templates_may_use_axes_and_columns() -> None:
