@@ -160,7 +160,7 @@ def merge_pull_requests(connection: sqlite3.Connection, pattern: str) -> int:
 
 
 def _is_open(entity: JsonObject, pattern: str) -> bool:
-    if entity.get("type") != "pull_request" or entity["merged"]:
+    if entity.get("type") != "pull_request" or entity.get("merged"):
         return False
     repo = cast("JsonObject", entity["repo"])
     return fnmatchcase(f"{repo['org']}/{repo['name']}#{entity['number']}", pattern)

@@ -1,7 +1,7 @@
 """The bodies of requests, as in the API document.
 
-As in the real service, unknown fields are ignored, and null means absent. Anything else that is
-invalid raises ApiError 400.
+As in the real service, unknown fields are ignored, and null means absent. Invalid settings,
+messages and types of entities raise ApiError 400.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from reconciler.model.fields import BY_NAME, CHOSEN, DEFAULTS
 from reconciler.model.typed_json import shareable
 
 NAME_LIMIT = 255
+_ENTITIES = ("stack", "repository", "pull_request", "policy_issue", "policy_finding")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 T = TypeVar("T")
@@ -26,53 +27,16 @@ Optional = str | UnsetType
 """Text that `event_document` omits if it is absent."""
 
 
-class Stack(Struct, tag_field="type", tag="stack"):
-    name: Required
-    project: Required
-
-
-class Repository(Struct, tag_field="type", tag="repository"):
-    name: Required
-    org: Required
-    forge: Optional = UNSET
-    host: Optional = UNSET
-
-
-class PullRequest(Struct, tag_field="type", tag="pull_request"):
-    number: int
-    repo: Repository
-    merged: bool = False
-
-
-class PolicyIssue(Struct, tag_field="type", tag="policy_issue"):
-    id: Required
-    name: Optional = UNSET
-
-
-class PolicyFinding(PolicyIssue, tag="policy_finding"):
-    pass
-
-
-Entities = list[Stack | Repository | PullRequest | PolicyIssue | PolicyFinding]
-
-
 class EntityDiff(Struct, omit_defaults=True):
-    add: Entities = []
-    remove: Entities = []
-
-
-class SlashCommand(Struct, rename="camel"):
-    """Missing fields get the zero value of their type, as in the real service."""
-
-    name: str = ""
-    prompt: str = ""
-    description: str = ""
-    tag: str = ""
-    built_in: bool = False
-    modified_at: str = "0001-01-01T00:00:00Z"
+    add: list[JsonObject] = []
+    remove: list[JsonObject] = []
 
     def __post_init__(self) -> None:
-        _check_timestamp("modifiedAt", self.modified_at)
+        for entity in (*self.add, *self.remove):
+            if entity.get("type") not in _ENTITIES:
+                raise ValueError(f"entity_diff: {entity.get('type')!r} is not a type of entity")
+            if entity["type"] == "stack" and not all(map(entity.get, ("name", "project"))):
+                raise ValueError("entity_diff: a stack needs a name and a project")
 
 
 class _Event(Struct, tag_field="type", kw_only=True):
@@ -84,12 +48,12 @@ class _Event(Struct, tag_field="type", kw_only=True):
 
     def __post_init__(self) -> None:
         if self.timestamp is not UNSET:
-            _check_timestamp("timestamp", self.timestamp)
+            _check_timestamp(self.timestamp)
 
 
 class UserMessage(_Event, tag="user_message"):
     content: str = ""
-    commands: dict[str, SlashCommand] | UnsetType = UNSET
+    commands: dict[str, JsonObject] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,15 +72,6 @@ class UserCancel(_Event, tag="user_cancel"):
 
 
 Event = UserMessage | UserConfirmation | UserCancel
-
-
-class _Integration(Struct):
-    id: Required
-
-
-class _CliIntegration(Struct, rename="camel"):
-    catalog_id: Required
-    name: Required
 
 
 def _one_of(name: str) -> Meta:
@@ -140,8 +95,8 @@ class CreateRequest(Struct, rename="camel"):
     plan_mode: bool = False
     role: str = ""
     agent_definition_id: str = ""
-    enabled_integrations: list[_Integration] = []
-    cli_integrations: list[_CliIntegration] = []
+    enabled_integrations: list[JsonObject] = []
+    cli_integrations: list[JsonObject] = []
 
 
 class PatchRequest(Struct, rename="camel"):
@@ -220,10 +175,10 @@ def _without_unset(value: object) -> object:
     }
 
 
-def _check_timestamp(name: str, value: str) -> None:
+def _check_timestamp(value: str) -> None:
     try:
         if not _RFC3339.fullmatch(value):
             raise ValueError
         datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"{name}: {value!r} is not an RFC 3339 timestamp") from None
+        raise ValueError(f"timestamp: {value!r} is not an RFC 3339 timestamp") from None

@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import parse_qs
 
-from reconciler.model.canonical import map_texts
+from reconciler.model.typed_json import ShapeError, decode_outline
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -28,7 +27,6 @@ BODY_LIMIT = 8 * 1024 * 1024
 
 _SCHEMES = ("token", "bearer")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class ApiError(Exception):
@@ -81,7 +79,10 @@ class ApiRequest:
         if len(data) > BODY_LIMIT:
             limit = BODY_LIMIT // 1024 // 1024
             raise ApiError(413, f"the request body is larger than {limit} MiB")
-        return _parse_object(data)
+        try:
+            return decode_outline(JsonObject, data)
+        except ShapeError as problem:
+            raise ApiError(400, f"the request body is not a JSON object: {problem}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +123,6 @@ def path_of(environ: WSGIEnvironment) -> str:
     """The path as text. WSGI passes its bytes as Latin-1."""
     raw = str(environ.get("PATH_INFO", "")).encode("latin-1", "replace")
     return raw.decode("utf-8", "replace")
-
-
-def _parse_object(data: bytes) -> JsonObject:
-    try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as problem:
-        raise ApiError(400, f"the request body is not valid JSON: {problem}") from None
-    if not isinstance(value, dict):
-        raise ApiError(400, "the request body must be a JSON object")
-    if _SURROGATE_ESCAPE.search(data):
-        value = map_texts(_without_lone_surrogates, value, names=True)
-    return cast("JsonObject", value)
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _without_lone_surrogates(text: str) -> str:
-    """Replaces lone surrogates with U+FFFD, as the JSON decoder of the real service does."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def user_of(token: str) -> User:

@@ -77,6 +77,7 @@ def test_every_operation_on_an_unknown_task_is_404(api: Api) -> None:
         b'"text"',
         b"\xff",
         b'{"message": NaN}',
+        b'{"message": "\\ud83d"}',
         b"[" * 100_000,
         b'{"a": ' * 100_000,
     ],
