@@ -11,8 +11,7 @@ from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.model import limits
-from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError
+from reconciler.model.diagnostics import Diagnostic, TaskctlError
 from reconciler.system import disk
 
 
@@ -56,8 +55,6 @@ def _format_file(root: Path, report: FmtReport, name: str, finder: Finder) -> No
     if found.content is None or not found.changed or report.check:
         return
     try:
-        if name in finder.linked:
-            raise TaskctlError.of(Code.UNSAFE_EDIT, "link", at=Place(name))
         write_file(root, name, found.content, "manifest", mode=PUBLIC)
     except TaskctlError as problem:
         report.diagnostics += problem.diagnostics

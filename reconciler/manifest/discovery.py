@@ -1,7 +1,7 @@
 """Finds the manifests of PATH arguments, and their names in messages.
 
-The repository is untrusted, so links out of it are not followed: a link to `/` would make taskctl
-read the entire file system, and show lines of its files in messages.
+The repository is untrusted, so links in it are not followed: a link to `/` would make taskctl read
+the entire file system, and show lines of its files in messages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reconciler.manifest.repository import clone_below, in_git, repository_root, resolved
+from reconciler.manifest.repository import in_git, repository_root, resolved
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
@@ -24,21 +24,15 @@ LONE_SUFFIX = ".tasks.yaml"
 
 
 class Finder:
-    """Collects manifest files by their names in messages, each file once.
-
-    `linked` are the names of files that were reached through a symbolic link, and `tops` the
-    directories that no link may lead out of.
-    """
+    """Collects manifest files by their names in messages, each file once. Their paths have no
+    links."""
 
     def __init__(self, root: Path) -> None:
         self.files: dict[str, Path] = {}
-        self.linked: set[str] = set()
-        self.tops: dict[str, Path] = {}
         self.diagnostics: list[Diagnostic] = []
         self._root = root
         self._real_root = resolved(root)
-        self._repository = repository_root(root)
-        self._top = self._repository or self._real_root
+        self._top = repository_root(root) or self._real_root
         self._data: list[str] = []
         self._files_seen: set[tuple[int, int]] = set()
         self._folders_seen: set[tuple[int, int]] = set()
@@ -79,36 +73,25 @@ class Finder:
             self.diagnostics.append(error(Code.NO_MANIFESTS, "directory", directory=name))
 
     def _given(self, place: Path, name: str) -> None:
-        """A file or directory that was named explicitly, not found in a directory."""
-        top = self._top
+        """A file or directory that was named explicitly, not found in a directory. Links on the way
+        to another repository are the user's own."""
+        real = resolved(place)
         plain = Path(os.path.normpath(self._real_root / name))
-        if not plain.is_relative_to(top):  # an explicit path elsewhere
-            real = resolved(place)
+        top = self._top
+        if not plain.is_relative_to(top):
             folder = real if _is_folder(real) else real.parent
             top = repository_root(folder) or folder
-        if not self._is_inside(place, name, top):
+        elif real != plain:
+            self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, "link", at=Place(name)))
             return
-        is_linked = resolved(place) != resolved(place.parent) / place.name
-        if _is_folder(place):
-            self._folder(place, name, top, is_linked=False)
+        if in_git(real.relative_to(top)):
+            self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, "manifest-git", at=Place(name)))
+        elif _is_folder(real):
+            self._folder(real, name)
         else:
-            self._file(place, name, top, is_linked=is_linked)
+            self._file(real, name)
 
-    def _is_inside(self, place: Path, name: str, top: Path) -> bool:
-        """Whether a path stays in the directory `top`; adds an error if not."""
-        real = resolved(place)
-        case = "manifest" if self._repository is not None else "manifest-directory"
-        if real.is_relative_to(top):
-            plain = Path(os.path.normpath(self._real_root / name))
-            same = (None, clone_below(top, resolved(plain.parent)))
-            leaves = real != plain and clone_below(top, real) not in same
-            if not leaves and not in_git(real.relative_to(top)):
-                return True
-            case = "manifest-another" if leaves else "manifest-git"
-        self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
-        return False
-
-    def _file(self, place: Path, name: str, top: Path, *, is_linked: bool) -> None:
+    def _file(self, place: Path, name: str) -> None:
         try:
             identity = _identity(place.stat())
         except FileNotFoundError as problem:
@@ -120,14 +103,10 @@ class Finder:
             return
         if identity not in self._files_seen:
             self._files_seen.add(identity)
-            self.files[name], self.tops[name] = place, top
-            if is_linked:
-                self.linked.add(name)
+            self.files[name] = place
 
-    def _folder(
-        self, place: Path, name: str, top: Path, *, is_linked: bool, depth: int = 0
-    ) -> None:
-        """All manifests below a directory; each directory once, despite links to it."""
+    def _folder(self, place: Path, name: str, depth: int = 0) -> None:
+        """All manifests below a directory, each directory once."""
         identity = _identity(place.stat())
         if identity in self._folders_seen:
             return
@@ -142,15 +121,15 @@ class Finder:
                 continue
             below = entry.name if name == "." else f"{name}/{entry.name}"
             path = Path(entry.path)
-            is_folder, is_link = _is_folder(path), entry.is_symlink()
+            is_folder = _is_folder(path)
             if not is_folder and not is_manifest_name(entry.name):
                 continue
-            if is_link and not self._is_inside(path, below, top):
-                continue
-            if is_folder:
-                self._folder(path, below, top, is_linked=is_linked or is_link, depth=depth + 1)
+            if entry.is_symlink():
+                self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, "link", at=Place(below)))
+            elif is_folder:
+                self._folder(path, below, depth + 1)
             else:
-                self._file(path, below, top, is_linked=is_linked or is_link)
+                self._file(path, below)
 
     def _entries(self, place: Path, name: str) -> Sequence[os.DirEntry[str]]:
         try:

@@ -105,19 +105,6 @@ class NamedFiles:
         root = resolved(self._root)
         return shown_name(root, os.path.relpath(real, root))
 
-    def refused_link(
-        self, real: FilePath, folder: FilePath, content: bytes | None = None
-    ) -> Finding | None:
-        """The reason why a link in `folder` that stands for a manifest leads to a file that must
-        not be used. Call it before the file is read, and again with its `content`. Raises
-        OSError."""
-        case = self._outside(real, folder)
-        if case == "prompt-hidden":
-            return Finding(Code.OUTSIDE_REPOSITORY, (), "manifest-hidden")
-        if case is not None:  # the path of another repository was given
-            return None
-        return self._untracked(real, folder, content)
-
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""
         rejected = document.rejected
@@ -146,10 +133,10 @@ class NamedFiles:
             given = text.strip()
             if "\n" in given or re.fullmatch(_PATH, given) is None:
                 continue
-            for base in (document.folder, self._root):
+            for base in (document.folder, resolved(self._root)):
                 if self._is_shared_file(base / given, document.folder):
                     name = os.path.relpath(base / given, document.folder)
-                    facts = {"file": FilePath(name).as_posix() if base == self._root else given}
+                    facts = {"file": FilePath(name).as_posix()}
                     yield Finding(Code.PROMPT_IS_PATH, path, "", facts)
                     break
 

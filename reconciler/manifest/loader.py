@@ -27,7 +27,6 @@ from reconciler.manifest.document import (
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.repository import is_below, resolved
 from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -130,7 +129,7 @@ def load(
     with memory.collection_paused():
         named = NamedFiles(root, tracked or TrackedFiles())
         loading = _Loading(finder.diagnostics, named, policy, now)
-        return loading.run(finder.files, finder.tops, finder.linked)
+        return loading.run(finder.files)
 
 
 class _Loading:
@@ -147,15 +146,10 @@ class _Loading:
         self._documents: dict[str, Document] = {}
         self._bytes = 0
 
-    def run(
-        self, files: Mapping[str, Path], tops: Mapping[str, Path], linked: Collection[str]
-    ) -> Manifests:
+    def run(self, files: Mapping[str, Path]) -> Manifests:
         for name in sorted(files):
             try:
-                content = self._content(files[name], tops[name], is_linked=name in linked)
-                if isinstance(content, Finding):
-                    self._diagnostics.append(content.in_file(name, 1, 1))
-                    continue
+                content = disk.read_resolved(files[name], limits.MANIFEST_BYTES)
                 self._bytes += len(content)
                 if self._bytes > limits.MANIFESTS_BYTES:
                     limit, at = limits.MANIFESTS_BYTES >> 20, Place(name)
@@ -190,16 +184,6 @@ class _Loading:
             entries=entries,
             ignores={d.file: d.ignores for d in documents if d.ignores is not None},
         )
-
-    def _content(self, path: Path, top: Path, *, is_linked: bool) -> bytes | Finding:
-        real, folder = resolved(path), path.parent
-        if not is_below(top, real):  # it has become a link since it was found
-            return Finding(Code.OUTSIDE_REPOSITORY, (), "manifest")
-        refused = self._named.refused_link(real, folder) if is_linked else None
-        if refused is None:
-            content = disk.read_resolved(real, limits.MANIFEST_BYTES)
-            refused = self._named.refused_link(real, folder, content) if is_linked else None
-        return refused or content
 
     def _read(self, name: str, folder: Path, content: bytes) -> None:
         source = read_source(content)

@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest import loader
-from reconciler.manifest.repository import is_below
 from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.system import memory
@@ -117,9 +115,7 @@ def test_a_policy_must_be_tracked(clone: Path, validate: Validate, name: str) ->
     assert [code for code, _ in validate()[0]] == ["TC805"]
 
 
-def test_a_manifest_need_not_be_tracked_but_the_target_of_a_link_must(
-    clone: Path, validate: Validate
-) -> None:
+def test_a_manifest_need_not_be_tracked(clone: Path, validate: Validate) -> None:
     """A job may generate manifests; an error in another file would show parts of it."""
     (clone / "tasks/a.yaml").write_text("version: 1\ntasks: {one: {message: x}}\n")
     assert validate()[0] == []
@@ -128,8 +124,6 @@ def test_a_manifest_need_not_be_tracked_but_the_target_of_a_link_must(
     found, printed = validate()
     assert [code for code, _ in found] == ["TC116"]
     assert SECRET not in printed
-    git(clone, "add", "vars.txt")
-    assert [code for code, _ in validate()[0]] != ["TC116"]
 
 
 @pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged"])
@@ -431,28 +425,19 @@ def test_a_file_that_becomes_a_link_once_it_was_checked_is_not_read(
     assert {line for _, line in found} >= {5, 6}
 
 
-@pytest.mark.parametrize("when", ["found", "checked"])
 @pytest.mark.parametrize("name", ["tasks", "tasks/a.yaml"])
 def test_a_manifest_that_becomes_a_link_once_it_was_found_is_not_read(
-    clone: Path, validate: Validate, monkeypatch: pytest.MonkeyPatch, name: str, when: str
+    clone: Path, validate: Validate, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     git(clone, "add", ".")
     (clone / "tasks/a.yaml").write_text(f"{SECRET}: [")
-
-    def below(top: Path, real: Path) -> bool:
-        if when == "checked":
-            exchange(clone, name)
-        return is_below(top, real)
-
     original = memory.collection_paused
 
     def paused() -> Any:
-        if when == "found":
-            exchange(clone, name)
+        exchange(clone, name)
         return original()
 
-    monkeypatch.setattr(loader, "is_below", below)
     monkeypatch.setattr(memory, "collection_paused", paused)
     found, printed = validate()
-    assert [code for code, _ in found] == ["TC116" if when == "found" else "TC101"]
+    assert [code for code, _ in found] == ["TC101"]
     assert SECRET not in printed

@@ -46,19 +46,28 @@ def test_a_named_file_is_read_whatever_its_extension(tmp_path: Path) -> None:
 
 def test_each_file_is_read_once(tmp_path: Path) -> None:
     put(tmp_path, "t/a.yaml", "t/u/b.yaml")
-    (tmp_path / "t/link.yaml").symlink_to("a.yaml")
-    (tmp_path / "again").symlink_to("t")
-    assert files(tmp_path, "t/a.yaml", "t", "t/u", "again") == ["t/a.yaml", "t/u/b.yaml"]
-    assert files(tmp_path, ".") == ["again/a.yaml", "again/u/b.yaml"]
+    os.link(tmp_path / "t/a.yaml", tmp_path / "t/same.yaml")
+    assert files(tmp_path, "t/a.yaml", "t", "t/u", "./t") == ["t/a.yaml", "t/u/b.yaml"]
 
 
-def test_a_symlink_loop_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("link", "target"), [("up", ".."), ("self.yaml", "self.yaml"), ("same.yaml", "a.yaml")]
+)
+def test_no_link_is_followed(tmp_path: Path, link: str, target: str) -> None:
     put(tmp_path, "t/a.yaml")
-    (tmp_path / "t/up").symlink_to("..")
-    (tmp_path / "t/self.yaml").symlink_to("self.yaml")
+    (tmp_path / "t" / link).symlink_to(target)
     manifests = load(["t"], root=tmp_path)
     assert manifests.files == ("t/a.yaml",)
-    assert problem(manifests).startswith("t/self.yaml: TC101 ")
+    assert problem(manifests) == f"t/{link}: TC116/link"
+    assert problem(load([f"t/{link}"], root=tmp_path)).startswith(f"t/{link}: TC1")
+
+
+def test_links_to_the_working_directory_are_the_users_own(tmp_path: Path) -> None:
+    put(tmp_path, "real/t/a.yaml")
+    (tmp_path / "link").symlink_to("real")
+    assert files(tmp_path / "link", "t") == ["t/a.yaml"]
+    put(tmp_path, "here/b.yaml")
+    assert files(tmp_path / "here", "../link/t") == ["../link/t/a.yaml"]
 
 
 def test_files_outside_the_root_keep_their_paths(tmp_path: Path) -> None:
