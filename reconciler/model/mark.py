@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from array import array
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 _US_PER_S = 1_000_000
 _DIGITS = 6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_unused: list[int] = []
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d+))?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
 )
@@ -28,21 +26,11 @@ def mint(now: datetime, less: int | None = None) -> str:
     beginning of the calendar.
     """
     if less is None:
-        less = _random() % _US_PER_S
+        less = secrets.randbelow(_US_PER_S)
     moment = now - timedelta(microseconds=less)
     if moment.microsecond % 10 == 0:
-        moment -= timedelta(microseconds=1 + _random() % 9)
+        moment -= timedelta(microseconds=1 + secrets.randbelow(9))
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _random() -> int:
-    """32 random bits. They are read from the system in blocks, because each system call lets other
-    threads run, which takes much longer than the call. Thread-safe."""
-    try:
-        return _unused.pop()
-    except IndexError:
-        _unused.extend(array("I", secrets.token_bytes(4_096)))
-        return _random()
 
 
 def microseconds(value: object) -> int | None:
