@@ -103,8 +103,7 @@ def _invalid(violation: Violation) -> _Facts:
     match violation.rule:
         case "type":
             types = [expected] if isinstance(expected, str) else list(expected)
-            is_item = isinstance(violation.path[-1] if violation.path else None, int)
-            return _wrong_type(value, types, violation.schema, is_item=is_item)
+            return _wrong_type(value, types)
         case "enum":
             return _not_among(value, [str(choice) for choice in expected if choice is not None])
         case "const":
@@ -128,9 +127,7 @@ def _invalid(violation: Violation) -> _Facts:
             return Code.INVALID_VALUE, "", {"rule": str(violation.rule), **fact}
 
 
-def _wrong_type(
-    value: object, types: list[str], schema: Mapping[str, Any], *, is_item: bool
-) -> _Facts:
+def _wrong_type(value: object, types: list[str]) -> _Facts:
     kinds = tuple(_KINDS[kind] for kind in types if kind != "null")
     facts: dict[str, Arg] = {"kinds": kinds, "value": shown_value(value)}
     if value is None:
@@ -138,8 +135,6 @@ def _wrong_type(
     if "boolean" in types and isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS:
         boolean = _YAML_1_1_BOOLEANS[value.lower()]
         return Code.WRONG_TYPE, "yaml-1.1", {**facts, "boolean": boolean}
-    if is_item and "object" in types and (item := as_item(value, schema)):
-        return Code.WRONG_TYPE, "item", {**facts, "item": item}
     if isinstance(value, str) and (
         ("boolean" in types and value in ("true", "false"))
         or ("integer" in types and value.isdecimal())
@@ -190,8 +185,6 @@ _MEANT = {
 _SHORTEST = 4
 """The minimum length of a name that counts as similar because another name begins with it."""
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-
 
 def meant_property(name: str, known: Collection[str]) -> str | None:
     """The property that `name` was probably meant to be, if it is among the `known` ones; the path
@@ -218,18 +211,6 @@ def _similar(name: str, choices: tuple[str, ...]) -> str | None:
         long_enough = [c for c in plain if min(len(c), len(written)) >= _SHORTEST]
         near = [c for c in long_enough if c.startswith(written) or written.startswith(c)]
     return plain[near[0]] if len(near) == 1 else None
-
-
-def as_item(value: object, schema: Mapping[str, Any]) -> str | None:
-    """A text as the mapping that `schema` requires: `{id: datadog}` for `datadog`. None if its
-    first property is not an ID."""
-    required: Sequence[str] = schema.get("required", ())
-    if not isinstance(value, str) or not _PLAIN.fullmatch(value) or not required:
-        return None
-    first, *others = required
-    if not first.lower().endswith("id"):
-        return None
-    return "{" + ", ".join([f"{first}: {value}", *(f"{name}: ..." for name in others)]) + "}"
 
 
 def _folded(name: str) -> str:
