@@ -33,7 +33,7 @@ _SHORT = 32
 _UNSENDABLE = "[\0\ud800-\udfff]"
 _DUPLICATE = "\0"
 _MERGE_KEY = "<<"
-_KEY_TAGS = ("!", scalars.CORE + "str")
+_TEXT_TAGS = ("!", scalars.CORE + "str")
 _MAP_TAGS = ("!", scalars.CORE + "map")
 _SEQ_TAGS = ("!", scalars.CORE + "seq")
 
@@ -163,14 +163,10 @@ class Construction:
         if re.search(_UNSENDABLE, event.value):
             self._note(event, frame, Code.INVALID_CHARACTER, "unsendable")
             value = re.sub(_UNSENDABLE, "\ufffd", event.value)
-        elif is_key and tag not in (None, *_KEY_TAGS):
-            self._note(event, frame, Code.INVALID_KEY, "tag", {"tag": scalars.spelled(tag)})
-        elif tag is not None and not is_key:
-            try:
-                value = scalars.tagged(event.value, tag)
-            except RemarkError as error:
-                self._note(event, frame, error.code, error.case, error.facts)
-        elif not event.style and not is_key:
+        elif tag is not None and tag not in _TEXT_TAGS:
+            code, case = (Code.INVALID_KEY, "tag") if is_key else (Code.INVALID_TAG, "")
+            self._note(event, frame, code, case, {"tag": scalars.spelled(tag)})
+        elif tag is None and not event.style and not is_key:
             value = self._plain(event, frame)
         if event.anchor is not None:
             self._anchor(event, value)

@@ -18,8 +18,6 @@ _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _FIRST = frozenset("+-.0123456789")
 _MAX_DIGITS = 400
-_TYPES = {"null": (type(None),), "bool": (bool,), "int": (int,), "float": (float, int)}
-"""The core tags other than `!!str`, and the types of the plain scalars that each accepts."""
 
 CORE = "tag:yaml.org,2002:"
 
@@ -33,24 +31,6 @@ def plain(text: str) -> Scalar:
     if text in _FALSE:
         return False
     return _number(text) if text[0] in _FIRST else text
-
-
-def tagged(text: str, tag: str) -> Scalar:
-    """The value of a scalar with a core tag; RemarkError if its text contradicts the tag."""
-    name = tag.removeprefix(CORE)
-    if tag == "!" or tag == CORE + "str":  # `!` is the non-specific tag: text as well
-        return text
-    if name not in _TYPES or not tag.startswith(CORE):
-        raise RemarkError(Code.INVALID_TAG, tag=spelled(tag))
-    value = plain(text)
-    if type(value) not in _TYPES[name]:
-        raise RemarkError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
-    if name == "float" and type(value) is int:
-        try:
-            return float(value)
-        except OverflowError:
-            raise RemarkError(Code.INVALID_NUMBER, "large", text=text) from None
-    return value
 
 
 def spelled(tag: str) -> str:

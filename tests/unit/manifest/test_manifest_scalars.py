@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.parse.scalars import CORE, plain, spelled, tagged
+from reconciler.manifest.parse.scalars import CORE, plain, spelled
 from reconciler.model.codes import Code
 from reconciler.model.remarks import RemarkError
 
@@ -60,45 +60,6 @@ def test_numbers_that_json_cannot_hold_are_rejected(text: str) -> None:
     with pytest.raises(RemarkError) as caught:
         plain(text)
     assert caught.value.code is Code.INVALID_NUMBER
-
-
-@pytest.mark.parametrize(
-    ("tag", "text", "value"),
-    [
-        ("str", "5", "5"),
-        ("int", "3", 3),
-        ("int", "0x10", 16),
-        ("float", "3", 3.0),
-        ("float", "1.5", 1.5),
-        ("bool", "True", True),
-        ("null", "", None),
-    ],
-)
-def test_core_tags_set_the_type(tag: str, text: str, value: object) -> None:
-    found = tagged(text, CORE + tag)
-    assert (found, type(found)) == (value, type(value))
-    assert tagged(text, "!") == text
-
-
-@pytest.mark.parametrize(
-    ("tag", "text"),
-    [
-        ("int", "1.5"),
-        ("int", "true"),
-        ("bool", "yes"),
-        ("null", "0"),
-        ("float", "true"),
-        ("float", "x"),
-        ("float", "0x" + "f" * 300),
-        ("float", ".inf"),
-        ("timestamp", "2026-11-24"),
-        ("binary", "aGk="),
-        ("seq", "x"),
-    ],
-)
-def test_a_tag_that_does_not_fit_is_rejected(tag: str, text: str) -> None:
-    with pytest.raises(RemarkError):
-        tagged(text, CORE + tag)
 
 
 def test_tags_are_spelled_as_written() -> None:

@@ -86,8 +86,16 @@ def test_quoted_scalars_are_text(parser: str) -> None:
 
 
 def test_core_tags_are_applied(parser: str) -> None:
-    text = "a: !!str 5\nb: !!int '6'\nc: !!map {d: !!seq [! 7]}\ne: !!float 1\nf: ! {g: ! []}\n"
-    assert data(text) == {"a": "5", "b": 6, "c": {"d": ["7"]}, "e": 1.0, "f": {"g": []}}
+    text = "a: !!str 5\nc: !!map {d: !!seq [! 7]}\nf: ! {g: ! []}\n"
+    assert data(text) == {"a": "5", "c": {"d": ["7"]}, "f": {"g": []}}
+
+
+@pytest.mark.parametrize(
+    "value", ["!!int 5", "!!float 1", "!!bool true", "!!null ''", "!!binary x"]
+)
+def test_tags_of_other_types_are_rejected(parser: str, value: str) -> None:
+    (problem,) = read_source(f"a: {value}\n".encode()).findings
+    assert problem.code is Code.INVALID_TAG
 
 
 def test_aliases_are_resolved(parser: str) -> None:
