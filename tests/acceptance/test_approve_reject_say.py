@@ -217,8 +217,9 @@ def answered(status: int, words: str) -> Any:
 
 
 @pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("status", [0, 408, 425, 500])  # 0: no response
 def test_a_lost_response_is_looked_up_and_nothing_is_sent_twice(
-    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, status: int, *, arrives: bool
 ) -> None:
     place.apply({"good": "finishing"})
     place.finish(good="done")
@@ -230,7 +231,9 @@ def test_a_lost_response_is_looked_up_and_nothing_is_sent_twice(
         sent.append(body)
         if arrives:
             tell(self, org_name, task_id, body, part)
-        raise NoResponseError(ConnectionResetError(), begun=True)
+        if not status:
+            raise NoResponseError(ConnectionResetError(), begun=True)
+        return ServiceResponse(status, {}, {"code": status, "message": "no"}, 0.0)
 
     monkeypatch.setattr(Client, "post_to_task", lost)
     code, _, err = place.run("say", "good", "And more.")

@@ -115,8 +115,12 @@ def test_an_import_does_not_advise_how_to_create_what_exists(place: LiveTasks) -
 
 
 def test_tasks_with_the_same_prompt_cause_one_warning(place: LiveTasks) -> None:
+    made = []
     for message in ("Look.", "Read.", "Look.", "Look.", "Look.", "Read."):
-        created(place.api, message)
+        made.append(created(place.api, message))
+        place.time.advance(1)
+    found = place.document("import", "--all", "--org", "acme", "--dry-run")["tasks"]
+    assert [task["taskId"] for task in found] == made  # the oldest first
     _, _, err = place.run("import", "--all", "--write", "tasks/a.yaml", "--org", "acme")
     assert err.count("[TC304]") == 2
     assert "and 2 more tasks below" in err
