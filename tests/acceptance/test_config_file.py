@@ -57,6 +57,14 @@ def test_paths_replace_the_default_locations(
     assert document["summary"]["orphaned"] == 1
 
 
+def test_a_quiet_apply_shows_no_progress(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "agents/a.yaml").write_text(manifest(*(f"k{n}" for n in range(21))))
+    assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("state", ["git:origin", "env:TASKCTL_STATE"])
 def test_the_configured_state_is_not_used_for_the_embedded_service(
     repository: Path, state: str

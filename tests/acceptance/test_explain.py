@@ -79,3 +79,4 @@ def test_a_terminal_shows_wrapped_lines_without_marks(
     assert "`" not in said
     assert max(map(len, said.splitlines())) <= 50
     assert "\n  " in said
+    assert '\n        isShared: "true"\n' in said

@@ -350,8 +350,11 @@ def test_a_task_that_a_plan_would_adopt_is_recorded_for_the_declared_key(
     assert set(actions.values()) == {"unchanged"}
 
 
-def test_a_key_with_adopt_false_is_not_recorded(place: LiveTasks) -> None:
-    place.write({"never": "finishing it"}, adopt=False)
+@pytest.mark.parametrize("setting", [{"adopt": False}, {"taskID": "another"}])
+def test_a_key_that_adopts_nothing_is_not_recorded(
+    place: LiveTasks, setting: dict[str, Any]
+) -> None:
+    place.write({"never": "finishing it"}, **setting)
     created(place.api, "finishing it")
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert told["key"] == "finishing-it"

@@ -266,6 +266,15 @@ def test_links_are_kept_and_pipes_are_written_to(repository: Path) -> None:
     assert stat.S_ISFIFO((repository / "pipe").stat().st_mode)
 
 
+def test_a_report_is_written_to_an_open_file(repository: Path) -> None:
+    with (repository / "log").open("ab") as log:
+        log.write(b"before\n")
+        log.flush()
+        assert run(["validate", "infra/agents/tasks", f"--report=json=/dev/fd/{log.fileno()}"]) == 0
+    before, document = (repository / "log").read_text().split("\n", 1)
+    assert (before, json.loads(document)["valid"]) == ("before", True)
+
+
 def test_annotations_and_text_can_be_combined(
     repository: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

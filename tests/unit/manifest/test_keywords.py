@@ -37,6 +37,11 @@ def test_other_names_are_annotations(name: str) -> None:
     assert list(ignored_keywords({name: {"typ": 1}}, NEWEST)) == []
 
 
+@pytest.mark.parametrize("name", ["typ", "typee", "tyqe", "tpye", "tyep"])
+def test_a_name_is_one_edit_away(name: str) -> None:
+    assert list(ignored_keywords({name: {}}, NEWEST)) == [((name,), "type")]
+
+
 def test_all_are_found_in_order_and_each_once() -> None:
     shared = {"typ": "x"}
     schema = {"allOf": [shared, shared], "oneof": [], "items": [{}, {"not": {"enums": []}}]}
