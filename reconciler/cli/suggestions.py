@@ -85,11 +85,7 @@ class Suggestions:
                     if param.name != "state" or each not in own.values():
                         yield from _words(param, each)
         if any(param.name == "paths" for param in command.params) and not own.get("paths"):
-            yield from self._paths()
-
-    def _paths(self) -> Iterator[str]:
-        """The PATHs of this run, unless they are a saved plan."""
-        yield from self._manifests(self.given.get("paths") or ())
+            yield from self._manifests(self.given.get("paths") or ())
 
     def _manifests(self, paths: Iterable[str]) -> Iterator[str]:
         folder = Path(str(self.given.get("directory") or "."))

@@ -15,8 +15,6 @@ from reconciler.model.value import Moment, Stored
 MAX_TOKENS = 2**63 - 1
 """The maximum of the API's int64. A number of tokens is between 0 and this."""
 
-_KIND_LENGTH = 40
-
 
 class Budget(Stored, frozen=True):
     """The tokens that one organization has used in this window, and its allowance.
@@ -57,7 +55,7 @@ def read_budget(org_name: str, raw: object) -> Budget | None:
         allowance=allowance,
         exhausted=raw.get("exhausted") is True or used >= allowance,
         window_end=_moment(raw.get("windowEnd")),
-        window_kind=kind[:_KIND_LENGTH] if isinstance(kind, str) else "",
+        window_kind=kind if isinstance(kind, str) else "",
     )
 
 

@@ -14,7 +14,6 @@ import re
 import threading
 import zlib
 from functools import cache
-from sys import intern
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -163,7 +162,7 @@ def parse_ref(text: str) -> TaskRef:
     org_name, slash, key = text.partition("/")
     if not slash:
         raise ShapeError("", "ref", text=text)
-    return TaskRef(intern(org_name), key)
+    return TaskRef(org_name, key)
 
 
 def _escaped(hidden: re.Match[str]) -> str:

@@ -77,7 +77,7 @@ def _row(task: ImportedTask, width: int) -> str:
     parts = [
         f"task {task.task_id}" if task.task_id else "",
         f"{task.file}:{task.line}" if task.file and task.line else task.file or "",
-        _why(task) or "",
+        _why(task),
     ]
     key = cells.pad(safe.line(task.key), width)
     return "  ".join([key, *(safe.line(part) for part in parts if part)]).rstrip()
