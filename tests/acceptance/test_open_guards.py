@@ -64,8 +64,8 @@ def test_a_yaml_policy_that_is_open_is_an_error(
 
 JSON = [
     ('{\n  "maximum": 1e999}', ":2:14", "TC109"),
-    ('{\n  "maximum": NaN}', ":2:14", "TC109"),
-    ('{"minimum":\n\n -Infinity}', ":3:2", "TC109"),
+    ('{\n  "maximum": NaN}', ":1:1", "TC109"),
+    ('{"minimum":\n\n -Infinity}', ":1:1", "TC109"),
     ('{"required": ["role"],\n "required": []}', ":2:2", "TC106"),
     ('{"required": ["role"],\n "\\u0072equired": []}', ":2:2", "TC106"),
     ('{"required": [}', ":1:15", "TC105"),

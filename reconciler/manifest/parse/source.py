@@ -124,7 +124,11 @@ def read_json_source(content: bytes) -> Source:
             source.data = read_strict_json(source.text)
         except JsonError as problem:
             position = LineIndex(source.text).position(problem.offset)
-            source.findings.append(Finding.of(problem, (), position))
+            found = Finding.of(problem, (), position)
+            if problem.code is not Code.INVALID_YAML:  # YAML's reader knows the position
+                alike = (f for f in read_source(content).findings if f.code is problem.code)
+                found = next(alike, found).at_path(())
+            source.findings.append(found)
     return source
 
 
