@@ -227,7 +227,8 @@ class _LaterWaves:
             return
         self._is_delayed = False
         if self._follows:
-            self._held = _held(applied.plan)
+            stuck = (task for task in self._held if task.ref not in self._follows)
+            self._held = (*stuck, *_held(applied.plan))
         progress = self._wave.progress
         self._done = {
             ref: status
@@ -248,7 +249,7 @@ class _LaterWaves:
             done.tasks,
             done.diagnostics,
             done.budgets,
-            done.held,
+            len(self._held),
             done.only_new,
             statuses=in_manifest_order(statuses, declared),
             end=end,

@@ -354,3 +354,15 @@ def test_a_plan_counts_it_as_a_change_that_apply_records_a_success(place: LiveTa
     assert place.document("plan")["hasChanges"] is False
     assert place.run("apply", "--yes")[0] == 0
     assert path.read_bytes() == after
+
+
+def test_what_has_stopped_stays_in_the_report_of_later_waves(place: LiveTasks) -> None:
+    rest = "{forEach: {row: [x, y]}, rollout: {pilot: 1}, message: 'finishing {{ row }}'}"
+    place.write_rows("failing finishing", "{pilot: 1}")
+    assert place.run("apply", "--yes")[0] == 0
+    place.finish(**{"t@a": "failed"})
+    place.write_rows("failing finishing", "{pilot: 1}", f"u: {rest}\n")
+    document = place.document("apply", *QUICK)
+    held = {task["key"]: task["reason"] for task in document["wait"]["held"]}
+    assert (held, document["summary"]["held"]) == ({"t@b": "stopped"}, 1)
+    assert document["summary"]["created"] == 2
