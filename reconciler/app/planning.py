@@ -31,7 +31,7 @@ from reconciler.model.value import Value, replace
 from reconciler.plan import updates
 from reconciler.plan.hold import with_room
 from reconciler.plan.plan import Plan
-from reconciler.plan.planner import PlanInputs, make_plan, needs_of
+from reconciler.plan.planner import PlanInputs, followed_by, left_by, lookups_of, make_plan
 from reconciler.plan.progress import Followed, TaskProgress
 from reconciler.plan.recovery import AttemptAges
 from reconciler.plan.view import RemoteView
@@ -173,15 +173,22 @@ def inputs_of(
 def read(ctx: Context, sources: Sources, inputs: PlanInputs, before: Read | None = None) -> Read:
     """The current data of the service. With `before`, only the tasks are read again. Raises
     RemoteError."""
-    survey, evaluation = sources.survey, sources.evaluation
+    survey = sources.survey
     identity, clocks = survey.begin()
-    needs = needs_of(inputs, identity, clocks)
+    lookups = lookups_of(inputs, identity, clocks)
     survey.is_patient = before is None
+    view = survey.read(identity, clocks, lookups)
     if before is not None:
-        return before._replace(view=survey.read(identity, clocks, needs.lookups))
-    searched = {lookup.org_name for lookup in needs.lookups if lookup.missing}
-    followed = _read_followed(ctx, needs.followed, evaluation)
-    now, expected = ctx.now(), {task.record.ref: task.expect for task in needs.followed}
+        return before._replace(view=view)
+    searched = {lookup.org_name for lookup in lookups if lookup.missing}
+    return read_progress(ctx, sources, inputs, Read(view, {}, {}, {}, searched))
+
+
+def read_progress(ctx: Context, sources: Sources, inputs: PlanInputs, read: Read) -> Read:
+    """The data, after reading what missing tasks depend on. Raises RemoteError."""
+    evaluation, tasks = sources.evaluation, followed_by(inputs)
+    followed = _read_followed(ctx, tasks, evaluation)
+    now, expected = ctx.now(), {task.record.ref: task.expect for task in tasks}
     progress = {status.ref: _task_progress(status, now) for status in followed}
     done = {
         status.task_id: expect.digest if (expect := expected[status.ref]) else ""
@@ -189,8 +196,9 @@ def read(ctx: Context, sources: Sources, inputs: PlanInputs, before: Read | None
         if status.state is TaskState.DONE and status.task_id
     }
     known = {status.ref: status.state for status in followed}
-    left = known | _read_left(ctx, [t for t in needs.left if t.record.ref not in known], evaluation)
-    return Read(survey.read(identity, clocks, needs.lookups), progress, left, done, searched)
+    others = [task for task in left_by(inputs) if task.record.ref not in known]
+    left = known | _read_left(ctx, others, evaluation)
+    return read._replace(progress=progress, left=left, done=done)
 
 
 def bare_plan(inputs: PlanInputs, read: Read) -> Plan:

@@ -18,6 +18,7 @@ from reconciler.app.planning import (
     full_plan,
     inputs_of,
     read,
+    read_progress,
     refuse_other_periods,
 )
 from reconciler.app.ui import ApplyProgress, FailureReport
@@ -40,6 +41,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
 from reconciler.plan.digest import refuse_stale, refuse_unexpected
+from reconciler.plan.hold import with_held
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import followed_by
 from reconciler.plan.progress import TaskProgress
@@ -164,7 +166,7 @@ class Wave:
         self._compared = {org: view.newest[org] for org in view.compared}
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible("stopping", last) as stop:
-            report = self._execute(plan, stop)
+            plan, report = self._execute(plan, stop)
         self._replaced = {task.ref for task in report.tasks if task.replaced}
         report = replace(
             report,
@@ -244,13 +246,15 @@ class Wave:
             raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
         return self._ctx.ui.confirm(plan)
 
-    def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
+    def _execute(self, plan: Plan, stop: Stop) -> tuple[Plan, ApplyReport]:
+        """The plan, in which further tasks are held, and the report."""
         memory.resume_collection()  # lost responses leave reference cycles behind
         ctx = self._ctx
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
         self._session.sign(this_run(ctx.client, ctx.clock))  # its identity is known now
-        if notes := [*begun_recoveries(plan), *self._answers]:
+        succeeded = mark_done(self.state, self._read.done)
+        if notes := [*begun_recoveries(plan), *self._answers, *succeeded]:
             self._session.append(*notes)
         apply_ctx = ApplyContext(
             service=ctx.client,
@@ -278,7 +282,8 @@ class Wave:
             plan.options.max_creates,
         )
         try:
-            return loop.run(plan)
+            report = loop.run(plan)
+            return with_held(plan, loop.held), report
         finally:
             self._seen += loop.listed
             progress.close()
@@ -289,9 +294,15 @@ class Wave:
         """Reads the service and plans again, for these keys. It adds the `baselines` of
         organizations whose lists could not be used before. Raises RemoteError."""
         inputs = replace(self._inputs, state=self.state, options=options, limit=only)
-        self._read = read(self._ctx, self._sources, inputs, self._read)
-        baselines.update({**self._read.view.newest, **baselines})
-        return bare_plan(inputs, self._read)
+        found = read(self._ctx, self._sources, inputs, self._read)
+        baselines.update({**found.view.newest, **baselines})
+        plan = bare_plan(inputs, found)
+        if not plan.closed:
+            return plan
+        # Before a create is sent again, all rules for a first create decide anew.
+        found = read_progress(self._ctx, self._sources, inputs, found)
+        self._session.append(*mark_done(self.state, found.done))
+        return bare_plan(replace(inputs, state=self.state), found)
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""
@@ -329,7 +340,6 @@ class Wave:
         """Saves the state; a failure is added to the report."""
         try:
             self._session.append(*update_declared(self._session.state, self._space.desired))
-            self._session.append(*mark_done(self._session.state, self._read.done))
             self._note_waited()
             self._session.close(outcome)  # writes the state, and releases the lock
         except StateError as problem:

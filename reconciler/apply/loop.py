@@ -31,6 +31,9 @@ ROUNDS = 3
 MAX_GRACE = 60.0
 """The maximum of seconds after the settle time in which a failing lookup is repeated."""
 
+_ABOUT_UNSENT = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT)
+"""The diagnostics of a later plan about creates that are not sent again."""
+
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 BETWEEN_TOTALS = 15.0
@@ -51,7 +54,7 @@ class Waiting(NamedTuple):
 class Loop:
     """One apply. `replan` reads the service and plans again for some keys; `waiting` is called
     while attempts settle. At most `max_creates` keys get a task. `listed` are the tasks that were
-    listed at the end.
+    listed at the end, `held` those that are not sent again yet.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Loop:
         self._max_creates = max_creates
         self._deadlines: dict[str, float] = {}
         self.listed: list[RemoteTask] = []
+        self.held: dict[TaskRef, PlannedTask] = {}
         self._tasks: dict[TaskRef, PlannedTask] = {}
         self._results: dict[TaskRef, TaskResult] = {}
         self._attempts: dict[TaskRef, list[Attempt]] = {}
@@ -113,6 +117,8 @@ class Loop:
             self._problem = ()
             planned = [task for task in found.tasks if task.ref in open_refs]
             self._notes += duplicate_warnings(found.backend, planned)
+            new = (d for d in found.diagnostics if d.code in _ABOUT_UNSENT)
+            self._notes += (d for d in new if d.case != "unresolved")
             self._take(planned, found.closed)
             for ref in set(open_refs) - {task.ref for task in planned}:
                 self._tasks.pop(ref, None)  # in no manifest, and its attempt created no task
@@ -122,12 +128,13 @@ class Loop:
         asked = [self._asked_about(task) for task in tasks]
         taken = self._within_limit([self._as_confirmed(task) for task in asked])
         if marks := list(closed):
-            self._close(marks, {task.ref for task in taken if task.creates})
+            again = {task.ref for task in taken if task.creates or task.action is Action.HELD}
+            self._close(marks, again)
         for task in taken:
             if task.applies or task.action is Action.UNRESOLVED:
                 self._tasks[task.ref] = task
-            elif task.ref not in self._results:  # its attempt created no task
-                self._tasks.pop(task.ref, None)
+            elif self._tasks.pop(task.ref, None) and task.action is Action.HELD:
+                self.held[task.ref] = task  # its attempt created no task
         ready = [t for t in taken if t.effect not in (Effect.NOTHING, Effect.WAIT)]
         if ready:
             self._look = _FIRST_LOOK
@@ -155,7 +162,7 @@ class Loop:
 
     def _close(self, marks: Sequence[str], again: Collection[TaskRef]) -> None:
         """Closes attempts that created no task; `again` are keys for which another attempt is sent
-        now."""
+        now, or that are held."""
         state, at = self._ctx.session.state, self._ctx.clocks().moment
         for mark in marks:
             attempt = state.attempts.get(mark)

@@ -271,6 +271,13 @@ def _is_to_merge(progress: TaskProgress | None) -> bool:
     return progress is not None and progress.state is TaskState.TO_MERGE
 
 
+def with_held(plan: Plan, held: Mapping[TaskRef, PlannedTask]) -> Plan:
+    """The plan, after apply has held these tasks instead of sending their creates again."""
+    tasks = tuple(held.get(task.ref, task) for task in plan.tasks)
+    others = (d for d in plan.diagnostics if d.code is not Code.ROLLOUT_STOPPED)
+    return replace(plan, tasks=tasks, diagnostics=(*others, *stopped(tasks)))
+
+
 def with_room(plan: Plan, state: State) -> Plan:
     """The plan, without tasks to create if the state has no room for all of them. If only the tasks
     of later waves do not fit, only these are held."""

@@ -107,17 +107,8 @@ class PlanInputs(Value, frozen=True):
         return not scope or is_in(names.get(file, file), scope)
 
 
-class Needs(NamedTuple):
-    """The data to read for a plan: a lookup for each organization, the progress of the tasks that a
-    missing task may have to wait for, and the states of tasks that may be `left` running."""
-
-    lookups: tuple[Lookup, ...]
-    followed: tuple[Followed, ...]
-    left: tuple[Followed, ...]
-
-
-def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
-    """The data to read. `clocks` were read before."""
+def lookups_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> list[Lookup]:
+    """What to look up for a plan in each organization. `clocks` were read before."""
     state, only = inputs.state, inputs.only
     desired = [task for task in inputs.desired if only is None or task.ref in only]
     desired += inputs.beside(clocks)
@@ -125,10 +116,10 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     selected = inputs.organizations
     if selected is not None:
         asked = [replace(each, is_selected=each.org_name in selected) for each in asked]
-    return Needs(tuple(asked), followed_by(inputs), tuple(_left_by(inputs)))
+    return asked
 
 
-def _left_by(inputs: PlanInputs) -> Iterator[Followed]:
+def left_by(inputs: PlanInputs) -> Iterator[Followed]:
     """The recorded tasks that a plan may replace or forget."""
     state, only = inputs.state, inputs.only
     requests = replacement.requests_of(inputs.options)

@@ -15,7 +15,7 @@ from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
-from reconciler.plan.planner import PlanInputs, make_plan, needs_of
+from reconciler.plan.planner import PlanInputs, lookups_of, make_plan
 from reconciler.plan.recovery import AttemptAges, waited_totals
 from reconciler.state.ledger import fold
 from reconciler.state.model import Aged, Event, State
@@ -151,7 +151,7 @@ def _plan(
     declared = tuple(map(desired_of, clock.scope))
     inputs = PlanInputs(declared, state, options, limit=only or None, ages=ages)
     service = Service(tasks, clock.who, setting, lacking)
-    view = read(service, who, needs_of(inputs, who, CLOCKS).lookups)
+    view = read(service, who, lookups_of(inputs, who, CLOCKS))
     made = make_plan(inputs, view)
     noted = tuple(new_state.begun_recoveries(made))
     items = [Item("note", mark=_noted_as(noted))] if noted else []

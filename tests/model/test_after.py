@@ -10,21 +10,20 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from reconciler.model.clock import Clocks
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, Generated, Recurring, TaskOrigin, TaskRef
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan.hold import HoldRules
 from reconciler.plan.plan import Plan, Reason
-from reconciler.plan.planner import PlanInputs, make_plan, needs_of
+from reconciler.plan.planner import PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import Absence, Predecessors, Standing, Success, TaskProgress
 from reconciler.state.edit import mark_done
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, State
 from tests.model.search import Explored, explore
 from tests.support import plan_values
-from tests.support.plan_values import BOOT, ME, NOW, ORG
+from tests.support.plan_values import ORG
 
 FILE = "tasks/a.yaml"
 LOST = (TaskState.FAILED, TaskState.UNKNOWN)
@@ -137,7 +136,7 @@ class Steps:
     def _plan(self, course: Course) -> tuple[Plan, State]:
         """The plan, and the state with the successes that it found."""
         inputs, states = self._inputs(course), {name.ref: s for name, s, _ in course.tasks}
-        followed = needs_of(inputs, ME, Clocks(NOW, BOOT)).followed
+        followed = followed_by(inputs)
         read = {each.record.ref: TaskProgress(states[each.record.ref]) for each in followed}
         seen = plan_values.view(
             plan_values.remote(r.task_id) for r in inputs.state.records.values()

@@ -16,7 +16,6 @@ import pytest
 from reconciler.app.expectations import Evaluation, Expectations
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.task_reader import ReadPosition, TaskReader, event_cache
-from reconciler.model.clock import Clocks
 from reconciler.model.options import SETTLE_TIME, PlanOptions
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import Expectation, TaskId
@@ -24,7 +23,7 @@ from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan import progress
 from reconciler.plan.plan import Reason
-from reconciler.plan.planner import PlanInputs, make_plan, needs_of
+from reconciler.plan.planner import PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import Standing, Success, TaskProgress
 from reconciler.remote.cache import TaskCache
 from reconciler.state.edit import mark_done
@@ -34,7 +33,7 @@ from reconciler.tasks import judgement
 from reconciler.tasks.status import TaskStatus
 from tests.model.search import Explored, explore
 from tests.support import plan_values
-from tests.support.plan_values import BOOT, ME, NOW
+from tests.support.plan_values import ME, NOW
 
 FILE = "a.yaml"
 ANSWERS = {"says a": '{"a": 1}', "says b": '{"b": 1}', "says no more": "done"}
@@ -166,7 +165,7 @@ class Steps:
         first = replace(plan_values.desired("a", file=FILE), expect=expect)
         second = replace(plan_values.desired("b", file=FILE), after=("a",))
         inputs = PlanInputs((first, second), state, PlanOptions())
-        followed = needs_of(inputs, ME, Clocks(NOW, BOOT)).followed
+        followed = followed_by(inputs)
         client: Any = Client(course)
         statuses = _reader(client).statuses([each.record for each in followed], 1)
         asked = {each.record.ref: each.expect for each in followed if each.expect is not None}

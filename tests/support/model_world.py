@@ -30,7 +30,7 @@ from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, Due, Removal, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
-from reconciler.plan.planner import PlanInputs, make_plan, needs_of
+from reconciler.plan.planner import PlanInputs, lookups_of, make_plan
 from reconciler.plan.recovery import AttemptAges, waited_totals
 from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
@@ -302,8 +302,8 @@ class World:
             desired, state, options, limit=only, ages=ages, due=self.due, removed=removed
         )
         identity, clocks = survey.begin()
-        needs = needs_of(inputs, identity, clocks)
-        view = survey.read(identity, clocks, needs.lookups)
+        lookups = lookups_of(inputs, identity, clocks)
+        view = survey.read(identity, clocks, lookups)
         return make_plan(inputs, view), view
 
     def edit(self, change: Callable[[State], Iterable[Event]]) -> None:

@@ -25,7 +25,7 @@ from reconciler.model.task import DesiredTask, TaskId
 from reconciler.model.value import replace
 from reconciler.plan import lookup
 from reconciler.plan.lookup import BASELINE_SIZE
-from reconciler.plan.planner import PlanInputs, needs_of
+from reconciler.plan.planner import PlanInputs, lookups_of
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt, Baseline, ChangeKind, RecordChange
 from reconciler.state.ledger import fold
@@ -154,8 +154,8 @@ class Reader:
         chosen = PlanOptions(settle_time=SETTLE, **options)
         there = known if known is not None else state()
         identity, clocks = survey.begin()
-        needs = needs_of(PlanInputs(declared, there, chosen), identity, clocks)
-        return survey.read(identity, clocks, needs.lookups)
+        lookups = lookups_of(PlanInputs(declared, there, chosen), identity, clocks)
+        return survey.read(identity, clocks, lookups)
 
 
 @pytest.fixture
@@ -293,8 +293,8 @@ def test_a_young_unreadable_message_is_read_again(reader: Reader, tmp_path: Path
         options = PlanOptions(settle_time=SETTLE)
         known = state(attempts=[tried])
         identity, clocks = survey.begin()
-        needs = needs_of(PlanInputs([desired("a")], known, options), identity, clocks)
-        return survey.read(identity, clocks, needs.lookups)
+        lookups = lookups_of(PlanInputs([desired("a")], known, options), identity, clocks)
+        return survey.read(identity, clocks, lookups)
 
     read()
     read()

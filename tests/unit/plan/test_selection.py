@@ -12,7 +12,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.plan.planner import PlanInputs, needs_of
+from reconciler.plan.planner import PlanInputs, lookups_of
 from reconciler.plan.selection import Selection, select
 from reconciler.state.model import State
 from tests.support.diagnostics import explanation
@@ -133,8 +133,8 @@ def test_attempts_of_other_keys_are_left_alone() -> None:
 def test_no_organization_is_read_for_an_attempt_that_is_not_selected() -> None:
     known = state([], [attempt("tried", ago(hours=1)), attempt("x", ago(hours=2), org_name="b")])
     only = frozenset({TaskRef(ORG, "tried")})
-    needs = needs_of(PlanInputs((), known, options("tried"), limit=only), ME, view().clocks)
-    assert [lookup.org_name for lookup in needs.lookups] == [ORG]
+    lookups = lookups_of(PlanInputs((), known, options("tried"), limit=only), ME, view().clocks)
+    assert [lookup.org_name for lookup in lookups] == [ORG]
 
 
 def test_a_candidate_of_an_attempt_for_another_key_is_not_adopted() -> None:
