@@ -301,6 +301,8 @@ def _select(
 def _list(client: Client, org_name: str, since: datetime | None) -> Iterator[RemoteTask]:
     kept = Kept("import")
     for page in client.list_tasks(org_name):
+        if page.problem is not None:
+            raise RemoteError([page.problem])
         new = [t for t in page if since is None or t.created_at is None or t.created_at >= since]
         for task in new:
             kept.keep(task.raw)

@@ -19,9 +19,10 @@ from reconciler.model import limits
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
 from tests.support.escaping import commands_in, invisible_in
+from tests.support.in_process import InProcess
 from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.repository import new_repository, track
-from tests.support.sandbox import TOKEN
+from tests.support.sandbox import TOKEN, as_tasks
 
 PROMPT = "Look at the stacks.\n\n  - name each\n\t- and its owner: #1\n"
 NOBODY = "2026-11-01T00:00:00Z"
@@ -523,3 +524,20 @@ def test_a_manifest_that_would_be_too_large_is_not_written(
     assert (target.read_text() if target.exists() else None) == before
     monkeypatch.setattr(limits, "MANIFEST_BYTES", 8_000)
     assert place.run(*words)[0] == 0
+
+
+@pytest.mark.parametrize("broken", [{"id": None}, {"createdAt": "soon"}])
+def test_an_unreadable_list_imports_nothing(here: InProcess, broken: dict[str, Any]) -> None:
+    """Two tasks have the prompt of one key, so that neither is recorded for it. With one that is
+    unreadable, it seems to be only one."""
+    for name in ("one", "two"):
+        other = here.within(name)
+        other.sandbox.write(as_tasks({"k": "do it"}, adopt=False))
+        assert other.run("apply").code == 0
+    here.sandbox.write(as_tasks({"key": "do it"}))
+    here.server.world.tasks[0].shown |= broken
+    words = ["import", "--mine", "--org", "acme", "--write", "tasks/b.yaml", "--format", "json"]
+    ended = here.run_words([*words, "--backend", here.server.url])
+    assert [d["code"] for d in ended.document["diagnostics"]] == ["TC714"], ended.stdout
+    assert ended.code == 1
+    assert not (here.sandbox.folder / "tasks/b.yaml").exists()
