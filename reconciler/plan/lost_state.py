@@ -121,7 +121,7 @@ class LostState(NamedTuple):
     def unanswered(
         self,
         tasks: Mapping[TaskRef, PlannedTask],
-        open_look_alikes: Iterable[TaskRef],
+        open_keys: Iterable[PlannedTask],
         view: RemoteView,
         recovering: Collection[str],
     ) -> dict[TaskRef, PlannedTask]:
@@ -133,7 +133,7 @@ class LostState(NamedTuple):
         answer in all such organizations waits.
         """
         latest, only_adopts = self.state.latest, self.options.adopt
-        first = self._decided_first(open_look_alikes, view)
+        first = self._decided_first(open_keys, view)
         decided: dict[TaskRef, PlannedTask] = {}
         for ref, planned in tasks.items():
             task, org_name = planned.desired, ref.org_name
@@ -153,14 +153,17 @@ class LostState(NamedTuple):
         return decided
 
     def _decided_first(
-        self, open_look_alikes: Iterable[TaskRef], view: RemoteView
+        self, open_keys: Iterable[PlannedTask], view: RemoteView
     ) -> tuple[Reason, Remark] | None:
         """The keys that may show that the state was lost, and must be decided before anything is
         created."""
-        unknown = [ref for ref in open_look_alikes if ref.org_name not in self.state.latest]
+        unknown = [task for task in open_keys if task.ref.org_name not in self.state.latest]
         if unknown:
-            other = min(unknown, key=natural)
-            return Reason.LOOK_ALIKE, remark("lookAlike.first", other=other.key)
+            unread = Reason.UNREADABLE  # the next apply may be able to read it
+            other = min(unknown, key=lambda task: (task.reason is unread, natural(task.ref)))
+            if other.reason is unread:
+                return unread, other.remarks[0]
+            return Reason.LOOK_ALIKE, remark("lookAlike.first", other=other.ref.key)
         organizations = {task.ref.org_name for task in self._unknown()} if view.refused else set()
         for org_name in sorted(organizations & (view.refused.keys() - view.hidden)):
             why = view.refused[org_name]

@@ -233,7 +233,7 @@ def _decide(
     }
     compared = [*tasks.values(), *beside.values()]
     alike = look_alikes(compared, state, view, options, owners, claims)
-    open_ones = [ref for ref, task in alike.items() if task.action is Action.UNRESOLVED]
+    open_ones = [task for task in alike.values() if task.action is Action.UNRESOLVED]
     begun = inputs.lost_state.begun(moves)
     recovering = {**state.recovering, **begun}
     others = [alike.pop(ref) for ref in sorted(beside.keys() & alike, key=natural)]

@@ -1086,3 +1086,21 @@ def test_a_noted_key_that_is_not_declared_here_can_be_given_its_task(
     assert anna.reasons() == {"same": "unchanged same", "other": "changed changed"}
     anna.write({"same": {"message": "Same."}, "new": {"message": "Before."}})
     assert anna.reasons()["new"] == "unresolved renamed"
+
+
+@pytest.mark.parametrize("target", [(), ("--target", "plain")])
+def test_an_unreadable_task_is_no_decision_for_a_person(
+    here: InProcess, target: tuple[str, ...]
+) -> None:
+    """Only the key with the same fixed settings may have it. Nobody has to decide about that key:
+    the next apply reads the task."""
+    here.sandbox.write(as_tasks({"old": "do old"}, planMode=True))
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    planned = as_tasks({"planned": "do planned"}, planMode=True)
+    here.sandbox.write({**planned, **as_tasks({"plain": "do plain"})})
+    here.server.set_rules(Rule("events", Fault("status", status=500)))
+    plan = here.run("plan", *target).document["tasks"]
+    assert {task["reason"] for task in plan} == {"unreadable"}, plan
+    here.server.set_rules()
+    assert set(here.run("apply", *target).results().values()) == {"created"}
