@@ -15,13 +15,16 @@ from reconciler.render import cells, safe
 from reconciler.render.style import Style
 from reconciler.render.text_diff import (
     USUAL,
+    DiffLine,
     Excerpt,
     SeeAll,
+    diff_lines,
     diff_rows,
     prompt_rows,
     with_verbose,
 )
 
+CONTEXT = 3  # unchanged lines around a change, unless the change is shown on a terminal
 GUTTER = 4  # columns before each row of external text
 NAMES_UP_TO = 22  # columns up to which values are aligned
 
@@ -116,6 +119,11 @@ def origin_of(change: Change) -> str:
 def is_prose(change: Change) -> bool:
     sides = (change.before, change.after)
     return any(isinstance(side, str) and "\n" in side for side in sides)
+
+
+def lines_of_change(change: Change) -> list[DiffLine]:
+    """The difference by line, for formats that show it as such."""
+    return diff_lines(side_text(change.before), side_text(change.after), CONTEXT)
 
 
 def side_text(side: object) -> str | None:

@@ -3,10 +3,9 @@ their tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from reconciler.messages.template import Hint
-from reconciler.model.canonical import ABSENT
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe
@@ -16,15 +15,13 @@ from reconciler.render.plan.items import EntryView
 from reconciler.render.plan.tasks import PlannedView
 from reconciler.render.safe import web_address
 from reconciler.render.task_view import UNATTENDED, TaskView, merged
-from reconciler.render.text_diff import Gap, Line, side_by_side
-from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
+from reconciler.render.text_diff import DiffLine
+from reconciler.render.values import flow, lines_of_change, origin_of, settings_of
 from reconciler.tasks.results import ListedPullRequest, first_line
 
-CONTEXT = 3
-"""Unchanged lines around a change."""
-
 _EMPTY = '<span class="none">empty</span>'
-_NO_CELLS = '<td class="n void"></td><td class="void"></td>'
+_DIFF = {" ": ("same", "span"), "-": ("old", "del"), "+": ("new", "ins"), "@": ("gap", "span")}
+"""The class and the element of a row of a diff, by its sign."""
 _UNATTENDED = f'<span class="unattended">{UNATTENDED}</span>'
 
 
@@ -153,67 +150,21 @@ def _settings(inputs: Inputs) -> Iterator[str]:
         yield f'<h4>Prompt</h4>\n<pre class="text" dir="auto">{safe.html(prompt.strip())}</pre>'
 
 
-def _changes(diff: Sequence[Change]) -> Iterator[str]:
-    short = [change for change in diff if not is_prose(change)]
-    if short:
-        yield '<table class="fields"><thead><tr>'
-        for name in ("Setting", "Before", "After", "Changed"):
-            yield f'<th scope="col">{name}</th>'
-        yield "</tr></thead><tbody>"
-        for change in short:
-            yield (
-                f'<tr><th scope="row"><code>{safe.inline(change.path)}</code></th>'
-                f'<td data-label="before">{_value(change.before)}</td>'
-                f'<td data-label="after">{_value(change.after)}</td>'
-                f'<td data-label="changed">{origin_of(change).removeprefix("changed ")}</td></tr>'
-            )
-        yield "</tbody></table>"
+def _changes(diff: Iterable[Change]) -> Iterator[str]:
     for change in diff:
-        if is_prose(change):
-            yield f"<h4><code>{safe.inline(change.path)}</code>, {origin_of(change)}</h4>"
-            yield from _side_by_side(change)
+        yield f"<h4><code>{safe.inline(change.path)}</code>, {origin_of(change)}</h4>"
+        rows = "".join(map(_diff_row, lines_of_change(change))) or "Only line ends differ."
+        yield f'<pre class="text diff" dir="auto">{rows}</pre>'
 
 
-def _side_by_side(change: Change) -> Iterator[str]:
-    rows = side_by_side(side_text(change.before), side_text(change.after), CONTEXT)
-    if not rows:
-        yield "<p>Only line ends differ.</p>"
-        return
-    yield '<table class="diff"><colgroup><col class="n"><col><col class="n"><col></colgroup>'
-    yield '<thead><tr><th scope="col" colspan="2">Before</th>'
-    yield '<th scope="col" colspan="2">After</th></tr></thead><tbody>'
-    for row in rows:
-        if isinstance(row, Gap):
-            yield f'<tr class="gap"><td colspan="4">{row}</td></tr>'
-        elif row.differs:
-            old = _cells(row.old, "old", "-", "del", is_alone=row.new is None)
-            new = _cells(row.new, "new", "+", "ins", is_alone=row.old is None)
-            yield f"<tr>{old}{new}</tr>"
-        else:
-            yield f"<tr>{_cells(row.old, 'same')}{_cells(row.new, 'same again')}</tr>"
-    yield "</tbody></table>"
-
-
-def _cells(
-    line: Line | None, kind: str, sign: str = "", element: str = "", *, is_alone: bool = False
-) -> str:
-    """The cells of a line, with `element` around the words that differ, or around a line that
-    exists on this side alone."""
-    if line is None:
-        return _NO_CELLS
-    text = "".join(
-        f'<{element} class="w">{safe.html(word)}</{element}>' if differs else safe.html(word)
-        for word, differs in line.pieces
-    )
-    if is_alone:
-        text = f"<{element}>{text}</{element}>"
-    number = f"{line.number} {sign}".rstrip()
-    return f'<td class="n {kind}">{number}</td><td class="{kind}">{text}</td>'
+def _diff_row(line: DiffLine) -> str:
+    """A row, colored by its sign."""
+    kind, element = _DIFF[line.sign]
+    sign = "" if line.sign == "@" else f"{line.sign} "
+    return f'<{element} class="{kind}">{sign}{safe.html(line.text)}</{element}>'
 
 
 def _value(value: object) -> str:
     """A value; list items go on separate lines."""
-    if value is ABSENT:
-        return '<span class="none">not set</span>'
     items = value if isinstance(value, list | tuple) and len(value) > 1 else [value]
     return "<br>".join(f"<code>{safe.html(flow(item))}</code>" for item in items)

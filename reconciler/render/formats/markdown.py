@@ -15,8 +15,7 @@ from reconciler.render.markdown_text import code, cut, fence, link, paragraph, r
 from reconciler.render.plan.items import EntryView
 from reconciler.render.style import Style, counted
 from reconciler.render.task_view import UNATTENDED, TaskView
-from reconciler.render.text_diff import Gap, Line, side_by_side
-from reconciler.render.values import flow, is_prose, origin_of, setting_rows, side_text
+from reconciler.render.values import lines_of_change, origin_of, setting_rows
 from reconciler.render.view import ReportView
 
 LIMIT = 64_000
@@ -25,7 +24,6 @@ LIMIT = 64_000
 PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # characters of each if the report is too long
 NOTE = 400  # characters for the note about omitted parts
 COLUMNS = 100  # of settings and changes
-CONTEXT = 3  # unchanged lines around a change
 
 HEADER = ("", "Task", "Manifest", "At the service")
 
@@ -214,26 +212,8 @@ def _settings(inputs: Inputs) -> Iterator[str]:
 def _changes(diff: Iterable[Change]) -> Iterator[str]:
     for change in diff:
         yield f"@@ {safe.line(change.path)} ({origin_of(change)}) @@"
-        before, after = side_text(change.before), side_text(change.after)
-        if is_prose(change):
-            yield from _prose_changes(before, after)
-        else:
-            yield from ([f"- {flow(change.before)}"] if before is not None else [])
-            yield from ([f"+ {flow(change.after)}"] if after is not None else [])
-
-
-def _prose_changes(before: str | None, after: str | None) -> Iterator[str]:
-    for diff_row in side_by_side(before, after, CONTEXT):
-        if isinstance(diff_row, Gap):
-            yield f"@@ {diff_row} @@"
-        elif not diff_row.differs:
-            yield from _marked(" ", diff_row.new)
-        else:
-            yield from _marked("-", diff_row.old)
-            yield from _marked("+", diff_row.new)
-
-
-def _marked(sign: str, line: Line | None) -> list[str]:
-    if line is None:
-        return []
-    return [f"{sign} {text}".rstrip() for text in cells.wrap(line.text, COLUMNS)]
+        for sign, text in lines_of_change(change):
+            if sign == "@":
+                yield f"@@ {text} @@"
+            else:
+                yield from (f"{sign} {row}".rstrip() for row in cells.wrap(text, COLUMNS))

@@ -35,7 +35,7 @@ SIMILAR = 4
 """From this number on, similar tasks are a group with a line for each."""
 
 _REMOVED = ({"orphaned"}, {"orphaned.renamed"})
-_KEYS = 3  # listed; the others are counted
+_KEYS, _IDS = 3, 20  # listed; the others are counted
 
 
 class TaskGroup(Value, frozen=True):
@@ -55,6 +55,15 @@ class TaskGroup(Value, frozen=True):
     @property
     def hints_differ(self) -> bool:
         return any(task.hints != self.first.hints for task in self.tasks)
+
+    @property
+    def ids(self) -> str:
+        """`; task IDs: A, B`, of several tasks that are forgotten or replaced."""
+        if len(self.tasks) == 1 or self.first.task.action not in (Action.FORGET, Action.REPLACE):
+            return ""
+        ids = [str(task.task_id) for task in self.tasks]
+        more = f" and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
+        return f"; task IDs: {', '.join(ids[:_IDS])}{more}"
 
     def prompts(self) -> list[str]:
         """The prompt of a task to create."""
@@ -163,7 +172,7 @@ class EntryView(Value, frozen=True):
         """The part's note after its subject; empty without a note."""
         example = f", as in {part.first.key}" if part.notes_differ else ""
         note = part.first.note
-        return f"{self.subject(part)}{example}: {note}" if note else ""
+        return f"{self.subject(part)}{example}: {note}{part.ids}" if note else ""
 
 
 def fold_entries(plan: Plan, shown: Iterable[V]) -> list[V | EntryView]:

@@ -138,7 +138,7 @@ class _Writer(Value, frozen=True):
         subject = entry.subject(part)
         if first.diff or part.notes_differ:
             subject += f", as in {first.key}"
-        note = f": {first.note}" if first.note else ":"
+        note = f": {first.note}{part.ids}" if first.note else ":"
         head = f"{self._sign(first.task.action)} {safe.line(subject + note)}"
         yield from cells.wrap_words(head, self.inner.width, 2)
         yield from (f"    {row}" for row in change_rows(first.diff, style.indented(2)))
