@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import signal
@@ -16,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from reconciler.app.ci import SYSTEMS
-from reconciler.cli.console import live
 from tests.support import quick_disk
 from tests.support.skipped_time import skipped_time
 
@@ -37,8 +35,6 @@ os.environ["TASKCTL_CACHE_DIR"] = f"{os.devnull}/none"
 # The same tests run on a desk and in CI: one that is about CI sets these itself.
 for _variable in (system.variable for system in SYSTEMS):
     os.environ.pop(_variable, None)
-# However slow the machine is, no command says that it waits for a service.
-live.PATIENCE = math.inf
 _number = count()
 
 

@@ -255,12 +255,11 @@ class Context:
             app = App(self.settings.embedded_file(str(backend.local_db)), now=self.clock.now)
             self._open.callback(app.close)
         connections = self.connection.parallelism + 2
-        transport = Transport(backend.name, token.value, app=app, connections=connections)
+        transport = Transport(
+            backend.name, token.value, app=app, connections=connections, note=self.ui.note
+        )
         client = Client(transport, wall_clock=self.clock.now)
         self._open.callback(client.close)
-        if app is None:
-            self.ui.watch_requests(transport.in_flight)
-            self._open.callback(self.ui.watch_requests, None)
         return client
 
     def now(self) -> datetime:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from reconciler.apply.loop import Waiting
     from reconciler.apply.report import ApplyReport, TaskResult
     from reconciler.plan.plan import Plan
-    from reconciler.remote.exchange import InFlight
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
 
@@ -51,12 +49,7 @@ class ApplyProgress:
 class Watch(Protocol):
     """A live view of the tasks that a command waits for."""
 
-    def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None: ...
-
-    def note(self, note: str, **facts: Arg) -> None: ...
-
-    def leave(self) -> None:
-        """Stops updating the view, because a signal handler has written below it."""
+    def show(self, statuses: Sequence[TaskStatus]) -> None: ...
 
     def close(self) -> None: ...
 
@@ -102,9 +95,6 @@ class Ui(Protocol):
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         """`known` are the statuses already shown."""
-
-    def watch_requests(self, requests: InFlight | None) -> None:
-        """Shows which of these requests to the service wait for a response; None ends this."""
 
     def interruptible(
         self, note: str, last: ApplyReport | FailureReport | None = None

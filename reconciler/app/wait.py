@@ -9,7 +9,7 @@ from enum import StrEnum
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import declared_refs, in_manifest_order
-from reconciler.app.ui import FailureReport, Watch
+from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error
 from reconciler.model.task import TaskRef
@@ -116,8 +116,8 @@ class TaskWait:
         statuses: tuple[TaskStatus, ...] | None = None
         try:
             while True:
-                statuses = self._read() if statuses is None else self._read_again(statuses, watch)
-                watch.show(statuses, self._tasks.ctx.now())
+                statuses = self._read() if statuses is None else self._read_again(statuses)
+                watch.show(statuses)
                 if (end := self._end_of(statuses)) is not None:
                     return statuses, end
                 waited = self._tasks.ctx.clock.boot() - self._started
@@ -127,7 +127,6 @@ class TaskWait:
                 if left <= 0:
                     return statuses, End.TIMEOUT
                 if not stop.wait(min(left, self._options.pause)):
-                    watch.leave()
                     return statuses, End.INTERRUPTED
         finally:
             watch.close()
@@ -143,7 +142,7 @@ class TaskWait:
             return End.TO_MERGE
         return End.WAITING if self._options.stop_on_waiting else None
 
-    def _read_again(self, before: tuple[TaskStatus, ...], watch: Watch) -> tuple[TaskStatus, ...]:
+    def _read_again(self, before: tuple[TaskStatus, ...]) -> tuple[TaskStatus, ...]:
         """The statuses; those from `before` while the service does not respond."""
         try:
             found = self._read()
@@ -151,7 +150,7 @@ class TaskWait:
             if not is_unavailable(problem):
                 raise
             if self._failure is None:
-                watch.note("looking_again", problem=problem.causes)
+                self._tasks.ctx.ui.note("looking_again", problem=problem.causes)
             self._failure = problem
             return before
         self._failure = None

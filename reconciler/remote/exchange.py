@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from typing import Self
 
 from urllib3.exceptions import ProtocolError
 
-from reconciler.model.remarks import Arg
 from reconciler.model.service import SendWindow
 from reconciler.model.value import Value
 
@@ -145,53 +142,3 @@ _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 def current() -> Exchange:
     """The exchange in whose context this thread is. Raises LookupError if there is none."""
     return _CURRENT.get()
-
-
-@dataclass(slots=True, eq=False)
-class RequestInFlight:
-    """A request since its first try, which is in flight in its context; `why` is the failure of the
-    previous try, and `named` computes its name, which is shown only after a long wait."""
-
-    among: InFlight
-    named: Callable[[], str]
-    since: float
-    tries: int = 1
-    why: Arg = ""
-
-    def __enter__(self) -> Self:
-        with self.among.guard:
-            self.among.open[self] = None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.among.guard:
-            del self.among.open[self]
-
-    @property
-    def name(self) -> str:
-        """The name without its query."""
-        return self.named().partition("?")[0]
-
-    def failed(self, why: Arg) -> None:
-        """A try has failed, and another one follows."""
-        self.tries, self.why = self.tries + 1, why
-
-
-class InFlight:
-    """Thread-safe. `clock` is in seconds. `open` are the requests, oldest first, which only
-    the holder of `guard` may use."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock, self.guard = clock, threading.Lock()
-        self.open: dict[RequestInFlight, None] = {}
-
-    def request(self, named: Callable[[], str]) -> RequestInFlight:
-        """A request that waits for its answer in its context."""
-        return RequestInFlight(self, named, self._clock())
-
-    def longest(self, patience: float) -> tuple[RequestInFlight, float] | None:
-        """The request that waits longest, and its seconds; None if none waits that long."""
-        with self.guard:
-            first = next(iter(self.open), None)
-        seconds = self._clock() - first.since if first is not None else 0.0
-        return (first, seconds) if first is not None and seconds >= patience else None

@@ -28,17 +28,14 @@ from reconciler import __version__
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.remarks import Arg
 from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
 from reconciler.remote.connections import AddressSession, build_response, proxy_for
 from reconciler.remote.exchange import (
     NOT_JSON,
     Exchange,
-    InFlight,
     NoResponseError,
     Request,
-    RequestInFlight,
     ServiceResponse,
     Timeouts,
     TooLargeError,
@@ -55,6 +52,9 @@ HEADERS = {
     "User-Agent": f"taskctl/{__version__}",
 }
 HEADER_VALUE = re.compile(r"[!-~]+")
+
+BETWEEN_NOTES = 10.0
+"""Seconds between two notes about retries."""
 
 _CHUNK = 1 << 16
 _BEGINNING = 400
@@ -74,7 +74,8 @@ class Transport:
 
     `backend` is a URL, or any name if `app` is called instead. `headers` go with each request.
     `connections` is the size of the pool: at least the number of threads. `sleep`, `clock`
-    (monotonic, in seconds) and `spread` are parameters for tests.
+    (monotonic, in seconds) and `spread` are parameters for tests. `note` is called when a request
+    is retried.
 
     Raises TaskctlError for plain HTTP to anything but loopback, a token that cannot be sent in a
     header, a missing CA bundle, and a SOCKS proxy. Uses HTTPS_PROXY, ALL_PROXY, NO_PROXY,
@@ -97,6 +98,7 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[float, float], float] = random.uniform,
+        note: Callable[..., None] = lambda _, **__: None,
     ) -> None:
         if not HEADER_VALUE.fullmatch(token):
             raise TaskctlError.of(Code.MISSING_CREDENTIALS, "characters")
@@ -108,7 +110,7 @@ class Transport:
         self._timeouts = timeouts or Timeouts()
         self._policy = policy or RetryPolicy()
         self._sleep, self._spread = sleep, spread
-        self.in_flight = InFlight(clock)
+        self._note, self._next_note = note, clock()
         self._large = threading.Lock()
         proxy = proxy_for(self._base) if app is None else ""
         self.scrub = Scrubber(token, ":".join(get_auth_from_url(proxy)))
@@ -127,21 +129,15 @@ class Transport:
         exchange = self._exchange(timeout, timeout)
         exchange.max_idle, exchange.window = self.max_idle_for_post, window
         exchange.resets = True
-        with self.in_flight.request(lambda: self._name(request)):
-            return self._send(request, exchange)
+        return self._send(request, exchange)
 
     def send_once(self, request: Request, timeout: float) -> ServiceResponse:
         """Sends once. Raises NoResponseError without a complete response in `timeout` seconds."""
-        with self.in_flight.request(lambda: self._name(request)):
-            return self._send(request, self._exchange(timeout, timeout))
+        return self._send(request, self._exchange(timeout, timeout))
 
     def send(self, request: Request) -> ServiceResponse:
         """Sends an idempotent request, with retries; returns the last response. Raises
         NoResponseError if the last try got no response."""
-        with self.in_flight.request(lambda: self._name(request)) as pending:
-            return self._send_again(request, pending)
-
-    def _send_again(self, request: Request, pending: RequestInFlight) -> ServiceResponse:
         started = self.clock()
         for tried in itertools.count(1):
             outcome: ServiceResponse | NoResponseError
@@ -158,7 +154,7 @@ class Transport:
             pause = self._policy.wait(tried, spent, requested, self._spread) if may_retry else None
             if pause is None:
                 break
-            pending.failed(self._why(outcome))
+            self._note_retry(request, tried + 1, outcome)
             self._sleep(pause)
         if isinstance(outcome, NoResponseError):
             raise outcome
@@ -210,11 +206,21 @@ class Transport:
             if is_large:
                 self._large.release()
 
-    def _name(self, request: Request) -> str:
-        return f"{request.method} {self.scrub(shown_text(request.path))}"
-
-    def _why(self, outcome: ServiceResponse | NoResponseError) -> Arg:
-        return reason(outcome, self.scrub) if isinstance(outcome, NoResponseError) else str(outcome)
+    def _note_retry(
+        self, request: Request, number: int, outcome: ServiceResponse | NoResponseError
+    ) -> None:
+        """Notes a retry; few of them, because many requests may fail at once."""
+        if self.clock() < self._next_note:
+            return
+        self._next_note = self.clock() + BETWEEN_NOTES
+        self._note(
+            "retrying",
+            request=f"{request.method} {self.scrub(shown_text(request.path.partition('?')[0]))}",
+            why=reason(outcome, self.scrub)
+            if isinstance(outcome, NoResponseError)
+            else str(outcome),
+            number=number,
+        )
 
 
 WSGIApp = Callable[..., Iterable[bytes]]

@@ -33,22 +33,17 @@ def status_rows(
     style: Style,
     now: datetime,
     *,
-    room: int | None = None,
     selected: int = 0,
 ) -> list[str]:
     """The table, one row per task in the given order, then the counts. Below a task are its reasons
     and open requests and, with `verbose`, its address.
 
-    `room` is the number of rows of a table that is updated in place (else None): without enough of
-    them, there is nothing below the tasks. `selected` is the number of tasks without the filter by
-    status.
+    `selected` is the number of tasks without the filter by status.
     """
     if not statuses:
         none = f"No tasks match the filter ({selected:,} without it)."
         return [none if selected else "No tasks are recorded."]
     below = [list(_rows_below(status, style, now)) for status in statuses]
-    if room is not None and len(statuses) + sum(map(len, below)) + 3 > room:
-        below = [[] for _ in statuses]
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_status_row(status, now, style, with_org=several) for status in statuses)]
     head, *shown = _fitting(table, style)

@@ -1,19 +1,20 @@
-"""While the service does not answer, stderr says what is waited for."""
+"""While the service fails, stderr says which request is sent again, and why."""
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from io import StringIO
 
 import pytest
 
-from reconciler.cli.console import live
-from reconciler.cli.console.live import BETWEEN_LINES, WaitNotes
-from reconciler.cli.console.terminal import write_stderr
-from reconciler.remote.exchange import InFlight
-from tests.support.fault_server import Call, Fault
+from reconciler.cli.console.terminal import FOOT, write_stderr
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import RemoteError
+from reconciler.remote.transport import BETWEEN_NOTES
+from tests.support.client_tools import FakeTime, make_client
+from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
 
@@ -21,100 +22,49 @@ DOWN = Fault("status", status=500)
 LIST = "GET /api/preview/agents/acme/tasks"
 
 
-@dataclass
-class Ticks:
-    """The notes of the command that runs, shown whenever a request arrives: no time passes."""
-
-    notes: list[WaitNotes] = field(default_factory=list)
-    answers: dict[str, list[Fault]] = field(default_factory=dict)
-
-    def choose(self, call: Call) -> Fault | None:
-        self.notes[-1].tick()
-        left = self.answers.get(call.endpoint)
-        return left.pop(0) if left else None
-
-
-@pytest.fixture
-def ticks(here: InProcess, monkeypatch: pytest.MonkeyPatch) -> Ticks:
-    made = Ticks()
-
-    monkeypatch.setattr(WaitNotes, "start", lambda notes: made.notes.append(notes))
-    monkeypatch.setattr(WaitNotes, "stop", lambda _: None)
-    monkeypatch.setattr(live, "PATIENCE", 0.0)
-    monkeypatch.setattr(live, "BETWEEN_LINES", 0.0)
+def test_a_read_that_failed_is_noted(here: InProcess) -> None:
     here.sandbox.write(as_tasks({"k1": "do 1"}))
-    here.server.choose = made.choose
-    return made
-
-
-def test_a_read_shows_how_it_failed_and_how_often(here: InProcess, ticks: Ticks) -> None:
-    ticks.answers["list"] = [DOWN, DOWN]
+    left = [DOWN, DOWN]
+    here.server.choose = lambda call: left.pop() if call.endpoint == "list" and left else None
     ended = here.run("plan")
     assert ended.code == 0
     rows = [row for row in ended.stderr.splitlines() if LIST in row]
-    assert rows == [
-        f"Waiting for the service: {LIST}, 0 s",
-        f"Waiting for the service: {LIST}, 0 s (HTTP 500, try 2)",
-        f"Waiting for the service: {LIST}, 0 s (HTTP 500, try 3)",
-    ]
-
-
-def test_a_create_is_waited_for_too(here: InProcess, ticks: Ticks) -> None:
-    ended = here.run("apply")
-    assert ended.results() == {"k1": "created"}
-    assert "Waiting for the service: POST /api/preview/agents/acme/tasks, 0 s\n" in ended.stderr
-    assert "Waiting" not in ended.stdout
+    assert rows == [f"Retrying {LIST} (HTTP 500, try 2)"]
+    left += [DOWN]
     assert here.run("plan", "-q").stderr == ""
 
 
-def test_an_unknown_outcome_of_a_create_names_the_status(here: InProcess, ticks: Ticks) -> None:
-    ticks.answers["create"] = [DOWN]
+def test_an_unknown_outcome_of_a_create_names_the_status(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"k1": "do 1"}))
+    left = [DOWN]
+    here.server.choose = lambda call: left.pop() if call.endpoint == "create" and left else None
     ended = here.run("apply")
     assert ended.results() == {"k1": "created"}
     assert "500" in ended.stderr.replace(LIST, "")
 
 
-@dataclass
-class Time:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_log_has_a_line_after_three_seconds_and_then_rarely(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "PATIENCE", 3.0)
-    time = Time()
-    pending = InFlight(time)
-    notes = WaitNotes(pending.longest, in_place=False, clock=time)
-    told = []
-    with pending.request(lambda: "GET /a") as request, pending.request(lambda: "GET /b"):
-        for second in range(70):
-            time.now = second
-            if second == 10:
-                request.failed("HTTP 503")
-            notes.tick()
-            told += [(second, row) for row in capsys.readouterr().err.splitlines()]
-    notes.tick()
-    assert BETWEEN_LINES == 30.0
-    assert told == [
-        (3, "Waiting for the service: GET /a, 3 s"),
-        (33, "Waiting for the service: GET /a, 33 s (HTTP 503, try 2)"),
-        (63, "Waiting for the service: GET /a, 63 s (HTTP 503, try 2)"),
-    ]
-    assert capsys.readouterr().err == ""
+def test_an_outage_is_noted_rarely() -> None:
+    time, notes = FakeTime(), list[tuple[float, str, object]]()
+    with FaultServer([Rule("user", DOWN)]) as server:
+        client = make_client(
+            server.url,
+            time,
+            note=lambda note, **facts: notes.append((time.now, note, facts["number"])),
+        )
+        with pytest.raises(RemoteError) as caught:
+            client.identity()
+    assert caught.value.diagnostics[0].code is Code.SERVICE_FAILED
+    assert notes[0][1:] == ("retrying", 2)
+    times = [at for at, _, _ in notes]
+    assert all(b - a >= BETWEEN_NOTES for a, b in itertools.pairwise(times))
 
 
 def test_a_terminal_has_one_row_until_something_else_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "PATIENCE", 3.0)
-    screen, time = StringIO(), Time()
+    screen = StringIO()
     monkeypatch.setattr(sys, "stderr", screen)
-    pending = InFlight(time)
-    notes = WaitNotes(pending.longest, in_place=True, clock=time)
+    monkeypatch.setenv("COLUMNS", "80")
 
     def written(act: Callable[[], object]) -> str:
         screen.seek(0)
@@ -122,16 +72,10 @@ def test_a_terminal_has_one_row_until_something_else_is_written(
         act()
         return screen.getvalue()
 
-    with pending.request(lambda: "GET /\x1b[31m" + "a" * 100):
-        assert written(notes.tick) == ""
-        time.now = 4.0
-        row = written(notes.tick)
-        assert row.startswith("\rWaiting for the service: GET /\\x1b[31maaa")
-        assert row.endswith("a…\x1b[K")
-        assert len(row) <= len("\r") + 79 + len("\x1b[K")
-        assert written(notes.tick) == row
-        assert written(lambda: write_stderr("A note.\n")) == "\r\x1b[KA note.\n"
-        assert written(lambda: write_stderr("Another.\n")) == "Another.\n"
-        assert written(notes.tick) == row
-    assert written(notes.tick) == "\r\x1b[K"
-    assert written(notes.tick) == ""
+    row = written(lambda: FOOT.show("a" * 100))
+    assert row == f"\r{'a' * 78}…\x1b[K"
+    assert written(lambda: write_stderr("A note.\n")) == "\r\x1b[KA note.\n"
+    assert written(lambda: write_stderr("Another.\n")) == "Another.\n"
+    assert written(lambda: FOOT.show("b")) == "\rb\x1b[K"
+    assert written(FOOT.remove) == "\r\x1b[K"
+    assert written(FOOT.remove) == ""

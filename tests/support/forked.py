@@ -4,7 +4,6 @@ take several times as long, most of that for its imports."""
 from __future__ import annotations
 
 import gc
-import math
 import multiprocessing
 import os
 import pkgutil
@@ -23,7 +22,6 @@ from pathlib import Path
 
 import reconciler
 from reconciler.__main__ import main
-from reconciler.cli.console import live
 from tests.support import quick_disk, skipped_time
 
 _forks = multiprocessing.get_context("forkserver")
@@ -152,5 +150,4 @@ def _run(
             os.dup2(file.fileno(), number)
     os.fsync = quick_disk.fsync  # type: ignore[assignment]
     skipped_time.set_ahead(skipped)
-    live.PATIENCE = math.inf
     target(*args)

@@ -13,7 +13,6 @@ from reconciler.app.settings import Connection, Settings
 from reconciler.app.ui import ApplyProgress
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
-from reconciler.remote.exchange import InFlight
 from reconciler.render import Report
 from reconciler.system.clock import Stop
 from reconciler.tasks.status import TaskStatus
@@ -23,10 +22,6 @@ class Quiet(ApplyProgress):
     """Progress and watch that do nothing."""
 
     def show(self, *_given: Any) -> None: ...
-
-    def note(self, *_given: Any, **_facts: Any) -> None: ...
-
-    def leave(self) -> None: ...
 
 
 @dataclass
@@ -77,8 +72,6 @@ class RecordingUi:
     def watch(self, known: Sequence[TaskStatus] = ()) -> Quiet:
         del known
         return Quiet()
-
-    def watch_requests(self, _requests: InFlight | None) -> None: ...
 
     def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
         del note, last

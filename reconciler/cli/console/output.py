@@ -30,9 +30,7 @@ from reconciler.system.clock import Stop, SystemClock
 
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
-    from reconciler.cli.console.live import WaitNotes
     from reconciler.plan.plan import Plan
-    from reconciler.remote.exchange import InFlight
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
 
@@ -67,7 +65,6 @@ class Output:
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
         self._shown: set[Diagnostic] = set()
-        self._notes: WaitNotes | None = None
 
     # Results
 
@@ -255,23 +252,13 @@ class Output:
             return ApplyProgress()
         clock = SystemClock().now
         if total and self._rewrites:
-            return Bar(total, clock, color=self.style(sys.stderr).color)
+            return Bar(total, clock)
         return Lines(total, clock)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
-        from reconciler.cli.console.progress import LiveTable
+        from reconciler.cli.console.progress import Changes
 
-        style = (lambda: self.style(sys.stderr)) if self._rewrites else None
-        return LiveTable(self.note, style, known)
-
-    def watch_requests(self, requests: InFlight | None) -> None:
-        from reconciler.cli.console.live import WaitNotes
-
-        if self._notes is not None:
-            self._notes.stop()
-        elif requests is not None and not self.options.quiet:
-            self._notes = WaitNotes(requests.longest, in_place=self._rewrites)
-            self._notes.start()
+        return Changes(self.note, known, in_place=self._rewrites)
 
     def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.messages.remarks import note_text

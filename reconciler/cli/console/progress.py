@@ -1,9 +1,8 @@
 """Progress on stderr: of an apply, as a bar or a line per task; of a wait, as a line per change and
-a table."""
+a row with the counts."""
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -12,16 +11,14 @@ from typing import Protocol
 from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.cli.console.live import Screen
-from reconciler.cli.console.terminal import write_stderr
+from reconciler.cli.console.terminal import FOOT, write_stderr
 from reconciler.messages import load_all
 from reconciler.messages.remarks import note_text
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.render import safe
-from reconciler.render.status import status_rows
-from reconciler.render.style import Palette, Style
+from reconciler.render.status import status_summary
 from reconciler.tasks.status import TaskStatus
 
 MANY = 20
@@ -81,10 +78,8 @@ class Lines(ApplyProgress):
 class Bar(ApplyProgress):
     """A progress bar with the tasks in flight, removed at the end."""
 
-    def __init__(self, total: int, clock: Callable[[], datetime], *, color: bool) -> None:
+    def __init__(self, total: int, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._palette = Palette(on=color)
-        self._screen = Screen(sys.stderr)
         self._lock = threading.Lock()
         self._running: dict[TaskRef, None] = {}
         self._ended: set[TaskRef] = set()
@@ -112,7 +107,7 @@ class Bar(ApplyProgress):
             self._show(_paused(seconds, why))
 
     def close(self) -> None:
-        self._screen.clear()
+        FOOT.remove()
 
     def _creating(self) -> str:
         return (
@@ -123,8 +118,8 @@ class Bar(ApplyProgress):
 
     def _show(self, text: str) -> None:
         full = WIDTH * len(self._ended) // max(self._total, 1)
-        bar = self._palette.green("=" * full) + self._palette.dim("-" * (WIDTH - full))
-        self._screen.show([f"[{bar}] {len(self._ended)}/{self._total}  {safe.line(text)}"])
+        bar = "=" * full + "-" * (WIDTH - full)
+        FOOT.show(f"[{bar}] {len(self._ended)}/{self._total}  {safe.line(text)}")
 
 
 def _paused(seconds: float, why: Arg) -> str:
@@ -150,43 +145,24 @@ class WriteNote(Protocol):
     def __call__(self, note: str, **facts: Arg) -> None: ...
 
 
-class LiveTable:
-    """The view on stderr: changes, written by `note`, and a table in the style that `style` returns
-    now; None for no table. `known` are the statuses already shown."""
+class Changes:
+    """The view of a wait on stderr: changes, written by `note`, and on a terminal (`in_place`) a
+    row with the counts. `known` are the statuses already shown."""
 
-    def __init__(
-        self,
-        note: WriteNote,
-        style: Callable[[], Style] | None,
-        known: Sequence[TaskStatus] = (),
-    ) -> None:
-        self._note, self._style = note, style
+    def __init__(self, note: WriteNote, known: Sequence[TaskStatus], *, in_place: bool) -> None:
+        self._note, self._in_place = note, in_place
         self._before: dict[TaskRef, str] = {s.ref: s.state.value for s in known}
-        self._screen = Screen(sys.stderr) if style is not None else None
 
-    def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None:
+    def show(self, statuses: Sequence[TaskStatus]) -> None:
         changed = [s for s in statuses if self._before.get(s.ref) != s.state.value]
         self._before = {s.ref: s.state.value for s in statuses}
-        if changed and self._screen is not None:
-            self._screen.clear()
         for status in changed:
             self._note(_note(status), **_facts(status))
-        if self._screen is not None and self._style is not None:
-            room = self._screen.lines
-            rows = status_rows(statuses, self._style(), now, room=room and room - 1)
-            self._screen.show(["", *rows])
-
-    def note(self, note: str, **facts: Arg) -> None:
-        if self._screen is not None:
-            self._screen.clear()
-        self._note(note, **facts)
-
-    def leave(self) -> None:
-        self._screen = None
+        if self._in_place:
+            FOOT.show(status_summary(statuses))
 
     def close(self) -> None:
-        if self._screen is not None:
-            self._screen.clear()
+        FOOT.remove()
 
 
 def _note(status: TaskStatus) -> str:

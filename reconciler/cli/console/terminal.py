@@ -57,23 +57,26 @@ def columns(most: int = 120) -> int:
     `shutil.get_terminal_size`, because `shutil` imports compressors."""
     given = os.environ.get("COLUMNS", "")
     found = int(given) if given.isdecimal() else 0
-    if not found and sys.__stdout__:
-        with suppress(OSError, ValueError):
-            found = os.get_terminal_size(sys.__stdout__.fileno()).columns
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if not found and stream:
+            with suppress(OSError, ValueError):
+                found = os.get_terminal_size(stream.fileno()).columns
     return max(40, min(most, found or 80))
 
 
 class _Foot:
-    """A row below everything else on the terminal, until anything is written. The cursor stays in
-    it, so that it does not move rows that others rewrite. Thread-safe."""
+    """A row below everything else on the terminal, until anything is written. Thread-safe."""
 
     def __init__(self) -> None:
         self.guard = threading.RLock()
         self._is_shown = False
 
     def show(self, row: str) -> None:
+        """Shows as much of the row, which `safe` has escaped, as fits."""
+        from reconciler.render.cells import shorten
+
         with self.guard:
-            _write(f"\r{row}\x1b[K")
+            _write(f"\r{shorten(row, columns(most=1000) - 1)}\x1b[K")
             self._is_shown = True
 
     def remove(self) -> None:

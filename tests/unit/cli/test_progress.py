@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.progress import Bar, Lines
+from reconciler.cli.console.terminal import FOOT
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from tests.support.escaping import commands_in, invisible_in
@@ -20,9 +22,17 @@ HOSTILE = "\x1b]0;owned\x07\x9b31m\n::error::stop\u202e\u2066 [red]x[/red]"
 ONE = TaskRef("acme", "a")
 
 
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A wide terminal, without a row that a test has left."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    yield
+    FOOT.remove()
+
+
 def progress(kind: str) -> ApplyProgress:
     if kind == "bar":
-        return Bar(2, lambda: NOW, color=False)
+        return Bar(2, lambda: NOW)
     return Lines(1, lambda: NOW) if kind == "lines" else ApplyProgress()
 
 
@@ -81,7 +91,7 @@ def test_a_log_says_why_no_create_is_sent(capfd: pytest.CaptureFixture[str]) -> 
 
 def test_a_terminal_counts_down(capfd: pytest.CaptureFixture[str]) -> None:
     now = NOW
-    shown = Bar(1, lambda: now, color=False)
+    shown = Bar(1, lambda: now)
     for _ in range(3):
         shown.waiting(Waiting({ONE: NOW}, NOW + timedelta(seconds=160)))
         now += timedelta(seconds=1)
