@@ -103,3 +103,12 @@ def test_the_next_two_periods_are_upcoming() -> None:
     assert [period.name for period in monthly.upcoming(now)] == ["2026-12", "2027-01"]
     until = Recurrence(Unit.MONTH, ZoneInfo("UTC"), last=date(2026, 12, 31))
     assert [period.name for period in until.upcoming(now)] == ["2026-12"]
+
+
+@pytest.mark.parametrize(
+    ("first", "name"), [("2026-02-01", "2026-02"), ("2026-02-02", "2026-03"), (None, "")]
+)
+def test_the_first_period_begins_on_or_after_the_first_day(first: str | None, name: str) -> None:
+    begins = date.fromisoformat(first) if first is not None else None
+    recurrence = Recurrence(Unit.MONTH, ZoneInfo("UTC"), begins, date(2026, 5, 1))
+    assert recurrence.limits() == (name, "2026-05")
