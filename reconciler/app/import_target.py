@@ -77,10 +77,8 @@ class Target:
 
     def warnings(self, made: Added) -> Iterator[Diagnostic]:
         """Problems of the new tasks, by themselves and together with the others, one for all with
-        the same prompt. Notes would only advise how to create tasks, and these tasks exist."""
+        the same prompt."""
         for problem in made.diagnostics:
-            if problem.severity is Severity.NOTE:
-                continue
             is_error = problem.severity is Severity.ERROR
             yield replace(problem, severity=Severity.WARNING) if is_error else problem
         new = {task.key for task in made.tasks}

@@ -216,7 +216,7 @@ def full_plan(
     plan = with_room(bare_plan(inputs, read), inputs.state)
     plan = _with_budgets(sources, plan, read.view)
     diagnostics = (
-        *_advice(space.manifests.diagnostics, plan),
+        *space.manifests.diagnostics,
         *plan.diagnostics,
         *_careless(ctx, plan),
         *_wrong_identity(ctx, refusing=is_apply),
@@ -290,17 +290,6 @@ def _with_budgets(sources: Sources, plan: Plan, view: RemoteView) -> Plan:
     creates = sorted({task.ref.org_name for task in plan.tasks if task.creates})
     budgets = [budget for org in creates if (budget := sources.budget(org)) is not None]
     return replace(plan, budgets=tuple(Outlook(each, view.clocks.moment) for each in budgets))
-
-
-def _advice(diagnostics: Sequence[Diagnostic], plan: Plan) -> Iterator[Diagnostic]:
-    """The diagnostics of manifests; notes advise how to create tasks, so only about such tasks."""
-    if not diagnostics:
-        return
-    new = [t.desired for t in plan.tasks if t.desired is not None and (t.creates or t.may_follow)]
-    places = {(task.file, task.declared_key) for task in new} | {(task.file, None) for task in new}
-    for d in diagnostics:
-        if d.severity is not Severity.NOTE or (d.file, d.key) in {*places, (None, None)}:
-            yield d
 
 
 def _may_apply(ctx: Context) -> bool:

@@ -35,7 +35,7 @@ def validate(
         diagnostics=tuple(
             replace(d, severity=Severity.ERROR) if strict else d
             for d in manifests.diagnostics
-            if d.code not in missing and d.severity is not Severity.NOTE
+            if d.code not in missing
         ),
         listed=tuple(manifests.tasks),
         names=tuple(manifests.files),

@@ -16,7 +16,7 @@ from reconciler.manifest.finding import Finding, too_many_errors
 from reconciler.manifest.parse.source import Source
 from reconciler.manifest.parse.spans import Position
 from reconciler.manifest.schema import check
-from reconciler.manifest.task_checks import TaskChecks
+from reconciler.manifest.task_checks import check_name, check_texts
 from reconciler.model import limits
 from reconciler.model.diagnostics import Path as DataPath
 from reconciler.model.fields import NAMES
@@ -165,14 +165,16 @@ def build(document: Document) -> None:
     given = data["defaults"] if isinstance(data.get("defaults"), dict) else {}
     invalid = {f.path[1] for f in errors if len(f.path) > 1 and f.path[0] == "defaults"}
     defaults = {n: v for n, v in given.items() if v is not None and n not in invalid}
-    checks = TaskChecks(defaults)
+    document.findings += check_name(("defaults", "name"), defaults.get("name"))
     bad_tasks = {finding.task for finding in errors}
     bad_tasks.update(key for key, prompt in document.prompts.items() if prompt is None)
     tasks = data["tasks"] if isinstance(data.get("tasks"), dict) else {}
     expected = document.expectations
     for key, task in tasks.items():
         own = task if isinstance(task, dict) else {}
-        usable = own is task and checks.check_texts(key, own) and key not in bad_tasks
+        in_texts = list(check_texts(key, own))
+        document.findings += in_texts
+        usable = own is task and key not in bad_tasks and not any(map(blocks, in_texts))
         settings = own if usable else {}
         org_name = _org_name_of(own, data)
         line, column = document.keys.get(key, (1, 1))
@@ -191,10 +193,7 @@ def build(document: Document) -> None:
             expect=expected.get(document.declared(key)) if expected else None,
             after=tuple(settings.get("after") or ()),
         )
-        if usable:
-            checks.check_settings(key, own, desired.inputs)
         (document.tasks if usable else document.unusable).append(desired)
-    document.findings += checks.findings()
 
 
 def _org_name_of(task: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:

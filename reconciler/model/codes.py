@@ -68,8 +68,6 @@ class Code(StrEnum):
     CREDENTIAL = "TC402"
     PLACEHOLDER = "TC403"
     CUT_OFF_PROMPT = "TC404"
-    NO_APPROVER = "TC405"
-    NO_EXECUTOR = "TC406"
     PROMPT_IS_PATH = "TC407"
 
     # Policy and budget

@@ -160,15 +160,6 @@ def test_strict_fails_on_warnings(folder: Path, capsys: pytest.CaptureFixture[st
     assert said.out == "1 error in 1 file.\n"
 
 
-def test_advice_appears_only_in_plans(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "tasks" / "iam.yaml").write_text(ADVICE.replace("issue #412", "it."))
-    assert run(["validate", "-C", str(folder), "--strict"]) == 0
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("1 task in 1 file: valid.\n", "")
-    assert run(["plan", "-C", str(folder), "--backend", "local"]) == 0
-    assert "tasks/iam.yaml:3:26: note: defaults.approvalMode" in capsys.readouterr().err
-
-
 def test_a_comment_accepts_a_suspected_credential(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

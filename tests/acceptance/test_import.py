@@ -108,13 +108,6 @@ def test_an_imported_task_was_created_when_the_service_says(place: LiveTasks) ->
     assert row.split()[1].startswith(at)
 
 
-def test_an_import_does_not_advise_how_to_create_what_exists(place: LiveTasks) -> None:
-    asks = created(place.api, "finishing it", approvalMode="manual")
-    code, _, err = place.run("import", asks, "--org", "acme", "--write", "tasks/i.yaml")
-    assert (code, "[TC405]" in err) == (0, False)
-    assert "[TC405]" not in place.run("plan")[2]
-
-
 def test_tasks_with_the_same_prompt_cause_one_warning(place: LiveTasks) -> None:
     made = []
     for message in ("Look.", "Read.", "Look.", "Look.", "Look.", "Read."):

@@ -74,22 +74,6 @@ def test_warnings_are_counted_too(manifest: Path, capsys: pytest.CaptureFixture[
     assert document["diagnostics"][-1]["code"] == "TC830"
 
 
-def test_a_note_is_shown_once_for_all_files(
-    manifest: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = manifest.read_text().replace("planMode: on, ", "")
-    manifest.write_text(text)
-    manifest.with_name("other.tasks.yaml").write_text(
-        text.replace("  t", "  u").replace("Job", "Work")
-    )
-    assert run(["plan", "--backend", "local", "--org", "acme"]) == 0
-    said = capsys.readouterr().err
-    assert said.count("[TC405]") == 1
-    assert f"note: {2 * TASKS - 1} more with code TC405; --all-problems shows them" in said
-    assert run(["plan", "--backend", "local", "--org", "acme", "--all-problems"]) == 0
-    assert capsys.readouterr().err.count("[TC405]") == 2 * TASKS
-
-
 def test_many_invalid_keys_take_little_memory(manifest: Path) -> None:
     lines = [f"  T {n}: {{message: Job {n}., name: x, isShared: true}}\n" for n in range(4000)]
     manifest.write_text("version: 1\ntasks:\n" + "".join(lines))

@@ -171,8 +171,7 @@ def test_three_thousand_tasks_are_loaded(tmp_path: Path) -> None:
     made = of(tmp_path, a="defaults: {approvalMode: manual}\ntasks:\n" + tasks)
     assert len(made.tasks) == 3_000
     assert made.tasks[-1].line == 4 + 5 * 2_999
-    (warning,) = made.diagnostics
-    assert warning.args["tasks"] == ("`t0`", "`t1`", "`t2`", "2997 more")
+    assert made.diagnostics == ()
     bad = of(tmp_path, a="tasks:\n" + tasks.replace("planMode: true", "planMode: on"))
     assert len(bad.diagnostics) == 3_000
     assert [d.line for d in bad.diagnostics[:2]] == [7, 12]

@@ -17,7 +17,7 @@ REPORT = FailureReport(
         error(Code.WRONG_TYPE, at=at(2, 15, "planMode"), kinds=("true or false",), value='"yes"'),
         error(Code.UNKNOWN_PROPERTY, "similar", at=at(3, 12, "approvalMod"), near="approvalMode"),
         error(Code.VALUE_TOO_LONG, at=at(4, 207, "name"), length=300, limit=255),
-        warning(Code.NO_APPROVER, at=at(5, 11), mode="manual"),
+        warning(Code.PLACEHOLDER, at=at(5, 11), text="TODO"),
         error(Code.EMPTY_VALUE, at=at(6, 99, "name")),
         error(Code.EMPTY_VALUE, "blank", at=at(6, None, "name")),
         error(Code.NOT_A_MANIFEST, at=Place("tasks/b.yaml")),
