@@ -17,10 +17,8 @@ from reconciler.render.document import Document, diagnostic_items, json_document
 from reconciler.render.style import Style
 from reconciler.tasks.status import OpenRequest, RequestKind, TaskStatus, counts, open_requests
 
-_HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")
-_RIGHT = frozenset({3, 4, 5})
-_MIN_COLUMNS = 2  # the key and the status are always shown
-_MAX_PHASE = 16  # columns; the word is the service's
+_HEADER = ("KEY", "STATUS", "AGE", "TOKENS")
+_RIGHT = frozenset({2, 3})
 _ASKS = {
     RequestKind.APPROVAL: "asks for approval",
     RequestKind.ANSWER: "asks a question",
@@ -46,21 +44,11 @@ def status_rows(
     below = [list(_rows_below(status, style, now)) for status in statuses]
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_status_row(status, now, style, with_org=several) for status in statuses)]
-    head, *shown = _fitting(table, style)
+    head, *shown = cells.table_rows(table, _RIGHT)
     rows = [style.palette.bold(head)]
     for row, more in zip(shown, below, strict=True):
         rows += [row, *more]
     return [*rows, "", *cells.wrap_words(status_summary(statuses), style.width)]
-
-
-def _fitting(table: list[tuple[str, ...]], style: Style) -> list[str]:
-    """The rows of the table; on a narrow terminal, without the last columns."""
-    rows = cells.table_rows(table, _RIGHT)
-    if not style.terminal or len(table[0]) == _MIN_COLUMNS:
-        return rows
-    if sum(cells.widths_of(table)) + len(cells.GAP) * (len(table[0]) - 1) <= style.width:
-        return rows
-    return _fitting([row[:-1] for row in table], style)
 
 
 def _rows_below(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
@@ -79,14 +67,12 @@ def status_summary(statuses: Sequence[TaskStatus]) -> str:
 def _status_row(
     status: TaskStatus, now: datetime, style: Style, *, with_org: bool
 ) -> tuple[str, ...]:
-    created, tokens, used = status.created_at, status.tokens_used, status.context_percent
+    created, tokens = status.created_at, status.tokens_used
     texts = (
         str(status.ref) if with_org else status.ref.key,
         status.state.label,
-        cells.shorten(safe.line(status.phase), _MAX_PHASE) or "-",
         age(now - created) if created else "-",
         f"{tokens:,}" if tokens is not None else "-",
-        f"{used}%" if used is not None else "-",
     )
     key, label, *rest = map(safe.line, texts)
     return style.link(key, status.url), style.palette.paint(status.state.traits.color)(label), *rest
@@ -166,7 +152,6 @@ def status_task(status: TaskStatus, commands: Commands) -> Document:
         "taskId": status.task_id,
         "url": status.url,
         "file": status.file,
-        "contextPercent": status.context_percent,
         "lastEvent": {
             "id": event.event_id or None,
             "says": event.last.value,

@@ -47,24 +47,12 @@ class TaskStatus(Value, frozen=True):
         return count_in(self.raw, "pendingInputCount") or 0
 
     @property
-    def phase(self) -> str:
-        phase = self.raw.get("runtimePhase")
-        return phase if isinstance(phase, str) else ""
-
-    @property
     def created_at(self) -> datetime | None:
         return instant(self.raw.get("createdAt"))
 
     @property
     def tokens_used(self) -> int | None:
         return count_in(self.raw, "tokensUsed")
-
-    @property
-    def context_percent(self) -> int | None:
-        """The share of the context window in use; None if unknown."""
-        used = count_in(self.raw, "contextUsedTokens")
-        window = count_in(self.raw, "contextWindowTokens")
-        return None if used is None or not window else round(100 * used / window)
 
 
 def state_of(raw: Mapping[str, object], summary: EventSummary) -> TaskState:

@@ -23,7 +23,7 @@ def test_every_status_is_shown_and_tasks_that_need_a_person_come_first(place: Li
     code, out, err = place.run("status", "--exit-code")
     assert (code, err) == (1, "")
     head, *rows = out.splitlines()
-    assert head.split() == ["KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT"]
+    assert head.split() == ["KEY", "STATUS", "AGE", "TOKENS"]
     told = [tuple(row.split()[:2]) for row in rows if row[:1].isalpha()]
     assert told == [
         ("asks", "waiting"), ("bad", "failed"), ("half", "stopped"), ("good", "done")

@@ -188,15 +188,6 @@ def test_numbers_in_keys_are_sorted_as_numbers() -> None:
     assert [status.ref.key for status in by_state(listed)] == ["repo1", "repo2", "repo10"]
 
 
-def test_context_is_shown_in_percent() -> None:
-    raw: dict[str, Any] = {"contextUsedTokens": 50_000, "contextWindowTokens": 200_000}
-    assert TaskStatus(TaskRef("a", "k"), TaskState.DONE, raw=raw).context_percent == 25
-    raw["contextWindowTokens"] = 0
-    assert TaskStatus(TaskRef("a", "k"), TaskState.DONE, raw=raw).context_percent is None
-    raw = {"contextUsedTokens": 10**400, "contextWindowTokens": 1}
-    assert TaskStatus(TaskRef("a", "k"), TaskState.DONE, raw=raw).context_percent is None
-
-
 @pytest.mark.parametrize(
     ("raw", "event", "mode"),
     [
