@@ -1,4 +1,4 @@
-"""The conversation of a task as text, with times and durations."""
+"""The conversation of a task as text, with times."""
 
 from __future__ import annotations
 
@@ -67,12 +67,11 @@ class ConversationText:
 
     def _tool(self, entry: ConversationEntry) -> list[str]:
         end = "failed" if entry.is_bad else "done"
-        took = f" after {seconds(entry.took)}" if entry.took is not None else ""
         output = _lines(safe.block(entry.text)) if entry.text.strip() else []
         if not self._style.verbose and len(output) > TOOL_ROWS + 1:
             more = f"({len(output) - TOOL_ROWS} more lines, -v shows them)"
             output = [*output[:TOOL_ROWS], more]
-        head = self._line(f"{entry.label} {end}{took}")
+        head = self._line(f"{entry.label} {end}")
         return [head, *(self._style.palette.dim(self._cut(line)) for line in output)]
 
     def _line(self, text: str) -> str:
@@ -100,15 +99,6 @@ def approval_rows(approval: Approval, style: Style, *, terminal: bool = True) ->
     for name, patch in diffs.items() if isinstance(diffs, Mapping) else ():
         rows += ["", palette.bold(safe.line(str(name))), *_patch(patch, palette)]
     return rows
-
-
-def seconds(took: timedelta) -> str:
-    """`0.3 s`, `12 s`, `3 min 20 s`."""
-    whole = took.total_seconds()
-    if whole < 10:
-        return f"{whole:.1f} s"
-    minutes, rest = divmod(round(whole), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def age(duration: timedelta) -> str:

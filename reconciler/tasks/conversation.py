@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from reconciler.model import limits
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.value import Value
 from reconciler.tasks.events import (
@@ -42,16 +41,14 @@ class Kind(StrEnum):
 class ConversationEntry(Value, frozen=True):
     """One entry. `text` may be Markdown if `kind` is user, assistant, final or approval.
 
-    `label` is the name of a tool, the type of an approval, or an unknown event type; `took` is how
-    long a tool ran, None if unknown; `is_bad`: a tool failed, or a request was rejected. A `note`
-    replaces the text.
+    `label` is the name of a tool, the type of an approval, or an unknown event type; `is_bad`: a
+    tool failed, or a request was rejected. A `note` replaces the text.
     """
 
     kind: Kind
     at: datetime | None
     text: str = ""
     label: str = ""
-    took: timedelta | None = None
     is_bad: bool = False
     approval: Approval | None = None
     note: Remark | None = None
@@ -62,14 +59,16 @@ def _note(at: datetime | None, case: str, /, **facts: str) -> ConversationEntry:
 
 
 Entries = Iterator[ConversationEntry]
-_SILENT = {"awaiting_approvals", "exec_tool_call_progress", "provide_pulumi_access_token"}
+_SILENT = {
+    *("awaiting_approvals", "exec_tool_call", "exec_tool_call_progress"),
+    "provide_pulumi_access_token",
+}
 
 
 class Conversation:
-    """Converts events, given in order, to entries. Keeps track of running tools and requests."""
+    """Converts events, given in order, to entries. Keeps track of open requests."""
 
     def __init__(self) -> None:
-        self._started: dict[int, datetime] = {}
         self._summary = EventSummary()
 
     def entries(self, event: Event) -> list[ConversationEntry]:
@@ -108,11 +107,9 @@ class Conversation:
         message = text_in(body, "message")
         match kind_of(event):
             case "assistant_message":
-                yield from self._message(body, at)
-            case "exec_tool_call":
-                self._start(text_in(body, "tool_call_id"), at)
+                yield from _message(body, at)
             case "tool_response":
-                yield self._tool(body, at)
+                yield _tool(body, at)
             case "user_approval_request":
                 request = approval_in(event) or Approval("", message, body)
                 yield ConversationEntry(
@@ -136,31 +133,24 @@ class Conversation:
                 if kind not in _SILENT:
                     yield ConversationEntry(Kind.UNKNOWN, at, label=kind)
 
-    def _message(self, body: Mapping[str, object], at: datetime | None) -> Entries:
-        text = text_in(body, "content")
-        if text.strip():
-            kind = Kind.FINAL if body.get("is_final") is True else Kind.ASSISTANT
-            yield ConversationEntry(kind, at, text)
-        calls = body.get("tool_calls")
-        for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, Mapping):
-                self._start(text_in(call, "id"), at)
-                arguments, name = _flat(call.get("args")), text_in(call, "name")
-                yield ConversationEntry(Kind.CALL, at, arguments, name)
 
-    def _start(self, call_id: str, at: datetime | None) -> None:
-        if call_id and at is not None:
-            self._started[hash(call_id)] = at
-            if len(self._started) > limits.SUMMARY_ITEMS:
-                del self._started[next(iter(self._started))]
+def _message(body: Mapping[str, object], at: datetime | None) -> Entries:
+    text = text_in(body, "content")
+    if text.strip():
+        kind = Kind.FINAL if body.get("is_final") is True else Kind.ASSISTANT
+        yield ConversationEntry(kind, at, text)
+    calls = body.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, Mapping):
+            arguments, name = _flat(call.get("args")), text_in(call, "name")
+            yield ConversationEntry(Kind.CALL, at, arguments, name)
 
-    def _tool(self, body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
-        started = self._started.pop(hash(text_in(body, "tool_call_id")), None)
-        took = at - started if at is not None and started is not None and at >= started else None
-        content = body.get("content")
-        text = content if isinstance(content, str) else _flat(content)
-        failed = body.get("is_error") is True
-        return ConversationEntry(Kind.TOOL, at, text, text_in(body, "name"), took, failed)
+
+def _tool(body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
+    content = body.get("content")
+    text = content if isinstance(content, str) else _flat(content)
+    failed = body.get("is_error") is True
+    return ConversationEntry(Kind.TOOL, at, text, text_in(body, "name"), failed)
 
 
 def _entities(body: Mapping[str, object], at: datetime | None) -> Entries:

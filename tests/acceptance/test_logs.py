@@ -50,7 +50,7 @@ def test_follow_on_the_embedded_service(
     place.apply({"good": "Just do it"})
     code, out, _ = place.run("logs", "good", "--follow")
     assert code == 0
-    assert "tool       look done after" in out
+    assert "tool       look done" in out
     assert "need attention." in out
 
 
