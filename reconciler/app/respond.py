@@ -163,12 +163,6 @@ class Recipient(Value, frozen=True):
         if ui.interactive and not may_send(caller, self.record, self.status):
             ui.note("not_creator", ref=self.name, command=command)
 
-    def note_request(self, number: int, count: int) -> None:
-        """`Request 2 of 5 (ADDRESS)`."""
-        ctx, ref = self.tasks.ctx, self.record.ref
-        url = ctx.client.task_url(ref.org_name, self.record.task_id)
-        ctx.ui.note("request", number=number, count=count, url=url or "")
-
 
 def approve(
     ctx: Context,
@@ -181,7 +175,7 @@ def approve(
     """Approves the open requests of the selected tasks, after showing each; a question requires an
     `answer`, and no other request accepts an answer. Raises TaskctlError if no task has an open
     request."""
-    for task, approval in _numbered(_open_requests(ctx, "approve", selectors, request_id, answer)):
+    for task, approval in _open_requests(ctx, "approve", selectors, request_id, answer):
         try:
             yield from _approve(task, approval, answer, yes=yes)
         except TaskctlError as problem:
@@ -221,7 +215,7 @@ def reject(
     if no task has an open request."""
     requests = _open_requests(ctx, "reject", selectors, request_id, instead)
     is_meant = request_id is not None or (len(requests) == 1 and ctx.ui.interactive)
-    for task, approval in _numbered(requests):
+    for task, approval in requests:
         ctx.ui.show_approval(task.record.ref, approval)
         again = _command("reject", task.name, approval.id, instead)
         task.note_creator(again)
@@ -256,16 +250,6 @@ def _open_requests(
         if ref not in found and {ref.key, str(ref)} & set(selectors):
             ctx.ui.note("no_request", ref=str(ref))
     return [(task, approval) for task in waiting for approval in task.status.approvals]
-
-
-def _numbered(
-    requests: Sequence[tuple[Recipient, Approval]],
-) -> Iterator[tuple[Recipient, Approval]]:
-    """The requests; if there are several, each is numbered in a note."""
-    for number, (task, approval) in enumerate(requests, 1):
-        if len(requests) > 1:
-            task.note_request(number, len(requests))
-        yield task, approval
 
 
 def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:
