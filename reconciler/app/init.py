@@ -8,7 +8,6 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.value import Value
 from reconciler.system import disk
-from reconciler.system.git import project_of, run_git
+from reconciler.system.git import run_git
 from reconciler.system.resources import schema_text, template_text
 
 HOOK = ".pre-commit-config.yaml"
@@ -87,7 +86,7 @@ def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) ->
     path = ctx.settings.path(folder)
     if options.workflow:
         starter.create_workflows(
-            Placeholders.known(options.org, options.machine_user, _project(path), _branch(path))
+            Placeholders.known(options.org, options.machine_user, _branch(path))
         )
     top = repository_root(path)
     if top is not None and top != path.resolve():
@@ -205,16 +204,6 @@ class _Starter:
         self.report.written.append(self._prefix + name)
 
 
-def _project(path: Path) -> str:
-    """`HOST/OWNER/REPOSITORY` of the remote, else the name of the directory."""
-    top = repository_root(path) or path.resolve()
-    with suppress(OSError):
-        done = run_git(top, "remote", "get-url", "origin", env=os.environ)
-        if found := project_of(os.fsdecode(done.stdout).strip()):
-            return found
-    return top.name
-
-
 def _branch(path: Path) -> str:
     """The default branch of the remote, else `main`."""
     with suppress(OSError):
@@ -245,19 +234,13 @@ class Placeholders(Value, frozen=True):
     machine_user: str | None = None
     repository: str | None = None
     commit: str | None = None
-    minute: int = 23
     branch: str = "main"
 
     @classmethod
-    def known(
-        cls, org: str | None, machine_user: str | None, project: str, branch: str
-    ) -> Placeholders:
-        """The values, with the commit from which taskctl was installed, if known. The minute at
-        which the schedule of a `project` starts follows from its name: projects do not start
-        together."""
+    def known(cls, org: str | None, machine_user: str | None, branch: str) -> Placeholders:
+        """The values, with the commit from which taskctl was installed, if known."""
         repository, commit = _installed()
-        minute = 1 + int.from_bytes(sha256(project.encode()).digest()[:4]) % 59
-        return cls(org, machine_user, repository, commit, minute, branch)
+        return cls(org, machine_user, repository, commit, branch)
 
     @property
     def left(self) -> list[str]:
@@ -276,7 +259,6 @@ def filled(text: str, values: Placeholders) -> str:
     left = values.left
     header = "".join(f"# Replace {name}.\n" for name in left).replace("`", "")
     text = _HEADER.sub(lambda _: header, text, count=1)
-    text = text.replace('cron: "23 ', f'cron: "{values.minute} ')
     text = text.replace("branches: [main]", f"branches: [{values.branch}]")
     text = text.replace("ref: main\n", f"ref: {values.branch}\n")
     if values.org is not None:

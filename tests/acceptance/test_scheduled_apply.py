@@ -25,26 +25,6 @@ def workflow(path: Path = ROOT / "examples/ci/github-apply.yml") -> dict[str, An
     return loaded
 
 
-def test_it_starts_each_hour_at_a_minute_of_the_repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = set()
-    for name in ("one", "two", "three"):
-        for folder in (tmp_path / "a" / name, tmp_path / "b" / name):
-            folder.mkdir(parents=True)
-            monkeypatch.chdir(folder)
-            assert run(["init", "--workflow"]) == 0
-        crons = [
-            workflow(tmp_path / place / name / ".github/workflows/taskctl-apply.yml")["on"]
-            for place in "ab"
-        ]
-        assert crons[0] == crons[1]
-        ((cron,),) = (entry.values() for entry in crons[0]["schedule"])
-        assert re.fullmatch(r"[1-5]?\d \* \* \* \*", cron)
-        found.add(cron)
-    assert len(found) == 3
-
-
 @pytest.mark.parametrize(
     ("listed", "number"),
     [
