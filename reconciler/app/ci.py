@@ -46,17 +46,12 @@ SYSTEMS = (
     _System(
         "GITLAB_CI", "GitLab CI", ("{CI_JOB_URL}", "{CI_PIPELINE_URL}"), ("GITLAB_USER_LOGIN",)
     ),
-    _System("BUILDKITE", "Buildkite", ("{BUILDKITE_BUILD_URL}",), ("BUILDKITE_BUILD_CREATOR",)),
-    _System("CIRCLECI", "CircleCI", ("{CIRCLE_BUILD_URL}",), ("CIRCLE_USERNAME",)),
-    _System(
-        "TF_BUILD",
-        "Azure Pipelines",
-        ("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
-        ("BUILD_REQUESTEDFOR",),
-    ),
+    _System("BUILDKITE", "Buildkite"),
+    _System("CIRCLECI", "CircleCI"),
+    _System("TF_BUILD", "Azure Pipelines"),
     _System("TEAMCITY_VERSION", "TeamCity"),
-    _System("CODEBUILD_BUILD_ID", "AWS CodeBuild", ("{CODEBUILD_BUILD_URL}",)),
-    _System("JENKINS_URL", "Jenkins", ("{BUILD_URL}",)),
+    _System("CODEBUILD_BUILD_ID", "AWS CodeBuild"),
+    _System("JENKINS_URL", "Jenkins"),
     _System("CI", "CI"),
 )
 """The last is set by all other systems."""
