@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.app.ci import ci_system
@@ -19,12 +19,11 @@ from reconciler.app.planning import (
     read,
 )
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, has_errors, note
+from reconciler.model.diagnostics import has_errors
 from reconciler.model.options import PlanOptions
 from reconciler.model.value import replace
 from reconciler.plan.digest import short_digest
 from reconciler.plan.plan import Plan
-from reconciler.state.model import State
 
 
 def plan(
@@ -45,19 +44,7 @@ def plan(
     made = full_plan(ctx, space, sources, inputs, read(ctx, sources, inputs))
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, made)
-    found = (*failures_of(made, fail_on), *_other_digest(ctx, made, state))
-    return replace(made, diagnostics=(*made.diagnostics, *found))
-
-
-def _other_digest(ctx: Context, made: Plan, state: State) -> Iterator[Diagnostic]:
-    """A note if none of the recorded tasks belongs to this user, because another user applies."""
-    if not made.has_changes() or ctx.settings.apply_as is not None:  # a separate note reports it
-        return
-    caller = ctx.client.identity()
-    creators = [record.identity for record in state.records.values()]
-    if creators and not any(map(caller.same_as, creators)):
-        creator = creators[-1].name
-        yield note(Code.WRONG_IDENTITY, "digest", identity=caller.name, creator=creator)
+    return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))
 
 
 def note_next_step(
