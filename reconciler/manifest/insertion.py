@@ -1,8 +1,8 @@
 """New tasks in a manifest: in a new or an existing file.
 
-Existing text is not rewritten: lines are inserted after the last task, so comments, quotes and
-anchors are kept. The result is read again by the reader of `validate`, and must be the old data
-plus the new tasks; otherwise the file is rejected and left unchanged.
+Existing text is not rewritten: lines are appended, so comments, quotes and anchors are kept. The
+result is read again by the reader of `validate`, and must be the old data plus the new tasks;
+otherwise the file is rejected and left unchanged.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.events import DocumentEndEvent
-
 from reconciler.manifest.comments import blocks
 from reconciler.manifest.document import Document, build
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.layout import STEP
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.source import Source, read_source
-from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.schema import check
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, map_texts, visible
@@ -87,9 +84,9 @@ def _insert_into(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
     if wrong:
         raise ManifestError(source.diagnostics(wrong, file, excerpts=True))
     made = _with_defaults(source.data, tasks)
-    for point in _insertion_points(source):
-        text = "".join(f"{line}{point.line_end}" for line in _task_lines(made, point.indent))
-        content = f"{point.head}{text}{point.rest}".encode()
+    for head, indent, line_end in _ends(source):
+        text = "".join(f"{line}{line_end}" for line in _task_lines(made, indent))
+        content = f"{head}{text}".encode()
         try:
             return _checked(content, text, source.data, file, made)
         except _NotReadBackError:  # blank lines are text after a `|+`
@@ -101,47 +98,24 @@ class _NotReadBackError(Exception):
     """The text that was read back differs from the text that was written."""
 
 
-class _InsertionPoint(Value, frozen=True):
-    """A point between `head` and `rest`. `indent` is the column of the task keys."""
-
-    head: str
-    rest: str
-    indent: int
-    line_end: str
-
-
-def _insertion_points(source: Source) -> Iterator[_InsertionPoint]:
-    """The points where new tasks can be inserted, the best first: after an empty line, without an
-    empty line, and right before the text that follows the tasks."""
+def _ends(source: Source) -> Iterator[tuple[str, int, str]]:
+    """The text to which new tasks can be appended, with and without an empty line, the column of
+    their keys, and the end of a line. None if another key follows `tasks`."""
     line_end = "\r\n" if "\r\n" in source.text else "\n"
-    lines = source.text.splitlines(keepends=True)
-    lines[-1] = lines[-1].rstrip("\r\n") + line_end
-    span = locate(source.events(), [("tasks",)])[("tasks",)]
+    head = source.text.rstrip("\r\n") + line_end
+    whole = source.text if source.text.endswith("\n") else head  # with the lines of a `|+`
     keys = list(source.keys.get("tasks", {}).values())
+    if list(source.data)[-1] != "tasks":
+        return
     if not keys:
-        line, at = lines[span.line - 1], span.column - 1
-        if span.line != span.key_line or not line[at:].startswith("{}"):
+        head, empty, rest = head.rpartition(" {}")
+        if not empty or rest.strip():
             return
-        lines[span.line - 1] = line[:at].rstrip() + line[at + 2 :]
-    far = _end_of_tasks(source, len(lines), span.key_line)
-    end = far
-    while end > span.key_line and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
-        end -= 1
-    indent = keys[0][1] - 1 if keys else STEP
-    for last, gap in ((end, line_end if keys else ""), (end, ""), (far, "")):
-        yield _InsertionPoint("".join(lines[:last]) + gap, "".join(lines[last:]), indent, line_end)
-
-
-def _end_of_tasks(source: Source, count: int, start: int) -> int:
-    """The number of lines, of `count`, before the text that follows the tasks."""
-    others = [(name,) for name in source.data if name != "tasks"]
-    begins = [span.key_line for span in locate(source.events(), others).values()]
-    begins += [
-        event.start_mark.line + 1
-        for event in iter(source.events(), None)
-        if isinstance(event, DocumentEndEvent)
-    ]
-    return min((line for line in begins if line > start), default=count + 1) - 1
+        yield head + line_end, STEP, line_end
+    else:
+        indent = keys[0][1] - 1
+        yield head + line_end, indent, line_end
+        yield whole, indent, line_end
 
 
 def _new_file(tasks: Sequence[NewTask]) -> tuple[dict[str, object], list[NewTask], str]:
