@@ -47,9 +47,6 @@ class ApplyView(ReportView):
     def summary(self) -> str:
         return apply_summary(self.report).removesuffix(".")
 
-    def headline(self) -> str:
-        return ", ".join(f"{c.number:,} {c.done}" for c in self.counts()) or "No changes"
-
     def counts(self) -> Iterable[Count]:
         for word, number in self.report.summary().items():
             if number:

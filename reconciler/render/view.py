@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class Count(Value, frozen=True):
     """The number of tasks with an action, result or status: `word` is its name in documents, and
-    `done` its label in a headline (`3 to create`)."""
+    `done` its label (`3 to create`)."""
 
     word: str
     number: int
@@ -53,10 +53,6 @@ class ReportView:
     def summary(self) -> str:
         """The last line of the text, without its period."""
         raise NotImplementedError
-
-    def headline(self) -> str:
-        """The title of a page, which lists all counts below."""
-        return self.summary()
 
     def counts(self) -> Iterable[Count]:
         """The actions, results or statuses that occur."""

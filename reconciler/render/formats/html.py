@@ -38,7 +38,7 @@ _SLOT = re.compile(r"\{\{(policy|title|body)\}\}")
 
 
 def render(view: ReportView, style: Style) -> str:
-    title = f"{view.headline()} - taskctl {view.command}".rstrip(" -")
+    title = f"{view.summary()} - taskctl {view.command}".rstrip(" -")
     slots = {
         "policy": policy(),
         "title": safe.html(title),
@@ -73,7 +73,7 @@ def _body(view: ReportView, style: Style) -> Iterator[str]:
     brand, about = view.page_head()
     yield "<header>"
     yield f'<p class="brand">taskctl {view.command}{brand}</p>'
-    yield f"<h1>{safe.html(view.headline())}</h1>"
+    yield f"<h1>{safe.html(view.summary())}</h1>"
     yield from about
     yield "</header>\n<main>"
     if problems := diagnostics_of(view, style):

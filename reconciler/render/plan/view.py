@@ -24,7 +24,6 @@ from reconciler.render.markdown_text import span
 from reconciler.render.plan.items import COUNTED, EntryView, fold_entries
 from reconciler.render.plan.summary import (
     budget_lines,
-    fail_sentence,
     outcome,
     plan_summary,
     plan_target,
@@ -54,12 +53,6 @@ class PlanView(ReportView):
 
     def summary(self) -> str:
         return plan_summary(self.plan).removesuffix(".")
-
-    def headline(self) -> str:
-        counts = [f"{c.number:,} {c.done}" for c in self.counts() if c.word != Action.UNCHANGED]
-        if counts:
-            return ", ".join(counts)
-        return outcome(self.plan).removesuffix(".") if self.plan.has_changes() else "No changes"
 
     def counts(self) -> Iterable[Count]:
         for word, number in self.plan.summary().items():
@@ -109,8 +102,6 @@ class PlanView(ReportView):
         at = service_of(plan, lambda address: f"<code>{safe.inline(address)}</code>")
         about = [f'<p class="about">At {at}{where}</p>']
         about += [f'<p class="about">{safe.html(line)}</p>' for line in budget_lines(plan.budgets)]
-        if sentence := fail_sentence(plan):
-            about.append(f"<p><b>{safe.html(sentence)}</b></p>")
         if not plan.complete:
             text = "<b>Incomplete:</b> existing tasks could not be read completely."
             about.append(f"<p>{text}</p>")

@@ -105,7 +105,8 @@ def test_a_plan_shows_what_a_reviewer_needs() -> None:
     shown = render("html", PLAN, Style(locate=lambda file: f"infra/{file}"))
     assert (
         page.data["h1"]
-        == "2 to create, 1 to adopt, 1 to move, 1 differs, 1 gone, 1 orphaned, 1 unresolved"
+        == "Plan: 2 to create, 1 to adopt, 1 to move, 1 differs, 1 gone, 1 orphaned, 2 unchanged, "
+        "1 unresolved"
     )
     assert "infra/tasks/cost.yaml:12" in shown
     assert '<del class="old">' in shown
@@ -125,16 +126,14 @@ def test_backticks_are_code_and_a_failure_is_announced() -> None:
     assert "<code>follow-up</code> has stopped: &lt;b&gt;<code>x</code>&lt;/b&gt;" in page
     assert "Apply will exit 1" not in render("html", PLAN, Style())
     tasks = (replace(PLAN.tasks[0], action=Action.UNRESOLVED), *PLAN.tasks[1:])
-    assert "<b>Apply will exit 1: 1 unresolved" in render(
-        "html", replace(PLAN, tasks=tasks), Style()
-    )
+    assert "Apply will exit 1: 1 unresolved" in render("html", replace(PLAN, tasks=tasks), Style())
 
 
 def test_only_what_the_page_lists_can_be_filtered() -> None:
     """An apply also counts held tasks, which it does not list."""
     replaced = TaskResult(TaskRef("acme", "a"), Result.REPLACED, "t-2")
     page = page_of(ApplyReport((replaced,), held=3))
-    assert page.data["h1"] == "1 replaced, 3 held"
+    assert page.data["h1"] == "Apply: 0 created, 1 replaced, 3 held"
     assert [b.get("data-word") for b in page.named("button")][:3] == ["replaced", None, None]
 
 
@@ -161,9 +160,9 @@ def test_every_report_has_a_page() -> None:
     assert page_of(report).data["h1"] == "1 task in 2 files: valid"
     done = TaskResult(TaskRef("acme", "a"), Result.CREATED, "t-1", "javascript:alert(1)")
     page = page_of(ApplyReport((done,)))
-    assert page.data["h1"] == "1 created"
+    assert page.data["h1"] == "Apply: 1 created"
     assert page.named("a") == []
-    assert page_of(ApplyReport(())).data["h1"] == "No changes"
+    assert page_of(ApplyReport(())).data["h1"] == "Apply: 0 created"
 
 
 def test_every_status_action_and_result_has_a_color() -> None:
