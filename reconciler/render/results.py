@@ -155,10 +155,10 @@ def result_rows(
         return [f"No tasks are recorded.{end}"]
     palette, several = style.palette, len({status.ref.org_name for status in statuses}) > 1
     table = [_row(status, style, with_org=several) for status in statuses]
-    (head, _), *shown = _fitted([_HEADER, *table], style)
+    head, *shown = _fitted([_HEADER, *table], style)
     rows = [palette.bold(head)]
-    for status, (row, below) in zip(statuses, shown, strict=True):
-        rows += [row, *(f"  {line}" for line in below)]
+    for status, row in zip(statuses, shown, strict=True):
+        rows.append(row)
         rows += [palette.dim(f"  {line}") for line in address_rows(status, style)]
         rows += [palette.dim(f"  {line}".rstrip()) for line in _answer_rows(status, style)]
         rows += [f"  {line}" for line in reason_rows(status, style)]
@@ -190,25 +190,16 @@ def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]
     )
 
 
-def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, list[str]]]:
-    """Each row without empty columns, with answers cut. On a narrow terminal, pull requests are
-    below the row, and answers are omitted."""
-    columns, gap = list(zip(*table, strict=True)), len(cells.GAP)
-    widths = cells.widths_of(table)
-    has_requests, has_answers = (any(column[1:]) for column in columns[2:])
-    left = style.full_width - widths[0] - widths[1] - 2 * gap
-    is_beside = has_requests and (widths[2] <= left or not style.terminal)
-    left -= widths[2] + gap if is_beside else 0
-    least = min(widths[3], _MIN_ANSWER)
-    kept = [0, 1, *([2] if is_beside else [])]
-    if has_answers and (least <= left or not style.terminal):
-        kept.append(3)
-        table = [(*row[:3], cells.shorten(row[3], max(left, least))) for row in table]
-    rows = cells.table_rows([[row[column] for column in kept] for row in table])
-    return [
-        (shown, [row[2]] if row[2] and not is_beside else [])
-        for shown, row in zip(rows, table, strict=True)
-    ]
+def _fitted(table: list[tuple[str, ...]], style: Style) -> list[str]:
+    """The rows without empty columns, with answers cut; on a narrow terminal, without answers."""
+    widths, answers = cells.widths_of(table), 3
+    kept = [0, 1, *(column for column in (2, answers) if any(row[column] for row in table[1:]))]
+    left = style.full_width - sum(widths[c] + len(cells.GAP) for c in kept if c != answers)
+    least = min(widths[answers], _MIN_ANSWER)
+    if style.terminal and left < least:
+        kept = [column for column in kept if column != answers]
+    rows = [(*row[:answers], cells.shorten(row[answers], max(left, least))) for row in table]
+    return cells.table_rows([[row[column] for column in kept] for row in rows])
 
 
 def _answer_rows(status: TaskStatus, style: Style) -> Iterator[str]:
