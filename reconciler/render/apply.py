@@ -22,7 +22,7 @@ from reconciler.render.status import status_summary, statuses_part
 from reconciler.render.style import Style, listed
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.values import hint_rows
-from reconciler.render.view import Count, ReportView
+from reconciler.render.view import ReportView
 
 
 class ApplyView(ReportView):
@@ -46,11 +46,6 @@ class ApplyView(ReportView):
 
     def summary(self) -> str:
         return apply_summary(self.report).removesuffix(".")
-
-    def counts(self) -> Iterable[Count]:
-        for word, number in self.report.summary().items():
-            if number:
-                yield Count(word, number, LABELS.get(word, word))
 
     def tasks(self, style: Style) -> list[TaskView]:
         return [result_view(task, style) for task in self.report.tasks]

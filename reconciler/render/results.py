@@ -32,9 +32,9 @@ from reconciler.render.status import (
 from reconciler.render.style import Style
 from reconciler.render.task_view import TaskView, merged, view_of_task
 from reconciler.render.values import hint_rows
-from reconciler.render.view import Count, ReportView
+from reconciler.render.view import ReportView
 from reconciler.tasks.results import ListedPullRequest, OtherTask, first_line, result_of
-from reconciler.tasks.status import TaskStatus, by_state, count_in, counts, open_requests
+from reconciler.tasks.status import TaskStatus, by_state, count_in, open_requests
 
 _LEVELS = {0: None, 1: Severity.ERROR, 2: Severity.WARNING, 3: Severity.WARNING}
 """The level of a status, by its exit code."""
@@ -45,10 +45,6 @@ class StatusesView(ReportView):
 
     def __init__(self, statuses: Sequence[TaskStatus], diagnostics: Sequence[Diagnostic]) -> None:
         self.statuses, self.diagnostics = statuses, diagnostics
-
-    def counts(self) -> Iterable[Count]:
-        for state, number in counts(self.statuses).items():
-            yield Count(state.value, number, state.label)
 
     def tasks(self, style: Style) -> list[TaskView]:
         return [_status_view(status, style) for status in self.statuses]

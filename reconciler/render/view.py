@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING
 from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import DesiredTask
-from reconciler.model.value import Value
 from reconciler.render.style import Style
 
 if TYPE_CHECKING:
     from reconciler.render.document import Document
     from reconciler.render.plan.items import EntryView
     from reconciler.render.task_view import TaskView
-
-
-class Count(Value, frozen=True):
-    """The number of tasks with an action, result or status: `word` is its name in documents, and
-    `done` its label (`3 to create`)."""
-
-    word: str
-    number: int
-    done: str
 
 
 class ReportView:
@@ -54,10 +44,6 @@ class ReportView:
         """The last line of the text, without its period."""
         raise NotImplementedError
 
-    def counts(self) -> Iterable[Count]:
-        """The actions, results or statuses that occur."""
-        return ()
-
     def tasks(self, style: Style) -> list[TaskView]:
         """The tasks, in the order in which they are shown."""
         del style
@@ -81,7 +67,3 @@ class ReportView:
     def page_head(self) -> tuple[str, list[str]]:
         """The rest of the page's first line after the command, and further paragraphs, as HTML."""
         return "", []
-
-    def page_end(self) -> str:
-        """A sentence below the tasks of the page."""
-        return ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -106,14 +107,12 @@ def _tasks(view: ReportView, tasks: list[TaskView]) -> Iterator[str]:
     rest = [task for task in tasks if task.word == "unchanged"]
     several = len({task.ref.org_name for task in tasks}) > 1
     yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="visually-hidden">Tasks</h2>'
-    yield from _filters(view, {task.word for task in tasks})
+    yield from _filters(tasks)
     yield '<h2 class="visually-hidden">Task list</h2>' if shown else ""
     if any(task.unattended for task in tasks):
         mark = f'<span class="unattended">{UNATTENDED}</span>'
         yield f'<p class="about legend">{mark} {phrase("unattended")}.</p>'
     yield from _list(view.items(shown), several=several, unfolded=len(shown) <= UNFOLDED)
-    if sentence := view.page_end():
-        yield f"<p>{sentence}</p>"
     yield '<p id="none" hidden>No tasks match the filter.</p>'
     if rest:
         yield f'<details class="rest"><summary>{len(rest):,} unchanged</summary>'
@@ -128,15 +127,13 @@ def _list(items: Sequence[TaskView | EntryView], *, several: bool, unfolded: boo
     yield "</ul>"
 
 
-def _filters(view: ReportView, words: Collection[str]) -> Iterator[str]:
-    """The counts, next to a text filter. The script turns the counts of the listed tasks, which
-    have one of `words`, into a filter."""
+def _filters(tasks: Sequence[TaskView]) -> Iterator[str]:
+    """The counts, which the script turns into a filter, next to a text filter."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
-    for count in view.counts():
-        word = f'data-word="{count.word}" aria-pressed="false" ' if count.word in words else ""
-        yield f'<button type="button" class="{count.word}" {word}disabled>'
-        yield f"<b>{count.number:,}</b> {count.done}</button>"
+    for (name, label), number in Counter((task.word, task.label) for task in tasks).items():
+        data = f'class="{name}" data-word="{name}" aria-pressed="false"'
+        yield f'<button type="button" {data} disabled><b>{number:,}</b> {label}</button>'
     yield "</div>"
     yield '<div class="search" data-js hidden>'
     yield '<label for="search" class="visually-hidden">Filter by text</label>'

@@ -21,7 +21,7 @@ from reconciler.render.document import (
     hint_items,
 )
 from reconciler.render.markdown_text import span
-from reconciler.render.plan.items import COUNTED, EntryView, fold_entries
+from reconciler.render.plan.items import EntryView, fold_entries
 from reconciler.render.plan.summary import (
     budget_lines,
     outcome,
@@ -32,9 +32,9 @@ from reconciler.render.plan.summary import (
 )
 from reconciler.render.plan.tasks import meaning, order, planned_views, with_words
 from reconciler.render.plan.text import plan_rows
-from reconciler.render.style import Style, labelled
+from reconciler.render.style import Style
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
-from reconciler.render.view import Count, ReportView
+from reconciler.render.view import ReportView
 
 
 class PlanView(ReportView):
@@ -53,11 +53,6 @@ class PlanView(ReportView):
 
     def summary(self) -> str:
         return plan_summary(self.plan).removesuffix(".")
-
-    def counts(self) -> Iterable[Count]:
-        for word, number in self.plan.summary().items():
-            if number:
-                yield Count(word, number, labelled(word, number, COUNTED))
 
     def tasks(self, style: Style) -> list[TaskView]:
         """The tasks in the order of their actions."""
@@ -105,10 +100,9 @@ class PlanView(ReportView):
         if not plan.complete:
             text = "<b>Incomplete:</b> existing tasks could not be read completely."
             about.append(f"<p>{text}</p>")
+        if sentence := outcome(plan):
+            about.append(f"<p>{sentence}</p>")
         return f"{orgs}{by}", about
-
-    def page_end(self) -> str:
-        return outcome(self.plan)
 
 
 def plan_document(plan: Plan, commands: Commands) -> Document:

@@ -132,7 +132,7 @@ def test_backticks_are_code_and_a_failure_is_announced() -> None:
 def test_only_what_the_page_lists_can_be_filtered() -> None:
     """An apply also counts held tasks, which it does not list."""
     replaced = TaskResult(TaskRef("acme", "a"), Result.REPLACED, "t-2")
-    page = page_of(ApplyReport((replaced,), held=3))
+    page = page_of(ApplyReport((replaced,), held=3))  # held tasks are not listed
     assert page.data["h1"] == "Apply: 0 created, 1 replaced, 3 held"
     assert [b.get("data-word") for b in page.named("button")][:3] == ["replaced", None, None]
 
