@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -150,18 +149,13 @@ def identity(user: object) -> Identity | None:
 def console_url(backend: str, org_name: str, task_id: str) -> str | None:
     """A task's web page, on `app.` instead of the backend's `api.`. None for the embedded service,
     in-process or on loopback, which has no pages."""
-    tasks = _console_tasks(backend, org_name)
-    return None if tasks is None else f"{tasks}/{quote(task_id, safe=':')}"
-
-
-@lru_cache(64)
-def _console_tasks(backend: str, org_name: str) -> str | None:
     parts = urlsplit(backend)
     if parts.scheme not in ("http", "https") or is_loopback(parts.hostname or ""):
         return None
     host = parts.netloc
     host = "app." + host[4:] if host.startswith("api.") else host
-    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}/{quote(org_name, safe='')}/neo/tasks"
+    tasks = f"{parts.path.rstrip('/')}/{quote(org_name, safe='')}/neo/tasks"
+    return f"{parts.scheme}://{host}{tasks}/{quote(task_id, safe=':')}"
 
 
 def pull_request_id(entity: object) -> str | None:
