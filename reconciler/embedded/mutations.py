@@ -16,11 +16,6 @@ from reconciler.embedded.tasks import UNNAMED, StoredTask
 from reconciler.embedded.wsgi import JsonObject, User, to_json
 
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
-_ASYNC_TRIGGERS = {
-    "schedule": "scheduled",
-    "github": "external_signal",
-    "code-review": "external_signal",
-}
 _Values = dict[str, str | int | None]
 
 
@@ -41,13 +36,12 @@ class TaskWriter:
         script = self.scenario(Turn(1, message, now, entities, *modes))
         entities = _with_changes(entities, script)
         task_id = str(uuid.uuid4())
-        trigger = _ASYNC_TRIGGERS.get(request.source)
         values: _Values = {
             "id": task_id,
             "org": org_name,
             "creator": self.user.id,
             "created_ms": now,
-            "fixed": self._fixed_members(task_id, request, trigger),
+            "fixed": self._fixed_members(task_id, request),
             "approval_mode": request.approval_mode,
             "permission_mode": request.permission_mode,
             "role": request.role,
@@ -106,7 +100,7 @@ class TaskWriter:
         statement = f"UPDATE tasks SET {changes} WHERE seq = :seq"
         self.connection.execute(statement, {**values, "seq": task.seq})
 
-    def _fixed_members(self, task_id: str, request: CreateRequest, trigger: str | None) -> str:
+    def _fixed_members(self, task_id: str, request: CreateRequest) -> str:
         """The members of the task's JSON that never change, as text without the braces."""
         members: JsonObject = {
             "id": task_id,
@@ -114,11 +108,9 @@ class TaskWriter:
             "createdBy": self.user.info(),
             "planMode": request.plan_mode,
             "source": request.source,
-            "taskType": "async" if trigger else "sync",
+            "taskType": "sync",
             "toolExecutionMode": request.tool_execution_mode,
         }
-        if trigger:
-            members["asyncTriggerType"] = trigger
         if request.agent_definition_id:
             members["agentDefinitionId"] = request.agent_definition_id
         return to_json(members)[1:-1]

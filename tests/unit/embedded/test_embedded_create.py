@@ -147,23 +147,6 @@ def test_a_prompt_is_returned_unchanged(api: Api, content: str) -> None:
     assert event["eventBody"]["content"] == content
 
 
-@pytest.mark.parametrize(
-    ("source", "task_type", "trigger"),
-    [
-        ("api", "sync", None),
-        ("slack", "sync", None),
-        ("schedule", "async", "scheduled"),
-        ("github", "async", "external_signal"),
-        ("code-review", "async", "external_signal"),
-    ],
-)
-def test_the_task_type_depends_on_the_source(
-    api: Api, source: str, task_type: str, trigger: str | None
-) -> None:
-    task = api.task(api.create(source=source))
-    assert (task["taskType"], task.get("asyncTriggerType")) == (task_type, trigger)
-
-
 SECRETS = "Use pul-" + "0123456789" * 4 + " and AKIA" + "A" * 16 + ", password=hunter2 now"
 
 
