@@ -1,7 +1,7 @@
 """Agent tasks in a Pulumi YAML program or in the output of `pulumi stack export`.
 
 An error means that the resource cannot be imported as the same task. A warning is about something
-that only matters to Pulumi. Nothing is dropped silently.
+that only matters to Pulumi. No part of an agent task is dropped silently; all else is ignored.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _EXPRESSION = re.compile(r"(?<!\$)\$\{")
-_IGNORED = ("components", "variables", "config", "configuration", "outputs")
-"""Sections of a program that have no equivalent in a manifest."""
 
 
 class Resource(Value, frozen=True):
@@ -90,17 +88,9 @@ class _Reader:
     # A program
 
     def _program(self, data: Mapping[str, Any]) -> None:
-        others = []
         for name, resource in data["resources"].items():
             if isinstance(resource, dict) and resource.get("type") == TYPE:
                 self._program_resource(name, resource)
-            else:
-                others.append(name)
-        if others:
-            self._warn(("resources",), "resources", names=tuple(map(str, others)))
-        for name in _IGNORED:
-            if data.get(name):
-                self._warn((name,), "section")
 
     def _program_resource(self, name: str, resource: Mapping[str, Any]) -> None:
         path: Path = ("resources", name)
