@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -172,10 +173,12 @@ def _prepare(path: Path) -> None:
     Rejects pipes and devices, also next to it, which SQLite or `_check_journal` would open."""
     for suffix in ("", "-journal", "-wal", "-shm"):
         file = Path(f"{os.path.realpath(path)}{suffix}")
-        if file.exists() and not file.is_file():
-            raise _database_error("inaccessible", path, problem=f"{file} is not a regular file")
-        if file.exists() and file.stat().st_size > limits.LOCAL_DATABASE_BYTES:
-            raise _database_error("large", path, found=limits.LOCAL_DATABASE_BYTES >> 20)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            status = file.stat()  # once: another process may remove it
+            if not stat.S_ISREG(status.st_mode):
+                raise _database_error("inaccessible", path, problem=f"{file} is not a regular file")
+            if status.st_size > limits.LOCAL_DATABASE_BYTES:
+                raise _database_error("large", path, found=limits.LOCAL_DATABASE_BYTES >> 20)
     try:
         _make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
