@@ -142,6 +142,7 @@ def answer(team: Team) -> None:
     team.paste("approve", tasks="acme/two")
     team.ci("wait", "three", "--stop-on", "waiting")
     team.paste("reject", tasks="acme/three", text="TEXT", instead="No.")
+    place.time.advance(LONGER)
     found = place.statuses()
     assert (found["two"], found["three"]) == ("done", "done")
 
@@ -195,6 +196,7 @@ def clean_up(team: Team) -> None:
     place.write({}, isShared=True)
     team.ci("plan")
     team.paste("cancel", tasks="acme/five")
+    place.time.advance(LONGER)
     assert place.statuses()["five"] == "cancelled"
 
 
