@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
+from unittest.mock import patch
 
-from reconciler.app.survey import Survey
+from reconciler.app import survey
 from reconciler.model.clock import Clocks
 from reconciler.model.service import FirstMessage, Identity, RemoteTask, TaskPage
 from reconciler.plan.lookup import Lookup
@@ -94,12 +95,30 @@ class _Clock:
         return BOOT
 
 
+class _NoThreads:
+    """Replaces the executor: each plan would start a thread."""
+
+    map = staticmethod(map)
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 def read(service: Service, who: Identity, lookups: Sequence[Lookup]) -> RemoteView:
     """What an apply reads. It does not wait for a list to show young tasks: it may as well begin
     later."""
     if not lookups:
         return RemoteView(who, CLOCKS)
     read_by: Any = service
-    survey = Survey(read_by, cast("Any", _NoCache()), parallelism=1, clock=cast("Any", _Clock()))
-    survey.is_patient = False
-    return survey.read(who, CLOCKS, lookups)
+    with patch.object(survey, "ThreadPoolExecutor", _NoThreads):
+        reader = survey.Survey(
+            read_by, cast("Any", _NoCache()), parallelism=1, clock=cast("Any", _Clock())
+        )
+        reader.is_patient = False
+        return reader.read(who, CLOCKS, lookups)

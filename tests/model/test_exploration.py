@@ -69,7 +69,7 @@ SMALL = {
         users=USERS, shared=True, loses=True, processes=1, window=1
     ),
     "a key that is renamed": Setting(
-        edits=RENAMED, users=USERS, deletes=True, attempts=(2,), processes=1, window=1
+        edits=RENAMED, deletes=True, attempts=(2,), processes=1, window=1
     ),
     "a key that is reused": Setting(
         edits=REUSED, deletes=True, attempts=(2, 1), processes=1, window=1
