@@ -164,7 +164,6 @@ def status_task(status: TaskStatus, commands: Commands) -> Document:
         "toolCalls": [
             {"id": call.id, "name": call.name, "executionMode": call.mode} for call in status.parked
         ],
-        "queuedInput": status.queued_input,
         "outputs": dict(status.raw),
     }
 

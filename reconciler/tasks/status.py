@@ -42,11 +42,6 @@ class TaskStatus(Value, frozen=True):
         return parked_calls(self.raw, self.summary)
 
     @property
-    def queued_input(self) -> int:
-        """The number of queued messages, which the agent processes without a person."""
-        return count_in(self.raw, "pendingInputCount") or 0
-
-    @property
     def created_at(self) -> datetime | None:
         return instant(self.raw.get("createdAt"))
 

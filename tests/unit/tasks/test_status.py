@@ -252,9 +252,3 @@ def test_a_question_is_answered_with_text(*, tool: str, is_question: bool) -> No
     assert asked.reply(ok=False, text="no") == {**plain, "ok": False, "instructions": "no"}
     answer = asked.reply(ok=True, text="eu-west-1")
     assert answer == {**plain, "ok": not is_question, "instructions": "eu-west-1"}
-
-
-def test_a_task_shows_its_queued_input() -> None:
-    raw = {"status": "running", "pendingInputCount": 2}
-    status = TaskStatus(TaskRef("acme", "a"), state_of(raw, EventSummary()), raw=raw)
-    assert status.queued_input == 2
