@@ -114,19 +114,3 @@ keys = _completion(_desired, _recorded)
 """Keys of the manifests (also those of a shared state) and of the state files here."""
 keys_or_files = _completion(_desired, _recorded, with_files=True)
 desired_keys = _completion(_desired)
-
-
-def task_statuses(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[object]]:
-    """Statuses of tasks; completes the last item of a list."""
-    from click.shell_completion import CompletionItem
-
-    from reconciler.model.task_state import TaskState
-
-    before, comma, last = incomplete.rpartition(",")
-    return [
-        CompletionItem(f"{before}{comma}{state.value}")
-        for state in TaskState
-        if state.value.startswith(last)
-    ]

@@ -82,8 +82,6 @@ def _complete(_words: Sequence[str]) -> int:
         ("taskctl plan --target other/", ["plain,other/rotate-iam-keys"]),
         ("taskctl plan tasks/a.yaml --target ro", ["plain,rotate-iam-keys"]),
         ("taskctl state accept r", ["plain,review-costs", "plain,rotate-iam-keys"]),
-        ("taskctl status --status do", ["plain,done"]),
-        ("taskctl status --status waiting,fa", ["plain,waiting,failed"]),
         ("taskctl state mv old", ["plain,old-task"]),
         ("taskctl state mv old-task ro", ["plain,rotate-iam-keys"]),
         ("taskctl state rm --state none.json old", ["file,old", "plain,old-task"]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import completion, exit_codes
+from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import READS, SELECTION, UsageError, option
 from reconciler.model.diagnostics import Diagnostic, Severity
@@ -41,7 +41,6 @@ def _states(
         "states",
         multiple=True,
         callback=_states,
-        shell_complete=completion.task_statuses,
         metavar="LIST",
         help="Only tasks with one of these statuses, such as waiting,failed. failed includes "
         "unmet.",
