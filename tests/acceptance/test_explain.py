@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -67,16 +66,3 @@ def found(manifest: str, folder: Path) -> list[Code]:
     (folder / "a.yaml").write_text(manifest)
     problems = load(["a.yaml"], root=folder).diagnostics
     return [problem.code for problem in problems if problem.severity is not Severity.NOTE]
-
-
-def test_a_terminal_shows_wrapped_lines_without_marks(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "50")
-    assert run(["explain", "TC203"]) == 0
-    said = capsys.readouterr().out
-    assert "`" not in said
-    assert max(map(len, said.splitlines())) <= 50
-    assert "\n  " in said
-    assert '\n        isShared: "true"\n' in said

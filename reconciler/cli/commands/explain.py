@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from textwrap import indent
 
 import click
@@ -32,20 +31,7 @@ def command(code: str | None) -> str:
     text = f"{chosen.value}: {entry(chosen).title}\n\n{section(chosen)}"
     for title, example in zip(("Wrong", "Right"), examples(chosen), strict=False):
         text += f"\n{title}:\n\n{indent(example, '    ')}"
-    return _wrapped(text) if sys.stdout.isatty() else text
-
-
-def _wrapped(text: str) -> str:
-    """The text for a terminal: without Markdown, with wrapped lines."""
-    from reconciler.cli.console.terminal import columns
-    from reconciler.render.cells import wrap_words
-
-    rows = []
-    for line in text.replace("`", "").splitlines():
-        is_code = line.startswith("    ")
-        hang = 2 * line.startswith("- ")
-        rows += [line] if is_code else wrap_words(line, columns(), hang)
-    return "".join(f"{row}\n" for row in rows)
+    return text
 
 
 def _code(text: str) -> Code:
