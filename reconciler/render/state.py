@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missing: str = "") -> str:
-    """A line per task, and per attempt with an unknown outcome; verbose, also one for each change
-    of a record, and the files. `missing` is the path of a state file that does not exist."""
-    rows, below = [("TASK", "TASK ID", "LAST STATUS", "FILE")], dict[int, list[str]]()
+    """A line per task, and per attempt with an unknown outcome; verbose, also
+    its file. `missing` is the path of a state file that does not exist."""
+    rows = [("TASK", "TASK ID", "LAST STATUS", "FILE")]
     for ref in (ref for ref in refs if ref in state.records):
         record = state.records[ref]
         status = str(record.outputs.get("status") or "-")
-        below[len(rows)] = list(_changes(state, record).values()) if style.verbose else []
         rows.append((str(ref), record.task_id, status, record.file))
     attempts = (attempt for _, attempt in sorted(state.attempts.items()) if attempt.ref in refs)
     rows += [(str(attempt.ref), "-", "unresolved", attempt.file) for attempt in attempts]
@@ -42,10 +41,7 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missin
         return "The state contains no tasks.\n"
     width = 4 if style.verbose else 3  # a file would make the table wider than a terminal
     head, *lines = cells.table_rows([[safe.line(cell) for cell in row[:width]] for row in rows])
-    whole = [style.palette.bold(head)]
-    for number, line in enumerate(lines, 1):
-        whole += [line, *(f"  {safe.line(text)}" for text in below.get(number, ()))]
-    return "".join(f"{line}\n" for line in whole)
+    return "".join(f"{line}\n" for line in (style.palette.bold(head), *lines))
 
 
 def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:
