@@ -33,7 +33,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TASKCTL_CACHE_DIR"] = f"{os.devnull}/none"
 
 # The same tests run on a desk and in CI: one that is about CI sets these itself.
-for _variable in (system.variable for system in SYSTEMS):
+for _variable in SYSTEMS:
     os.environ.pop(_variable, None)
 _number = count()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reconciler.manifest.repository import path_inside
 from reconciler.model import limits
@@ -24,37 +24,28 @@ if TYPE_CHECKING:
     from reconciler.remote.client import Client
 
 
-class _System(NamedTuple):
-    """A CI system: the variable by which it is recognized, templates of the address of a run (the
-    first whose variables are set), and the variables with the person who ran it last, or started
-    it."""
-
-    variable: str
-    name: str
-    links: tuple[str, ...] = ()
-    actors: tuple[str, ...] = ()
-
+SYSTEMS = {
+    "GITHUB_ACTIONS": "GitHub Actions",  # and Forgejo
+    "GITLAB_CI": "GitLab CI",
+    "BUILDKITE": "Buildkite",
+    "CIRCLECI": "CircleCI",
+    "TF_BUILD": "Azure Pipelines",
+    "TEAMCITY_VERSION": "TeamCity",
+    "CODEBUILD_BUILD_ID": "AWS CodeBuild",
+    "JENKINS_URL": "Jenkins",
+    "CI": "CI",
+}
+"""The CI systems, by the variable that each sets. The last is set by all other systems."""
 
 _GITHUB_RUN = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
-SYSTEMS = (
-    _System(  # and Forgejo, which does not number attempts
-        "GITHUB_ACTIONS",
-        "GitHub Actions",
-        (f"{_GITHUB_RUN}/attempts/{{GITHUB_RUN_ATTEMPT}}", _GITHUB_RUN),
-        ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),
-    ),
-    _System(
-        "GITLAB_CI", "GitLab CI", ("{CI_JOB_URL}", "{CI_PIPELINE_URL}"), ("GITLAB_USER_LOGIN",)
-    ),
-    _System("BUILDKITE", "Buildkite"),
-    _System("CIRCLECI", "CircleCI"),
-    _System("TF_BUILD", "Azure Pipelines"),
-    _System("TEAMCITY_VERSION", "TeamCity"),
-    _System("CODEBUILD_BUILD_ID", "AWS CodeBuild"),
-    _System("JENKINS_URL", "Jenkins"),
-    _System("CI", "CI"),
+_LINKS = (
+    f"{_GITHUB_RUN}/attempts/{{GITHUB_RUN_ATTEMPT}}",
+    *(_GITHUB_RUN, "{CI_JOB_URL}", "{CI_PIPELINE_URL}"),  # Forgejo does not number attempts
 )
-"""The last is set by all other systems."""
+"""Templates of the address of a run: the first whose variables are set."""
+
+_ACTORS = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN")
+"""The variables with the person who ran it last, or started it."""
 
 _MAX_TEXT = 500
 
@@ -70,13 +61,13 @@ _MANUAL = re.compile(
 
 def ci_system(env: Mapping[str, str]) -> str | None:
     """The name of the CI system; None outside of CI."""
-    found = (s.name for s in SYSTEMS if env.get(s.variable, "").lower() not in ("", "false"))
+    found = (name for v, name in SYSTEMS.items() if env.get(v, "").lower() not in ("", "false"))
     return next(found, None)
 
 
 def run_link(env: Mapping[str, str]) -> str:
     """The link to the CI run that this process belongs to; empty if there is none."""
-    for template in (link for system in SYSTEMS for link in system.links):
+    for template in _LINKS:
         try:
             link = template.format_map(env)
         except KeyError:
@@ -92,7 +83,7 @@ def this_run(client: Client | None, clock: Clock) -> Run:
     who = client.known_identity if client is not None else None
     at = client.service_clock() if client is not None else None
     env, url = os.environ, run_link(os.environ)
-    actors = (env[name] for s in SYSTEMS for name in s.actors if env.get(name))
+    actors = (env[name] for name in _ACTORS if env.get(name))
     actor = next(actors, "" if url else user_name())
     texts = {"user": who.name if who is not None else "", "actor": actor, "url": url}
     shown = {name: visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for name, text in texts.items()}

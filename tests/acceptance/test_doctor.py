@@ -68,7 +68,7 @@ def doctor(
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "some-token")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    for name in ("PULUMI_DEFAULT_ORGANIZATION", "TASKCTL_ORG", *(s.variable for s in SYSTEMS)):
+    for name in ("PULUMI_DEFAULT_ORGANIZATION", "TASKCTL_ORG", *SYSTEMS):
         monkeypatch.delenv(name, raising=False)
     return Doctor(folder, capsys)
 
