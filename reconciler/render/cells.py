@@ -13,7 +13,6 @@ GAP = "  "
 
 _LONG = 48  # columns of a cell that may be far wider than the others
 _WIDEST = 2
-_MORE = "…"
 _MIN_COLUMNS = 8  # minimum columns of a value
 MARKUP = re.compile(r"(\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\)")
 """Colors, and the start and the end of a hyperlink: they occupy no columns."""
@@ -163,25 +162,14 @@ def _column_width(column: Sequence[str]) -> int:
 
 
 def fit(table: list[list[str]], columns: int) -> list[list[str]]:
-    """Shortens cells: the widest values first, then the last cells are left out; a key only if it
-    is wider than all columns."""
+    """Shortens the widest values, as far as they stay readable, until the rows fit; a key only if
+    it is wider than all columns."""
     own, *widths = [max(map(width, column)) for column in zip(*table, strict=True)]
-    gap = len(GAP)
-    room = columns - own - gap * len(widths)
-    if sum(widths) <= room:
-        return table
-    kept = len(widths)
-    if _MIN_COLUMNS * kept > room:  # a column for the omitted cells
-        kept = max(0, columns - own - gap - len(_MORE)) // (_MIN_COLUMNS + gap)
-        room = columns - own - gap * (kept + 1) - len(_MORE)
-    cap = max(widths)
-    while cap > _MIN_COLUMNS and sum(min(used, cap) for used in widths[:kept]) > room:
+    room = columns - own - len(GAP) * len(widths)
+    cap = max(widths, default=0)
+    while cap > _MIN_COLUMNS and sum(min(used, cap) for used in widths) > room:
         cap -= 1
-    rest = [_MORE] if 0 < kept < len(widths) else []
-    return [
-        [shorten(key, columns), *(shorten(value, cap) for value in values[:kept]), *rest]
-        for key, *values in table
-    ]
+    return [[shorten(key, columns), *(shorten(v, cap) for v in values)] for key, *values in table]
 
 
 def _cell(character: str) -> int:

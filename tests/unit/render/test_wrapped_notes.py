@@ -29,15 +29,6 @@ def test_code_that_fits_exactly_is_not_split() -> None:
     assert cells.wrap_words(f"Run {code} again.", len(code)) == ["Run", code, "again."]
 
 
-def test_columns_that_do_not_fit_are_represented_by_one() -> None:
-    table = [["key", *(f"column-{n}" for n in range(9))], ["a", *("0123456789" for _ in range(9))]]
-    shown = cells.fit(table, 40)
-    assert [row[-1] for row in shown] == ["…", "…"]
-    assert len({len(row) for row in shown}) == 1
-    assert max(map(cells.width, cells.table_rows(shown))) <= 40
-    assert cells.fit(table, 200) == table
-
-
 def test_a_key_far_longer_than_most_moves_only_its_own_row() -> None:
     long = "x" * 128
     rows = cells.table_rows([["KEY", "STATUS"], [long, "done"], ["a", "done"], ["東京", "failed"]])
