@@ -94,6 +94,10 @@ class Finder:
     def _file(self, place: Path, name: str) -> None:
         try:
             identity = _identity(place.stat())
+        except FileNotFoundError as problem:
+            near = _similar_path(place, name)
+            self.diagnostics.append(near or unreadable_file(name, problem))
+            return
         except (OSError, ValueError) as problem:
             self.diagnostics.append(unreadable_file(name, problem))
             return
@@ -177,6 +181,24 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
         if real != name:
             found[name] = real
     return found
+
+
+def _similar_path(place: Path, name: str) -> Diagnostic | None:
+    """The diagnostic for a PATH that does not exist, with a manifest or directory of a similar
+    name; None unless exactly one is similar."""
+    from reconciler.manifest.schema_findings import similar
+
+    try:
+        with os.scandir(place.parent) as entries:
+            known = [e.name for e in entries if e.is_dir() or is_manifest_name(e.name)]
+    except OSError:
+        return None
+    near = similar(place.name, [each for each in known if not each.startswith(".")])
+    if near is None:
+        return None
+    return error(
+        Code.UNREADABLE_FILE, "similar", at=Place(name), near=normalized(f"{name}/../{near}")
+    )
 
 
 def unreadable_file(name: str, problem: OSError | ValueError) -> Diagnostic:
