@@ -191,10 +191,11 @@ def cut_off_prompts(source: Source) -> Iterator[Finding]:
     text = source.text
     lines = LineIndex(text)
     with suppress(*PARSER_ERRORS):
-        for key, value in _unquoted_prompts(source.tokens()):
+        for key, value in _unquoted_prompts(source.events()):
             end = value.end_mark
             match = re.compile(_COMMENT).match(text, end.index)
-            if match is None or re.compile(_DIRECTIVE).match(text, match.end() - 1):
+            is_key = re.compile(r"[ \t]*:").match(text, key.end_mark.index)
+            if not is_key or not match or re.compile(_DIRECTIVE).match(text, match.end() - 1):
                 continue
             indent = match["indent"]
             if indent is None or len(indent) > key.start_mark.column:
@@ -202,18 +203,12 @@ def cut_off_prompts(source: Source) -> Iterator[Finding]:
                 yield Finding(Code.CUT_OFF_PROMPT, ()).at_position(*at)
 
 
-def _unquoted_prompts(next_token: NextEvent) -> Iterator[tuple[Any, Any]]:
-    """The tokens of each key of a prompt, and of its unquoted value."""
-    before, key = "", None
-    while (token := next_token()) is not None:
-        kind = type(token).__name__
-        if kind == "ScalarToken":
-            if before == "KeyToken":
-                key = token if token.value in _PROMPTS else None
-            elif (
-                before in ("ValueToken", "AnchorToken", "TagToken")
-                and key is not None
-                and not token.style
-            ):
-                yield key, token
-        before = kind
+def _unquoted_prompts(next_event: NextEvent) -> Iterator[tuple[Any, Any]]:
+    """The events of each text that may be the key of a prompt, and of the unquoted text after
+    it."""
+    key = None
+    while (event := next_event()) is not None:
+        is_scalar = type(event) is ScalarEvent
+        if is_scalar and key is not None and not event.style:
+            yield key, event
+        key = event if is_scalar and event.value in _PROMPTS else None
