@@ -48,11 +48,13 @@ def served(
 
 @pytest.fixture
 def runner(served: tuple[str, Served]) -> Iterator[Make]:
-    """Creates engines and closes them. The tests share one state."""
+    """Creates engines and closes them. Each test has its own state: in git, every engine downloads
+    the blobs of earlier tests, too."""
+    state = f"state-{secrets.token_hex(4)}"
     with ExitStack() as stack:
 
         def make() -> Engine:
-            engine = served[1].runner().engine()
+            engine = served[1].runner(state).engine()
             stack.callback(engine.close)
             return engine
 
@@ -98,7 +100,7 @@ def test_a_stale_version_is_rejected_and_changes_nothing(runner: Make) -> None:
 def test_only_one_of_many_writers_wins(served: tuple[str, Served], runner: Make) -> None:
     count = WRITERS.get(served[0], 32)
     first = runner()
-    version = over(first)
+    version = first.swap(content(), None)
     engines = [runner() for _ in range(count)]
     for engine in engines:
         engine.read()
@@ -237,7 +239,7 @@ def test_git_does_not_change_the_clone(tmp_path: Path) -> None:
 def test_a_closed_engine_keeps_no_connection_open(served: tuple[str, Served]) -> None:
     """Even if something still refers to it, as a traceback does."""
     other = served[1].runner().engine()
-    other.read()
+    other.swap(content(), over(other))
     before = open_sockets()
     engine = served[1].runner().engine()
     engine.read()
