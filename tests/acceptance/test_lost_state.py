@@ -65,6 +65,10 @@ class Person:
         _, document = self.json("state", "list")
         return {task["key"]: task["taskId"] for task in document["tasks"] if task.get("taskId")}
 
+    def not_created(self, keys: str) -> None:
+        """Says that no attempt has created these keys."""
+        assert self.run("state", "resolve", keys, "--not-created", "-y")[0] == 0
+
     def lose_state(self) -> None:
         for path in self.folder.glob(f"{STATE}*"):
             path.unlink()
@@ -103,7 +107,7 @@ def test_visible_tasks_of_another_user_are_look_alikes_and_never_adopted(
     assert "user-" in warned["summary"]
     _, adopting, _ = ben.apply("--adopt")
     assert "adopted" not in adopting
-    assert ben.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    ben.not_created("acme/*")
     assert ben.apply()[:2] == (0, {"created": 3})
 
 
@@ -126,7 +130,7 @@ def test_an_open_look_alike_holds_every_key_of_an_organization_that_the_state_do
     anna.write(tasks | {"far": {"message": "Far.", "orgName": "other"}})
     assert set(anna.reasons().values()) == {"unresolved lookAlike"}
     assert anna.apply()[:2] == (1, {"unresolved": 3})
-    assert anna.run("state", "resolve", "same", "--not-created")[0] == 0
+    anna.not_created("same")
     assert set(anna.reasons().values()) == {"create new"}
 
 
@@ -231,14 +235,14 @@ def test_the_answers_end_the_recovery(person: Callable[..., Person]) -> None:
     anna = person()
     ids = edited(anna)
     assert anna.apply("--adopt")[0] == 0
-    assert anna.run("state", "resolve", "acme/rows@*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/rows@*")
     assert anna.apply()[:2] == (1, {"created": 2, "unresolved": 3})
     manifest = json.loads((anna.folder / "tasks/all.yaml").read_text())["tasks"]
     manifest["rows"]["forEach"]["row"].append("z")
     manifest["new"]["taskID"] = ids["new"]
     anna.write(manifest)
     assert anna.apply()[:2] == (1, {"adopted": 1, "created": 1, "unresolved": 2})
-    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/*")
     assert anna.apply()[:2] == (0, {"created": 2})
     assert anna.apply() == (0, {}, set())
 
@@ -248,7 +252,7 @@ def test_the_whole_organization_needs_no_manifest(person: Callable[..., Person])
     edited(anna)
     assert anna.apply("--adopt")[0] == 0
     (anna.folder / "tasks/all.yaml").write_text("broken: [")
-    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/*")
 
 
 def test_a_key_that_is_no_longer_declared_still_waits(person: Callable[..., Person]) -> None:
@@ -260,9 +264,9 @@ def test_a_key_that_is_no_longer_declared_still_waits(person: Callable[..., Pers
     assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
     anna.write(of("new") | {"same": {"message": "Same."}})
     assert anna.apply()[:2] == (1, {"unresolved": 1})
-    assert anna.run("state", "resolve", "new", "--not-created")[0] == 0
+    anna.not_created("new")
     assert anna.apply() == (0, {"created": 1}, {"TC637"})
-    assert anna.run("state", "resolve", "other", "--not-created")[0] == 0
+    anna.not_created("other")
     assert anna.apply()[0] == 0
     assert anna.apply() == (0, {}, set())
 
@@ -384,7 +388,7 @@ def test_a_path_or_a_target_recovers_only_what_it_selects(person: Callable[..., 
     assert "acme/*" not in anna.run("apply", "--yes", "--target", "c")[2]
     assert anna.apply("--adopt", "--target", "c")[:2] == (0, {"adopted": 1})
     assert anna.apply("tasks/one.yaml")[:2] == (1, {"unresolved": 1})
-    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/*")
     assert anna.apply("tasks/one.yaml")[:2] == (0, {"created": 1})
 
 
@@ -421,7 +425,7 @@ def test_the_whole_folder_is_not_all_manifests(person: Callable[..., Person]) ->
     assert set(anna.reasons()) == {"a", "h"}
     assert anna.apply(".")[:2] == (0, {"created": 1})
     assert anna.apply()[:2] == (1, {"unresolved": 1})
-    assert anna.run("state", "resolve", "h", "--not-created")[0] == 0
+    anna.not_created("h")
     assert anna.apply()[:2] == (0, {"created": 1})
     assert set(anna.reasons(".")) == {"a"}
     assert set(anna.reasons(".github/tasks")) == {"h"}
@@ -440,7 +444,7 @@ def test_look_alikes_of_keys_that_are_not_selected_count_only_for_missing_keys(
     assert anna.apply("--target", "a") == (0, {}, {"TC858"})
     assert anna.apply("--target", "b")[:2] == (1, {"unresolved": 1})
     assert anna.apply("--target", "far")[:2] == (1, {"unresolved": 1})
-    assert anna.run("state", "resolve", "c", "--not-created")[0] == 0
+    anna.not_created("c")
     assert anna.apply("--target", "far")[:2] == (0, {"created": 1})
     assert anna.apply("--target", "b")[:2] == (0, {"created": 1})
 
@@ -463,7 +467,7 @@ def test_a_rollout_is_recovered_before_its_pilot_holds_the_rest(
     assert anna.apply("--adopt")[:2] == (0, {"unresolved": 3})
     assert anna.apply()[:2] == (1, {"unresolved": 3})
     assert anna.run("state", "resolve", "roll@x", "--task-id", pilot["roll@x"])[0] == 0
-    assert anna.run("state", "resolve", "roll@*", "--not-created", "-y")[0] == 0
+    anna.not_created("roll@*")
     assert anna.apply()[:2] == (0, {"held": 2})
 
 
@@ -536,7 +540,7 @@ def test_an_answer_for_a_monthly_entry_counts_for_later_months(
     assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
     now[0] = datetime(2026, 2, 15, tzinfo=UTC)
     assert anna.apply()[:2] == (1, {"unresolved": 1})
-    assert anna.run("state", "resolve", "acme/review@*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/review@*")
     assert anna.apply()[:2] == (0, {"created": 1})
     now[0] = datetime(2026, 3, 15, tzinfo=UTC)
     assert anna.apply() == (0, {"created": 1}, set())
@@ -551,7 +555,7 @@ def test_a_task_that_was_removed_after_the_answer_for_its_entry(
     rows = {"rows": {"forEach": {"row": ["x"]}, "message": "Do {{ row }}."}}
     anna.write(rows | of("open"))
     assert anna.apply("--adopt")[:2] == (0, {"unresolved": 2})
-    assert anna.run("state", "resolve", "acme/rows@*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/rows@*")
     assert anna.apply()[1] == {"created": 1, "unresolved": 1}
     assert anna.run("state", "rm", "rows@x")[0] == 0
     assert anna.apply()[1] == {"adopted": 1, "unresolved": 1}
@@ -802,7 +806,7 @@ def test_an_answer_for_later_keys_of_an_entry_without_an_open_key(
     rows: dict[str, Any] = {"rows": {"forEach": {"row": ["x"]}, "message": "Do {{ row }}."}}
     anna.write(rows | of("open"))
     assert anna.apply("--adopt")[:2] == (0, {"unresolved": 2})
-    assert anna.run("state", "resolve", "rows@x", "--not-created")[0] == 0
+    anna.not_created("rows@x")
     assert anna.apply()[1] == {"created": 1, "unresolved": 1}
     answer = ("state", "resolve", "acme/rows@*", "--not-created")
     for changed in (True, False):
@@ -813,7 +817,7 @@ def test_an_answer_for_later_keys_of_an_entry_without_an_open_key(
     rows["rows"]["forEach"]["row"].append("y")
     anna.write(rows | of("open"))
     assert anna.apply()[1] == {"created": 1, "unresolved": 1}
-    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/*")
     assert anna.run(*answer)[0] == 1
 
 
@@ -1027,7 +1031,7 @@ def test_one_command_answers_for_new_keys_beside_an_imported_task(
     code, _, err = anna.run(*words)
     assert (code, "taskctl state resolve 'acme/*' --not-created" in err) == (0, True)
     assert anna.apply()[:2] == (1, {"unresolved": 2})
-    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    anna.not_created("acme/*")
     assert anna.apply() == (0, {"created": 2}, set())
 
 
