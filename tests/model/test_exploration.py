@@ -250,19 +250,22 @@ def explore_all(setting: Setting) -> Explored[World]:
     return explored
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_no_key_gets_a_second_task(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    explored = explore_all(SMALL[name])
-    with capsys.disabled():
-        print(f"\n{name}: {explored.states} states")
+SETTINGS = [
+    *(pytest.param(setting, id=name) for name, setting in SMALL.items()),
+    *(
+        pytest.param(setting, id=f"{name}, larger", marks=pytest.mark.soak)
+        for name, setting in LARGE.items()
+    ),
+]
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("name", LARGE)
-def test_no_key_gets_a_second_task_soak(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    explored = explore_all(LARGE[name])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_key_gets_a_second_task(
+    request: pytest.FixtureRequest, setting: Setting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explored = explore_all(setting)
     with capsys.disabled():
-        print(f"\n{name}: {explored.states} states")
+        print(f"\n{request.node.callspec.id}: {explored.states} states")
 
 
 @pytest.mark.soak
