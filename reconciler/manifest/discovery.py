@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reconciler.manifest.repository import in_git, repository_root, resolved
+from reconciler.manifest.repository import in_git, repositories_around, repository_root, resolved
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
@@ -74,16 +74,17 @@ class Finder:
 
     def _given(self, place: Path, name: str) -> None:
         """A file or directory that was named explicitly, not found in a directory. Links on the way
-        to another repository are the user's own."""
+        to another repository are the user's own, those in it are not."""
         real = resolved(place)
         plain = Path(os.path.normpath(self._real_root / name))
         top = self._top
+        tops = [top] if plain.is_relative_to(top) else repositories_around(plain)
+        if any(real != resolved(each) / plain.relative_to(each) for each in tops):
+            self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, "link", at=Place(name)))
+            return
         if not plain.is_relative_to(top):
             folder = real if _is_folder(real) else real.parent
             top = repository_root(folder) or folder
-        elif real != plain:
-            self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, "link", at=Place(name)))
-            return
         if in_git(real.relative_to(top)):
             self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, "manifest-git", at=Place(name)))
         elif _is_folder(real):

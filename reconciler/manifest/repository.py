@@ -72,6 +72,11 @@ def small_file(path: Path) -> bytes | None:
     return disk.read_file(path, most=limits.CONFIG_BYTES, follow=True)
 
 
+def repositories_around(path: Path) -> list[Path]:
+    """The directories with `.git` above a path, as it is written."""
+    return [folder for folder in path.parents if os.path.lexists(folder / ".git")]
+
+
 def clone_below(top: Path, path: Path) -> Path | None:
     """The clone or submodule below the repository `top` that a path, with links resolved, is in."""
     inside = (folder for folder in (path, *path.parents) if folder.is_relative_to(top))

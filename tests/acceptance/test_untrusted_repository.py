@@ -156,6 +156,34 @@ def test_a_path_outside_that_a_user_names_is_read(
     assert validate(capsys, "../outside")[:2] == (1, ["../outside/up.yaml TC116"])
 
 
+@pytest.mark.parametrize(
+    "given", ["clone/link.yaml", "clone/folder", "clone/folder/private.yaml", "mine/link.yaml"]
+)
+def test_a_link_in_another_repository_is_not_followed(
+    given: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clone = repository.parent / "clone"
+    (clone / ".git").mkdir(parents=True)
+    (clone / "link.yaml").symlink_to(repository.parent / "outside" / "private.yaml")
+    (clone / "folder").symlink_to(repository.parent / "outside")
+    (repository.parent / "outside" / ".git").mkdir()
+    (repository.parent / "mine").symlink_to(clone)
+    code, found, said = validate(capsys, f"../{given}")
+    assert (code, found) == (1, [f"../{given} TC116"])
+    assert "s3cr3t" not in said
+
+
+def test_a_link_to_another_repository_is_the_users_own(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clone = repository.parent / "clone"
+    (clone / ".git").mkdir(parents=True)
+    (clone / "one.yaml").write_text(TASK.format(key="one"))
+    (repository.parent / "mine").symlink_to(clone)
+    assert validate(capsys, "../mine/one.yaml")[:2] == (0, [])
+    assert validate(capsys, "../mine")[:2] == (0, [])
+
+
 def test_fmt_rewrites_nothing_through_a_link(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
