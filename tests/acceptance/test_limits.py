@@ -175,6 +175,25 @@ def test_the_matchers_of_an_entry_are_limited(
     assert measured.seconds < MAX_SECONDS
 
 
+def test_matchers_of_many_names_are_compared_quickly(tmp_path: Path, measure: Measure) -> None:
+    """The worst case: all entries share matchers of which only the last name never matches."""
+    fields = {f"{n}": "v" for n in range(44)}
+    for axis in ("a", "b"):
+        rows = [{**fields, "name": f"{axis}{n}"} for n in range(31)]
+        (tmp_path / f"data/{axis}.json").write_text(json.dumps(rows))
+    matchers = [{"a": fields, "b": {**fields, "name": f"z{n}"}} for n in range(limits.MATCHERS)]
+    axes = "a: {file: ../data/a.json}, b: {file: ../data/b.json}"
+    text = ""
+    for n in range(20):
+        shared = "*m" if n else f"&m {json.dumps(matchers)}"
+        text += f"  e{n}: {{forEach: {{{axes}, exclude: {shared}}}, rollout: {{pilot: *m}}, "
+        text += f"message: 'do {n} {{{{ a.name }}}} {{{{ b.name }}}}'}}\n"
+    write_tasks(tmp_path, text)
+    measured = measure("validate")
+    assert set(measured.codes) == {"TC316"}
+    assert measured.seconds < FEW_SECONDS
+
+
 @pytest.mark.reaches("GENERATED_BYTES")
 @pytest.mark.parametrize("in_file", [False, True])
 def test_the_text_of_all_entries_together_is_limited(
