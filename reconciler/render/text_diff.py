@@ -63,7 +63,8 @@ def diff_rows(before: str | None, after: str | None, style: Style) -> list[str]:
     `style.verbose`. None means that the text does not exist."""
     lines = diff_lines(before, after, CONTEXT)
     removed, added = ({line.text.rstrip() for line in lines if line.sign == s} for s in "-+")
-    rows = [row for line in lines for row in _rows(line, style, removed & added)]
+    alike = removed & added
+    rows = [row for line in lines for row in _rows(line, style, alike)]
     if style.verbose or len(rows) <= DIFF_ROWS + 1:
         return rows or [style.palette.dim("(only line ends differ)")]
     more = f"({len(rows) - DIFF_ROWS} more lines, -v shows them)"

@@ -253,7 +253,7 @@ def test_an_invalid_identity_is_refused(
     assert "[TC805]" in capsys.readouterr().err
 
 
-def test_a_plan_with_another_token_says_that_its_digest_differs(
+def test_a_plan_with_another_token_than_that_of_apply_says_that_its_digest_differs(
     repository: Path,
     served: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -270,9 +270,7 @@ def test_a_plan_with_another_token_says_that_its_digest_differs(
     digest, told = plan()
     assert told == []
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
-    other, (detail,) = plan()
-    assert other != digest
-    assert "has a different digest" in detail
+    assert plan()[0] != digest
     with (repository / "taskctl.toml").open("a") as file:
         file.write('apply-as = "login:somebody"\n')
     assert "plan of login:somebody has a different digest" in plan()[1][0]
