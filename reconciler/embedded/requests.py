@@ -18,7 +18,14 @@ from reconciler.model.fields import BY_NAME, CHOSEN, DEFAULTS
 from reconciler.model.typed_json import shareable
 
 NAME_LIMIT = 255
-_ENTITIES = ("stack", "repository", "pull_request", "policy_issue", "policy_finding")
+_ENTITIES: dict[str, tuple[str, ...]] = {
+    "stack": ("name", "project"),
+    "repository": ("name", "org"),
+    "pull_request": ("number", "repo"),
+    "policy_issue": (),
+    "policy_finding": (),
+}
+"""The types of entities, and the names that each requires."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 T = TypeVar("T")
@@ -33,10 +40,18 @@ class EntityDiff(Struct, omit_defaults=True):
 
     def __post_init__(self) -> None:
         for entity in (*self.add, *self.remove):
-            if entity.get("type") not in _ENTITIES:
-                raise ValueError(f"entity_diff: {entity.get('type')!r} is not a type of entity")
-            if entity["type"] == "stack" and not all(map(entity.get, ("name", "project"))):
-                raise ValueError("entity_diff: a stack needs a name and a project")
+            _check_entity(entity)
+
+
+def _check_entity(entity: JsonObject) -> None:
+    kind = str(entity.get("type"))
+    required = _ENTITIES.get(kind)
+    if required is None:
+        raise ValueError(f"entity_diff: {kind!r} is not a type of entity")
+    if not all(map(entity.get, required)):
+        raise ValueError(f"entity_diff: an entity of type {kind} needs {' and '.join(required)}")
+    if kind == "pull_request":
+        _check_entity({**cast("JsonObject", entity["repo"]), "type": "repository"})
 
 
 class _Event(Struct, tag_field="type", kw_only=True):

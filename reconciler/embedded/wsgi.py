@@ -81,8 +81,8 @@ class ApiRequest:
             raise ApiError(413, f"the request body is larger than {limit} MiB")
         try:
             return decode_outline(JsonObject, data)
-        except ShapeError as problem:
-            raise ApiError(400, f"the request body is not a JSON object: {problem}") from None
+        except ShapeError:
+            raise ApiError(400, "the request body is not a JSON object") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ REFUSED = [
     (with_entity(type="planet", name="x"), "planet"),
     (with_entity(type="stack", name="", project="p"), "name"),
     (with_entity(type="stack", name="s"), "project"),
+    (with_entity(type=["stack"]), "type of entity"),
+    (with_entity(type="repository", name="r"), "org"),
+    (with_entity(type="pull_request"), "number"),
+    (with_entity(type="pull_request", number=1), "repo"),
+    (with_entity(type="pull_request", number=1, repo="r"), "mapping"),
+    (with_entity(type="pull_request", number=1, repo={"name": "r"}), "org"),
 ]
 
 
