@@ -197,11 +197,12 @@ class _LaterWaves:
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
         """Whether a task that held tasks wait for has made progress since the last plan or, once
         all have ended, a task that tasks elsewhere wait for is done, which is then recorded."""
-        progress, blocking = self._wave.progress, self._blocking if self._follows else set()
+        progress, followers = self._wave.progress, [t for t in self._held if t.ref in self._follows]
+        blocking = self._blocking & {ref for task in followers for ref in task.waits_for}
         if all(s.state.is_finished or s.state.has_ended for s in statuses):
             done = {status.ref for status in statuses if status.state is TaskState.DONE}
             blocking |= done & self._wave.awaited
-        overlapping = {r for t in self._held if t.reason is Reason.OVERLAP for r in t.waits_for}
+        overlapping = {r for t in followers if t.reason is Reason.OVERLAP for r in t.waits_for}
 
         def has_progressed(status: TaskStatus) -> bool:
             before, now = progress.get(status.ref, _UNKNOWN), status.state

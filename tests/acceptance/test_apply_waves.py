@@ -365,4 +365,4 @@ def test_what_has_stopped_stays_in_the_report_of_later_waves(place: LiveTasks) -
     document = place.document("apply", *QUICK)
     held = {task["key"]: task["reason"] for task in document["wait"]["held"]}
     assert (held, document["summary"]["held"]) == ({"t@b": "stopped"}, 1)
-    assert document["summary"]["created"] == 2
+    assert (document["summary"]["created"], document["wait"]["end"]) == (2, "finished")
