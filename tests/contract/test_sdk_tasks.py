@@ -73,11 +73,7 @@ def test_create_with_every_input_and_read_it_back(sdk: Sdk) -> None:
     assert task.plan_mode is True
     assert (task.role, task.role_name, task.agent_definition_id) == ("role-1", "role-1", "agent-1")
     assert task.tool_execution_mode == "worker"
-    assert (task.source, task.task_type, task.async_trigger_type) == (
-        "schedule",
-        "async",
-        "scheduled",
-    )
+    assert (task.source, task.task_type) == ("schedule", "sync")
     assert task.entities == ENTITIES
     assert task.created_by.github_login == sdk.users.get_current_user().github_login
     assert before < task.created_at < skipped_now() + timedelta(seconds=1)
