@@ -229,7 +229,7 @@ class _Writer(Value, frozen=True):
     def _head(self, view: PlannedView, title: str, place: str, *, unattended: bool = False) -> str:
         mark = f" {self._unattended()}" if unattended else ""
         sign = self._sign(view.task.action)
-        return f"  {sign} {title}{mark}  {self.palette.dim(place)}".rstrip()
+        return f"  {sign} {title}{mark}  {self.palette.dim(place.rstrip())}".rstrip()
 
     def _plain(self, ref: TaskRef) -> str:
         """The form that the command line accepts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.model.remarks import remark
@@ -45,6 +45,7 @@ def test_text_is_inert(report: Report, style: Style) -> None:
     assert commands_in(shown) == []
 
 
+@example(replace(PLAN, tasks=(replace(TASKS[0], file=" ", line=None),)), Style())
 @given(some.plans(), styles)
 def test_color_adds_only_color(plan: Plan, style: Style) -> None:
     painted, plain = (render("text", plan, replace(style, color=color)) for color in (True, False))
