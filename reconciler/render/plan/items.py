@@ -1,5 +1,5 @@
-"""The tasks of a plan as items: the tasks of an entry, and similar tasks, are one item, so that
-forty tasks fit on one screen."""
+"""The tasks of a plan as items: the tasks of an entry are one item, with a row for each, and so are
+similar tasks that are neither created nor differ."""
 
 from __future__ import annotations
 
