@@ -23,7 +23,7 @@ _TEXT_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTAL
 class JsonError(RemarkError):
     """A text is not JSON: the reason and, for an error of syntax, the offset."""
 
-    def __init__(self, code: Code, offset: int, case: str = "", /, **facts: Arg) -> None:
+    def __init__(self, code: Code, case: str = "", /, *, offset: int = 0, **facts: Arg) -> None:
         super().__init__(code, case, **facts)
         self.offset = offset
 
@@ -35,7 +35,7 @@ def read_strict_json(text: str) -> Any:
     for match in _TEXT_OR_BRACKET.finditer(text):
         depth += (match[0] in ("[", "{")) - (match[0] in ("]", "}"))
         if depth > limits.YAML_DEPTH:
-            raise JsonError(Code.EXCESSIVE_NESTING, 0, limit=limits.YAML_DEPTH)
+            raise JsonError(Code.EXCESSIVE_NESTING, limit=limits.YAML_DEPTH)
     try:
         return json.loads(
             text,
@@ -46,26 +46,26 @@ def read_strict_json(text: str) -> Any:
         )
     except json.JSONDecodeError as problem:
         reason = problem.msg[:1].lower() + problem.msg[1:]
-        raise JsonError(Code.INVALID_YAML, problem.pos, "json", reason=reason) from problem
+        raise JsonError(Code.INVALID_YAML, "json", offset=problem.pos, reason=reason) from problem
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise JsonError(Code.DUPLICATE_KEY, 0, first_line=1)
+        raise JsonError(Code.DUPLICATE_KEY, first_line=1)
     return found
 
 
 def _constant(token: str) -> NoReturn:
-    raise JsonError(Code.INVALID_NUMBER, 0, "special", text=token)
+    raise JsonError(Code.INVALID_NUMBER, "special", text=token)
 
 
 def _number(token: str) -> float:
     if len(token) > MAX_DIGITS:
-        raise JsonError(Code.INVALID_NUMBER, 0, "digits", digits=len(token))
+        raise JsonError(Code.INVALID_NUMBER, "digits", digits=len(token))
     number = float(token)
     if not isfinite(number):
-        raise JsonError(Code.INVALID_NUMBER, 0, "large", text=token)
+        raise JsonError(Code.INVALID_NUMBER, "large", text=token)
     return number
 
 
