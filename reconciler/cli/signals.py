@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -65,6 +66,21 @@ class Interrupts(AbstractContextManager["Stop"]):
         self._stop.set(SIGNALLED + number)
         with suppress(OSError):
             os.write(2, self._message)  # not sys.stderr, which the main thread may be writing to
+
+
+def read_typed_line() -> str:
+    """A line from stdin, after a prompt; from the main thread. A signal that arrives just before
+    the read would otherwise only be handled after it: Ctrl-C would have to be typed again."""
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    before = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    try:
+        select.select([0, readable], [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(readable)
+        os.close(writable)
+    return sys.stdin.readline()
 
 
 def write_whole(text: str) -> None:

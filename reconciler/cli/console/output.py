@@ -18,7 +18,7 @@ from reconciler.cli.console.terminal import (
     wants_links,
     write_stderr,
 )
-from reconciler.cli.signals import Interrupts, write_whole
+from reconciler.cli.signals import Interrupts, read_typed_line, write_whole
 from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
@@ -237,12 +237,12 @@ class Output:
         """`strict`: only the full word `yes` is accepted, as in Terraform."""
         answers = "Only 'yes' is accepted:" if strict else "[y/N]"
         write_stderr(f"\n{self._text(question, **facts)} {answers} ")
-        answer = sys.stdin.readline().strip()
+        answer = read_typed_line().strip()
         return answer == "yes" if strict else answer.lower() in ("y", "yes")
 
     def read_line(self, question: str, **facts: Arg) -> str | None:
         write_stderr(f"{self._text(question, **facts)} ")
-        return sys.stdin.readline() or None
+        return read_typed_line() or None
 
     def progress(self, total: int) -> ApplyProgress:
         from reconciler.cli.console.progress import Bar, Lines, load_early

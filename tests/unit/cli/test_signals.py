@@ -50,6 +50,32 @@ with Interrupts("stopping\\n", "the result"):
 """
 
 
+TYPED_AT = """\
+import os, pty
+from reconciler.cli.signals import read_typed_line
+for _ in range(300):
+    pid, terminal = pty.fork()
+    if not pid:
+        try:
+            os.write(2, b"go? ")
+            read_typed_line()
+        except KeyboardInterrupt:
+            os._exit(130)
+        os._exit(1)
+    assert os.read(terminal, 4) == b"go? "
+    os.write(terminal, b"\\x03")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    os.close(terminal)
+print("all ended")
+"""
+
+
+def test_ctrl_c_at_the_moment_of_a_prompt_ends_it() -> None:
+    """Of 100, the read itself loses three."""
+    run = subprocess.run([sys.executable, "-c", TYPED_AT], capture_output=True, text=True)
+    assert run.stdout == "all ended\n", run.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_exits_whatever_the_main_thread_does(number: signal.Signals) -> None:
     with subprocess.Popen(
