@@ -64,9 +64,11 @@ test-tools: $(TOOLS_STAMP) ## Checks that need more than Python; reports what it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
 
 soak: $(STAMP) ## Hundreds of kills, long random runs, new examples; reports what it did not run
-	$(BIN)/python -m pytest --numprocesses=auto tests/unit --hypothesis-profile=new
+	@failed=; \
+	$(BIN)/python -m pytest --numprocesses=auto tests/unit --hypothesis-profile=new || failed=1; \
 	$(BIN)/python -m tests.tools_engines "$(CURDIR)/.cache/servers" \
-		--numprocesses=auto -m soak --hypothesis-profile=new
+		--numprocesses=auto -m soak --hypothesis-profile=new || failed=1; \
+	test -z "$$failed"
 
 $(FUZZ_STAMP): $(STAMP)
 	@$(PIP) --group fuzz
