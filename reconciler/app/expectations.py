@@ -6,6 +6,7 @@ Runs on the main thread, where a signal can stop a schema that would take foreve
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -155,13 +156,15 @@ class Expectations:
         self._evaluation = Evaluation()
 
     def manifest(self, file: str) -> Path | None:
-        """The manifest that a record names, with links resolved; None if it must not be read, since
-        nobody typed the name: it must be a manifest that is read without a PATH, or a file that git
-        tracks, and not hidden."""
-        real = path_inside(self._root, file)
-        if real is None or not real.exists():
-            return real
+        """The manifest that a record names; None if it must not be read, since nobody typed the
+        name: it must be a manifest that is read without a PATH, or a file that git tracks, not
+        hidden, and without links on the way."""
         base, repository = resolved(self._root), repository_root(self._root)
+        real = Path(os.path.normpath(base / file))
+        if path_inside(base, file) != real:
+            return None
+        if not real.exists():
+            return real
         top = repository or base
         if is_hidden(real.relative_to(base if real.is_relative_to(base) else top)):
             return None

@@ -73,6 +73,16 @@ def test_the_recorded_manifest_need_not_be_committed_and_its_lines_are_not_shown
     assert SECRET not in said
 
 
+def test_no_manifest_is_read_through_a_link(place: LiveTasks) -> None:
+    """As in discovery, even if the link leads to a manifest that is read anyway."""
+    place.apply({"a": "finishing"}, expect={"pullRequests": 7})
+    place.finish(a="unmet")
+    (place.folder / "linked").symlink_to("tasks")
+    change_file(place.folder, "linked/all.yaml")
+    assert place.statuses() == {"a": "unknown"}
+    assert "[TC116]" in "".join(place.run("show", "a")[1:])
+
+
 def change_file(folder: Path, name: str) -> None:
     """Makes the state's only record name another manifest."""
     (path,) = (p for p in folder.rglob("*.state.json"))
