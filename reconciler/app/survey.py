@@ -59,8 +59,9 @@ class _Findings:
 class Survey:
     """Reads one service. `parallelism` is the number of concurrent requests, `clock` the clock of
     this machine; `note` is called with progress. `seen` are the first messages that may still
-    change, as last read; `known` are the tasks that were read because a list lacked them.
-    `is_patient`: a list that lacks known tasks is read again for as long as it may."""
+    change, as last read; `known` are the tasks that were read because a list lacked them; `listed`
+    are those that an attempt may have created, which later lists must show. `is_patient`: a list
+    that lacks known tasks is read again for as long as it may."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Survey:
     ) -> None:
         self.service, self.cache, self.kept = service, cache, Kept()
         self.seen: dict[TaskId, FirstMessage] = {}
+        self.listed: dict[TaskId, None] = {}
         self.known, self.is_patient = KnownTasks(service), True
         self._parallelism = parallelism
         self.clock, self.note, self.sleep = clock, note, sleep
@@ -172,6 +174,8 @@ class _Organization:
         """Reads the list, twice if it has pages and is searched. Returns the known task that
         contradicts it."""
         lookup, service, org_name = self.lookup, self.survey.service, self.lookup.org_name
+        before = (each.id for each in self.survey.listed if each.org_name == org_name)
+        known = tuple(dict.fromkeys((*before, *lookup.known)))
         first = self._read_list(service.list_tasks(org_name))
         listed = first.tasks
         if first.pages > 1 and lookup.searches:
@@ -181,7 +185,7 @@ class _Organization:
         if org_name in self.found.unlisted:
             return None
         return self.survey.known.unlisted(
-            org_name, lookup.known, listed, self.pool, is_whole=first.is_whole
+            org_name, known, listed, self.pool, is_whole=first.is_whole
         )
 
     def _read_list(self, pages: Iterator[TaskPage]) -> _Listed:
@@ -194,6 +198,8 @@ class _Organization:
                 found.unlisted[org_name] = page.problem.cause
             for task in page:
                 listed[task.id] = task.created_at
+                if self.lookup.attempts and self.lookup.may_be_attempted(task, listed):
+                    self.survey.listed[TaskId(org_name, task.id)] = None
                 if self._add(task, listed):
                     self.survey.kept.keep(task.raw)
             if self._is_enough(listed):

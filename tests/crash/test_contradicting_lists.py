@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -108,6 +108,32 @@ def test_a_lookup_goes_on_until_the_list_shows_known_tasks(here: InProcess) -> N
     assert here.run("apply").results() == {"a": "created"}
     (task,) = here.server.tasks_by_work()["do a"]
     assert here.sandbox.recorded() == {"a": task}
+
+
+@pytest.mark.parametrize("marks", ["replaced", "kept"])
+def test_a_task_that_a_lookup_has_listed_is_known(
+    here: InProcess, marks: Literal["replaced", "kept"]
+) -> None:
+    """Until the attempt is old enough, it is a candidate: without the mark, or unreadable."""
+    here.server.habits.marks = marks
+    here.sandbox.write(as_tasks({"a": "do it"}))
+    lists: list[int] = []
+
+    def choose(call: Call) -> Fault | None:
+        if call.endpoint == "create":
+            return LOST
+        if call.endpoint == "events" and marks == "kept":
+            return Fault("status", status=500)
+        lists.extend([len(here.server.world.tasks)] if call.endpoint == "list" else [])
+        is_rebuilt = call.endpoint == "list" and sum(lists) > 1
+        return listing(here, lambda tasks: []) if is_rebuilt else None
+
+    here.server.choose = choose
+    ended = here.run("apply")
+    assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
+    assert "lacks" in ended.stdout
+    assert len(here.server.posts) == 1
+    here.server.set_rules()
 
 
 def test_a_list_that_lacks_known_tasks_hides_no_duplicate(here: InProcess) -> None:
