@@ -30,6 +30,7 @@ from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.ledger import fold
+from reconciler.state.local import LocalState
 from reconciler.state.model import Event, Recovering, State
 from reconciler.state.session import read_any_state, read_state
 from reconciler.state.shared import SharedState
@@ -280,7 +281,7 @@ def pull_state(ctx: Context) -> State:
 
 def push_state(ctx: Context, file: str, *, force: bool) -> LocationChange:
     """Replaces the state with a later version of it from a file; `force`: also with an earlier
-    version. Raises TaskctlError."""
+    version. If there is no state file, it is restored. Raises TaskctlError."""
     reason = "No such file or directory"
     try:
         data = disk.read_file(ctx.settings.path(file))
@@ -291,7 +292,10 @@ def push_state(ctx: Context, file: str, *, force: bool) -> LocationChange:
     with ctx.open_state("state push") as session:
         state = session.state
         given = _decode_copy(data, file, state.backend)
-        session.put(edit.push(state, given, force=force))
+        known = state
+        if isinstance(ctx.location, LocalState) and ctx.location.is_new:
+            known = replace(state, lineage=given.lineage)
+        session.put(edit.push(known, given, force=force))
         session.save()
         changed = session.state.serial != state.serial
     return LocationChange(ctx.location.display_name, "pushed", changed, file)

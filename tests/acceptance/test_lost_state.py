@@ -1108,3 +1108,30 @@ def test_an_unreadable_task_is_no_decision_for_a_person(
     assert {task["reason"] for task in plan} == {"unreadable"}, plan
     here.server.set_rules()
     assert set(here.run("apply", *target).results().values()) == {"created"}
+
+
+@pytest.mark.parametrize("way", ["damaged", "deleted"])
+def test_a_restored_state_does_not_repeat_an_edited_task_that_it_lacks(
+    person: Callable[..., Person], way: str
+) -> None:
+    """With the commands that the error of a damaged state shows."""
+    anna = person()
+    for keys in ("a", "ab"):
+        anna.write(of(*keys))
+        assert anna.apply()[:2] == (0, {"created": 1})
+    made, state = anna.ids()["b"], anna.folder / STATE
+    anna.write(of("a") | {"b": {"message": "Edited."}})
+    if way == "damaged":
+        state.write_bytes(state.read_bytes()[:300])
+        said = [line.strip() for line in anna.run("plan")[2].splitlines()]
+        shown = said.index(f"mv {state} {state}.bad")
+        pushed, adopted = said[shown + 1 : shown + 3]
+        assert pushed.startswith(f"taskctl state push {state}.backup ")
+        assert adopted.startswith("taskctl apply --adopt ")
+    state.rename(anna.folder / f"{STATE}.bad")
+    assert anna.run("state", "push", f"{STATE}.backup")[0] == 0
+    assert anna.apply("--adopt") == (0, {"unresolved": 1}, {"TC637"})
+    assert anna.apply() == (1, {"unresolved": 1}, {"TC637"})
+    assert anna.run("state", "resolve", "b", "--task-id", made)[0] == 0
+    assert anna.apply()[:2] == (0, {})
+    assert anna.ids()["b"] == made
