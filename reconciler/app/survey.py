@@ -60,8 +60,9 @@ class Survey:
     """Reads one service. `parallelism` is the number of concurrent requests, `clock` the clock of
     this machine; `note` is called with progress. `seen` are the first messages that may still
     change, as last read; `known` are the tasks that were read because a list lacked them; `listed`
-    are those that an attempt may have created, which later lists must show. `is_patient`: a list
-    that lacks known tasks is read again for as long as it may."""
+    are the IDs, by organization and newest first, of those that an attempt may have created, which
+    later lists must show. `is_patient`: a list that lacks known tasks is read again for as long as
+    it may."""
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Survey:
     ) -> None:
         self.service, self.cache, self.kept = service, cache, Kept()
         self.seen: dict[TaskId, FirstMessage] = {}
-        self.listed: dict[TaskId, None] = {}
+        self.listed: dict[str, dict[str, None]] = {}
         self.known, self.is_patient = KnownTasks(service), True
         self._parallelism = parallelism
         self.clock, self.note, self.sleep = clock, note, sleep
@@ -174,8 +175,7 @@ class _Organization:
         """Reads the list, twice if it has pages and is searched. Returns the known task that
         contradicts it."""
         lookup, service, org_name = self.lookup, self.survey.service, self.lookup.org_name
-        before = (each.id for each in self.survey.listed if each.org_name == org_name)
-        known = tuple(dict.fromkeys((*before, *lookup.known)))
+        before = tuple(self.survey.listed.get(org_name, ()))
         first = self._read_list(service.list_tasks(org_name))
         listed = first.tasks
         if first.pages > 1 and lookup.searches:
@@ -184,14 +184,17 @@ class _Organization:
             listed = listed | self._read_list(service.list_tasks(org_name)).tasks
         if org_name in self.found.unlisted:
             return None
-        return self.survey.known.unlisted(
-            org_name, known, listed, self.pool, is_whole=first.is_whole
+        contradicting = (
+            self.survey.known.unlisted(org_name, known, listed, self.pool, is_whole=first.is_whole)
+            for known in (before, lookup.known)
         )
+        return next(filter(None, contradicting), None)
 
     def _read_list(self, pages: Iterator[TaskPage]) -> _Listed:
         """Reads the list, newest first, only as far as necessary."""
         org_name, found, read, is_whole = self.lookup.org_name, self.found, 0, True
         listed: dict[str, datetime | None] = {}
+        attempted: list[str] = []
         for page in pages:
             read, self.is_visible = read + 1, True
             if page.problem is not None:
@@ -199,7 +202,7 @@ class _Organization:
             for task in page:
                 listed[task.id] = task.created_at
                 if self.lookup.attempts and self.lookup.may_be_attempted(task, listed):
-                    self.survey.listed[TaskId(org_name, task.id)] = None
+                    attempted.append(task.id)
                 if self._add(task, listed):
                     self.survey.kept.keep(task.raw)
             if self._is_enough(listed):
@@ -208,6 +211,8 @@ class _Organization:
         if org_name not in found.unlisted:
             found.newest.setdefault(org_name, newest_of(org_name, listed, self.identity))
         self._keep_newest()
+        before = self.survey.listed.get(org_name, {})
+        self.survey.listed[org_name] = {i: None for i in attempted if i not in before} | before
         return _Listed(listed, read, is_whole)
 
     def _add(self, task: RemoteTask, listed: Collection[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = Clock()
+        self.survey: Survey | None = None
         self.notes: list[str] = []
         self.while_asleep: Callable[[], None] = lambda: None
 
@@ -142,9 +144,11 @@ class Reader:
         service: Shown,
         *declared: DesiredTask,
         known: State | None = None,
+        again: bool = False,
         **options: Any,
     ) -> RemoteView:
-        survey = Survey(
+        """`again`: with the survey of the last call."""
+        survey = self.survey = (again and self.survey) or Survey(
             service,
             message_cache(UserCache(self.folder), service.backend, ME),
             parallelism=2,
@@ -462,6 +466,27 @@ def test_tasks_that_this_identity_has_created_since_are_known(reader: Reader) ->
     assert (lacks(view), gets(service)) == ("s1", ["s1"])
     service = Shown([remote("s1"), *service.pages[0]])
     assert not reader.read(service, desired("a", adopt=False), known=known).unlisted
+
+
+def test_tasks_that_were_listed_before_are_known_as_far_as_the_list_is_read(
+    reader: Reader,
+) -> None:
+    """A later attempt has a newer baseline, and its list is read less far."""
+    others = [remote(f"x{n}") for n in range(2 * BASELINE_SIZE)]
+    service = Shown(others, [remote(i) for i in BEFORE.ids])
+    assert not reader.read(service, desired("a", adopt=False), known=tried()).unlisted
+    newest = Baseline("acme", tuple(task.id for task in others[:BASELINE_SIZE]), ME, ago(hours=1))
+    known = state(
+        [created("a", "s", created_at=ago(minutes=1))],
+        attempts=[attempt("b", ago(minutes=2), baseline=newest.name)],
+        baselines={newest.name: newest},
+    )
+    service.pages = [remote("s"), *others[:BASELINE_SIZE]], others[BASELINE_SIZE:]
+    read = partial(reader.read, service, desired("b", adopt=False), known=known, again=True)
+    assert not read().unlisted
+    assert service.asked[-1] == "page 0"
+    service.pages = [remote("s"), *others[1:BASELINE_SIZE]], others[BASELINE_SIZE:]
+    assert lacks(read()) == "x0"
 
 
 def test_a_list_without_a_young_task_is_read_again(reader: Reader) -> None:
