@@ -28,13 +28,7 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result, only_new
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import (
-    Severity,
-    StateError,
-    TaskctlError,
-    error,
-    has_errors,
-)
+from reconciler.model.diagnostics import Severity, StateError, TaskctlError, error, has_errors
 from reconciler.model.options import PlanOptions
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
@@ -283,10 +277,12 @@ class Wave:
         )
         try:
             report = loop.run(plan)
-            return with_held(plan, loop.held), report
         finally:
             self._seen += loop.listed
             progress.close()
+        for task in loop.held.values():
+            ctx.ui.note("held_instead", key=task.ref.key, why=task.explanation)
+        return with_held(plan, loop.held), report
 
     def _replan(
         self, options: PlanOptions, baselines: dict[str, Baseline], only: Collection[TaskRef]

@@ -274,8 +274,14 @@ def _is_to_merge(progress: TaskProgress | None) -> bool:
 def with_held(plan: Plan, held: Mapping[TaskRef, PlannedTask]) -> Plan:
     """The plan, after apply has held these tasks instead of sending their creates again."""
     tasks = tuple(held.get(task.ref, task) for task in plan.tasks)
-    others = (d for d in plan.diagnostics if d.code is not Code.ROLLOUT_STOPPED)
-    return replace(plan, tasks=tasks, diagnostics=(*others, *stopped(tasks)))
+    return replace(plan, tasks=tasks, diagnostics=with_stopped(plan.diagnostics, tasks))
+
+
+def with_stopped(
+    diagnostics: Iterable[Diagnostic], tasks: Iterable[PlannedTask]
+) -> tuple[Diagnostic, ...]:
+    """The diagnostics, in which `stopped` reports these tasks."""
+    return (*(d for d in diagnostics if d.code is not Code.ROLLOUT_STOPPED), *stopped(tasks))
 
 
 def with_room(plan: Plan, state: State) -> Plan:

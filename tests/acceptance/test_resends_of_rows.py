@@ -132,6 +132,9 @@ def test_a_resend_needs_a_slot(here: InProcess) -> None:
     ended = here.run("apply")
     assert ended.results() == {}
     assert_held(here, ended, b="atOnce")
+    (task,) = [task for task in here.run("plan").document["tasks"] if task["key"] == "t@b"]
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("t@b ")]
+    assert task["note"].partition(" (running for ")[0] in line
 
 
 def test_a_success_that_the_plan_has_read_stands(here: InProcess) -> None:
@@ -206,7 +209,8 @@ def test_no_wave_follows_a_stop(here: InProcess) -> None:
     assert (ended.code, ended.results()) == (1, {"t@a": "created"}), ended.stdout
     held = {task["key"]: task["reason"] for task in ended.document["wait"]["held"]}
     assert held == {"t@b": "stopped", "t@c": "stopped"}
-    assert [d["code"] for d in ended.document["diagnostics"]] == ["TC318"]
+    (problem,) = ended.document["diagnostics"]
+    assert (problem["code"], problem["detail"].split(".")[0]) == ("TC318", "Not created: 2 tasks")
     assert Counter(sent_rows(here)) == Counter("ab")
 
 
