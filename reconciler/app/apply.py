@@ -32,6 +32,7 @@ from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
+from reconciler.plan.hold import with_stopped
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.replacement import exactly
@@ -241,6 +242,7 @@ class _LaterWaves:
             self._ctx.ui.show(applied.report)
             waves += 1
         report = of_both_waves(self._applied.report, applied.report)
+        report = replace(report, diagnostics=with_stopped(report.diagnostics, self._held))
         self._applied = replace(self._applied, report=report, signal=applied.signal, waves=waves)
 
     def _ended(self, end: End) -> Applied:
