@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.import_target import Target, read_content
 from reconciler.app.new_state import begin_recoveries
-from reconciler.app.recorded_tasks import since_when
 from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
 from reconciler.importing.declaration import Opening, has_other_prompt, read_opening
 from reconciler.importing.pulumi import Resource, read_program
@@ -26,6 +25,8 @@ from reconciler.manifest.insertion import insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
 from reconciler.model.kept import Kept
+from reconciler.model.options import parse_duration
+from reconciler.model.remarks import RemarkError
 from reconciler.model.service import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
@@ -287,7 +288,7 @@ def _select(
                 [error(Code.NO_SUCH_TASK, "import", task_id=id_, org=org_name) for id_ in missing]
             )
         return [task for task in tasks.values() if task is not None]
-    since = since_when(selection.since, now) if selection.since is not None else None
+    since = _since(selection.since, now) if selection.since is not None else None
     login = client.identity().login
     if selection.mine and not login:
         raise TaskctlError.of(Code.IMPORT_MINE)
@@ -309,3 +310,18 @@ def _list(client: Client, org_name: str, since: datetime | None) -> Iterator[Rem
             yield task
         if page and not new:
             return
+
+
+def _since(text: str, now: datetime) -> datetime:
+    """The time of a `--since`: `2026-11-01` (UTC), `2026-11-01T12:00:00Z`, or a duration before
+    `now`. Raises TaskctlError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    else:
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    try:
+        return now - parse_duration(text)
+    except (RemarkError, OverflowError):
+        raise TaskctlError.of(Code.INVALID_TIME, text=text) from None

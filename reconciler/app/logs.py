@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 
 from reconciler.app.context import Context
-from reconciler.app.recorded_tasks import RecordedTasks, since_when
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.task_reader import TaskReader
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
@@ -17,7 +16,7 @@ from reconciler.model.task import TaskRef
 from reconciler.remote.client import Client
 from reconciler.state.model import Record
 from reconciler.tasks.conversation import Conversation, ConversationEntry
-from reconciler.tasks.events import Event, EventSummary, advance, event_id, time_of
+from reconciler.tasks.events import Event, EventSummary, advance, event_id
 from reconciler.tasks.status import state_of
 
 Entries = Iterator[tuple[Event, tuple[ConversationEntry, ...]]]
@@ -29,28 +28,20 @@ def logs(
     selectors: Sequence[str],
     *,
     follow: bool = False,
-    since: str | None = None,
     single: bool = False,
 ) -> list[tuple[TaskRef, Entries]]:
-    """The conversation of each selected task, not older than `since` (a time or a duration).
-    `follow`: until the task has finished. Raises TaskctlError, also if `follow` or `single` and
-    several tasks are selected."""
+    """The conversation of each selected task; `follow`: until the task has finished. Raises
+    TaskctlError, also if `follow` or `single` and several tasks are selected."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     if len(refs) > 1 and (follow or single):
         raise TaskctlError.of(Code.USAGE, "followOne" if follow else "logsOfOne", count=len(refs))
-    begin = None if since is None else since_when(since, ctx.now())
-    return [(ref, _entries(tasks, tasks.record(ref), begin, follow=follow)) for ref in refs]
+    return [(ref, _entries(tasks, tasks.record(ref), follow=follow)) for ref in refs]
 
 
-def _entries(
-    tasks: RecordedTasks, record: Record, begin: datetime | None, *, follow: bool
-) -> Entries:
+def _entries(tasks: RecordedTasks, record: Record, *, follow: bool) -> Entries:
     conversation = Conversation()
     for event in _events(tasks, record, follow=follow):
-        entries = tuple(conversation.entries(event))
-        at = time_of(event)
-        if begin is None or at is None or at >= begin:
-            yield event, entries
+        yield event, tuple(conversation.entries(event))
 
 
 def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[Event]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
@@ -12,8 +11,7 @@ from reconciler.app.named_tasks import record_of_id, record_of_retired, with_nam
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, Place, TaskctlError
-from reconciler.model.options import parse_duration
-from reconciler.model.remarks import Arg, RemarkError
+from reconciler.model.remarks import Arg
 from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
@@ -203,18 +201,3 @@ def confirm(
     if not ctx.ui.interactive:
         raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, command=again)
     return ctx.ui.ask(question, strict=False, **facts)
-
-
-def since_when(text: str, now: datetime) -> datetime:
-    """The time of a `--since`: `2026-11-01` (UTC), `2026-11-01T12:00:00Z`, or a duration before
-    `now`. Raises TaskctlError."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    else:
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    try:
-        return now - parse_duration(text)
-    except (RemarkError, OverflowError):
-        raise TaskctlError.of(Code.INVALID_TIME, text=text) from None

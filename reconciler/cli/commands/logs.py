@@ -13,17 +13,16 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
     "logs",
     SELECTED,
     option("-f", "--follow", is_flag=True, help="Show new events until the task has finished."),
-    option("--since", metavar="DURATION|TIME", help="Show only events that are newer than this."),
     *(BACKEND, STATE),
     examples=[
         ("taskctl logs rotate-iam-keys", "show the conversation so far"),
         ("taskctl logs rotate-iam-keys --follow", "follow it until the task has finished"),
         ("taskctl logs 'rotate-*'", "show several conversations, one after another"),
-        ("taskctl logs rotate-iam-keys --since 10m -v", "show the last ten minutes in full"),
+        ("taskctl logs rotate-iam-keys -v", "show it in full"),
         ("taskctl logs rotate-iam-keys --format json", "print one event per line, for a program"),
     ],
 )
-def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | None) -> int:
+def command(call: Call, selectors: tuple[str, ...], follow: bool) -> int:
     """Show the conversation of tasks: messages, tool calls, approvals, warnings, errors.
 
     Times are UTC. --follow and --format json require a single task. Text from the service cannot
@@ -37,7 +36,7 @@ def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | N
     out = call.out
     as_json = out.options.format == "json"
     try:
-        found = logs(call.ctx, selectors, follow=follow, since=since, single=as_json)
+        found = logs(call.ctx, selectors, follow=follow, single=as_json)
         for ref, conversation in found:
             if len(found) > 1:
                 out.document(f"==> {safe.line(str(ref))} <==\n")
