@@ -33,8 +33,6 @@ class FailureReport(Value, frozen=True):
 class ApplyProgress:
     """The progress of one apply, called from several threads. This class shows nothing."""
 
-    def started(self, ref: TaskRef) -> None: ...
-
     def ended(self, result: TaskResult) -> None:
         """The outcome of a task is known."""
 

@@ -256,7 +256,6 @@ class Wave:
             identity=ctx.client.identity(),
             clock=ctx.clock,
             wait=stop.wait,
-            started=progress.started,
             ended=progress.ended,
             paused=progress.paused,
             ages=self._ages,

@@ -59,7 +59,6 @@ class ApplyContext(Value, frozen=True):
     identity: Identity
     clock: Clock
     wait: Callable[[float], bool]
-    started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
     ages: AttemptAges
     known: KnownTasks

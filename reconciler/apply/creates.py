@@ -137,7 +137,6 @@ class TaskCreator:
         with self._lock:
             self._journaled.add(baseline.org_name)
             self.own_marks.add(attempt.mark)
-        ctx.started(attempt.ref)
         body = create_body(attempt.inputs, attempt.mark)
         try:
             outcome = ctx.service.create_task(attempt.ref.org_name, body, window)

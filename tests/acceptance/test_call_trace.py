@@ -15,7 +15,7 @@ from tests.support.sandbox import as_tasks, prompts
 from tests.unit.test_architecture import row
 
 ARCHITECTURE = Path(__file__).resolve().parents[2] / "docs/architecture.md"
-MAX_CALLBACKS = 4
+MAX_CALLBACKS = 3
 UI = ("cli.console.output", "cli.signals")
 """The command line's implementation of `app.ui.Ui`, through which use cases show and ask."""
 
@@ -42,12 +42,12 @@ def traced(here: InProcess, *rules: Rule) -> list[TracedCall]:
     return trace.calls
 
 
-def test_an_apply_makes_two_callbacks(here: InProcess) -> None:
+def test_an_apply_makes_one_callback(here: InProcess) -> None:
     found = [str(call) for call in traced(here) if is_callback(call)]
-    assert len(found) == 2, found
+    assert len(found) == 1, found
 
 
-def test_an_apply_with_a_lookup_makes_at_most_four_callbacks(here: InProcess) -> None:
+def test_an_apply_with_a_lookup_makes_at_most_three_callbacks(here: InProcess) -> None:
     """The response is lost, and the task is found. The architecture shows the trace: all calls of
     the functions that it names, and all callbacks."""
     calls = traced(here, Rule("create", Fault("reset", committed=True), nth=(1,)))

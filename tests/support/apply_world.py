@@ -190,7 +190,6 @@ class World:
             identity=ME,
             clock=self.clock,
             wait=self._wait,
-            started=lambda ref: self.calls.record("started", ref),
             ended=lambda result: self.calls.record("reported", result),
             paused=lambda seconds, why: self.paused.append((seconds, why)),
             known=KnownTasks(self.service),

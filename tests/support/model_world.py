@@ -256,7 +256,6 @@ class World:
             identity=client.identity(),
             clock=self.clock,
             wait=wait,
-            started=lambda ref: None,
             ended=lambda result: None,
             ages=ages,
             known=survey.known,

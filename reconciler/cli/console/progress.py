@@ -61,27 +61,20 @@ class Lines(ApplyProgress):
 
 
 class Bar(ApplyProgress):
-    """A progress bar with the tasks in flight, removed at the end."""
+    """A progress bar, removed at the end."""
 
     def __init__(self, total: int, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._running: dict[TaskRef, None] = {}
         self._ended: set[TaskRef] = set()
         self._total = total
         self._show("applying")
 
-    def started(self, ref: TaskRef) -> None:
-        with self._lock:
-            self._running[ref] = None
-            self._show(self._creating())
-
     def ended(self, result: TaskResult) -> None:
         with self._lock:
-            self._running.pop(result.ref, None)
             if result.result is not Result.NOT_STARTED:
                 self._ended.add(result.ref)
-            self._show(self._creating())
+            self._show("applying")
 
     def waiting(self, waiting: Waiting) -> None:
         with self._lock:
@@ -93,13 +86,6 @@ class Bar(ApplyProgress):
 
     def close(self) -> None:
         FOOT.remove()
-
-    def _creating(self) -> str:
-        return (
-            f"creating {_named([ref.key for ref in self._running])}"
-            if self._running
-            else "applying"
-        )
 
     def _show(self, text: str) -> None:
         full = WIDTH * len(self._ended) // max(self._total, 1)

@@ -48,7 +48,7 @@ def test_the_attempt_is_durable_before_the_request_and_the_id_before_the_report(
     world = World()
     results = world.run(*world.planned(desired("a")))
     assert results["a"].result is Result.CREATED
-    assert world.calls.kinds() == ["append", "started", "create", "append", "reported"]
+    assert world.calls.kinds() == ["append", "create", "append", "reported"]
     intent, outcome = world.calls.of("append")
     assert kinds(intent) == ["BaselineRead", "Attempted"]
     assert kinds(outcome) == ["Recorded"]
@@ -413,7 +413,6 @@ def test_name_and_sharing_are_journalled_before_and_after_their_patch() -> None:
     world.run(*world.planned(desired("a", name="N", isShared=True)))
     assert world.calls.kinds() == [
         "append",
-        "started",
         "create",
         "append",
         "patch",

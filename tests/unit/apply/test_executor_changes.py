@@ -174,7 +174,7 @@ def test_the_history_has_the_replaced_task() -> None:
     result = world.run(*planned)["a"]
     assert (result.result, result.replaced, result.task_id) == (Result.REPLACED, "old", "id-a")
     kinds = world.calls.kinds()
-    assert kinds == ["append", "started", "create", "append", "patch", "append", "reported"]
+    assert kinds == ["append", "create", "append", "patch", "append", "reported"]
     made = kept(world)
     assert (made.task_id, made.former) == ("id-a", ("old",))
     assert made.marks[0] == "2026-11-01T00:00:00.000Z"

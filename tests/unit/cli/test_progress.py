@@ -38,7 +38,6 @@ def progress(kind: str) -> ApplyProgress:
 
 def everything(shown: ApplyProgress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
-    shown.started(ref)
     shown.paused(4.0, text)
     shown.waiting(
         Waiting(
@@ -101,7 +100,6 @@ def test_a_terminal_counts_down(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     shown = ApplyProgress()
-    shown.started(ONE)
     shown.waiting(Waiting({ONE: NOW}, NOW))
     shown.ended(TaskResult(TaskRef("acme", "a"), Result.CREATED))
     shown.close()
