@@ -4,7 +4,6 @@ apply sends requests."""
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -59,7 +58,7 @@ def _usage_problem(error: click.ClickException, called: click.Context | None) ->
         return diagnostic(Code.USAGE, what=_click_message(error), command=command)
     if error.param is None:
         return diagnostic(Code.USAGE, what=error.cause, command=command)
-    name = _QUOTED.sub(_requoted, error.param.get_error_hint(error.ctx))
+    name = error.param.get_error_hint(error.ctx)
     return diagnostic(Code.USAGE, "value", parameter=name, what=error.cause, command=command)
 
 
@@ -70,21 +69,11 @@ def _click_message(error: click.ClickException) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
     if not message[:2].isupper():
         message = message[:1].lower() + message[1:]
-    return _QUOTED.sub(_requoted, message)
+    return message
 
 
 CLOSE = 0.75
 """The minimum similarity of suggestions: click suggests --adopt for --nope."""
-
-_QUOTED = re.compile(r"(?<!\w)'((?:[^'\\]|\\.)*)'")
-"""A word in click's messages."""
-
-
-def _requoted(found: re.Match[str]) -> str:
-    """An option, an argument or a command as code, a value in double quotes."""
-    word = found[1]
-    is_name = word.startswith("-") or re.fullmatch(r"[\[\]A-Z|.=_ ]+|[a-z]+(?:\|[a-z]+)+", word)
-    return f"`{word}`" if is_name else f'"{word}"'
 
 
 def _without_token(text: str) -> str:
