@@ -43,17 +43,13 @@ class Commands:
         indent = line[: len(line) - len(command)]
         yield from (f"{indent}{row}" for row in self.lines(command))
 
-    def see_whole_plan(self, *target: str) -> str:
+    def see_whole_plan(self) -> str:
         """The command that shows a complete plan."""
         from reconciler.model.shell import command_line  # most runs suggest no command
 
         if self.plan_file:
             return self.completed(command_line("show", self.plan_file, "-v"))
-        return self.completed(command_line("plan", "-v", *target))
-
-    def see_whole_prompt(self, pattern: str) -> str:
-        """The command that shows the whole prompt of the tasks whose keys match."""
-        return self.see_whole_plan("--target", pattern)
+        return self.completed(command_line("plan", "-v"))
 
 
 AS_WRITTEN = Commands()

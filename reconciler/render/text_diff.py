@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
@@ -12,17 +12,9 @@ from reconciler.render.style import Style, counted
 CONTEXT = 2  # unchanged lines shown around a change
 DIFF_ROWS = 40  # of one field's difference, unless -v
 
-SeeAll = Callable[[], str]
-"""Returns the command that shows a whole prompt. Called only for an excerpt, because it is slow."""
-
-
-def with_verbose() -> str:
-    return "-v shows them"
-
 
 class Excerpt(NamedTuple):
-    """Shows only the first `kept` lines of a prompt with more than `most` lines, and the command
-    that shows the others."""
+    """Shows only the first `kept` lines of a prompt with more than `most` lines."""
 
     most: int
     kept: int
@@ -38,16 +30,20 @@ OF_MANY = Excerpt(6, 5)
 """The excerpt in a plan with many prompts."""
 
 
-def prompt_rows(text: str, style: Style, excerpt: Excerpt, see_all: SeeAll) -> list[str]:
-    """The prompt, or an excerpt and the command that shows all of it; all with `style.verbose`."""
+def prompt_rows(text: str, style: Style, excerpt: Excerpt) -> list[str]:
+    """The prompt, or an excerpt; all with `style.verbose`."""
     lines = lines_of(text.strip("\n"))
     left = 0 if style.verbose else excerpt.lines_left(text)
     rows = []
     for line in lines[: len(lines) - left]:
         rows += cells.wrap(line, style.width, cells.hanging_indent(line))
     if left:
-        rows.append(style.palette.dim(f"... {left} more lines: {safe.line(see_all())}"))
+        rows.append(_more(left, style))
     return rows
+
+
+def _more(rows: int, style: Style) -> str:
+    return style.palette.dim(f"({rows} more lines, -v shows them)")
 
 
 class DiffLine(NamedTuple):
@@ -67,8 +63,7 @@ def diff_rows(before: str | None, after: str | None, style: Style) -> list[str]:
     rows = [row for line in lines for row in _rows(line, style, alike)]
     if style.verbose or len(rows) <= DIFF_ROWS + 1:
         return rows or [style.palette.dim("(only line ends differ)")]
-    more = f"({len(rows) - DIFF_ROWS} more lines, -v shows them)"
-    return [*rows[:DIFF_ROWS], style.palette.dim(more)]
+    return [*rows[:DIFF_ROWS], _more(len(rows) - DIFF_ROWS, style)]
 
 
 def _rows(line: DiffLine, style: Style, alike: Collection[str]) -> Iterator[str]:

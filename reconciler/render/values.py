@@ -17,11 +17,9 @@ from reconciler.render.text_diff import (
     USUAL,
     DiffLine,
     Excerpt,
-    SeeAll,
     diff_lines,
     diff_rows,
     prompt_rows,
-    with_verbose,
 )
 
 CONTEXT = 3  # unchanged lines around a change, unless the change is shown on a terminal
@@ -66,9 +64,7 @@ def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
     return settings, prompt if isinstance(prompt, str) else None
 
 
-def setting_rows(
-    inputs: Inputs, style: Style, excerpt: Excerpt = USUAL, see_all: SeeAll = with_verbose
-) -> list[str]:
+def setting_rows(inputs: Inputs, style: Style, excerpt: Excerpt = USUAL) -> list[str]:
     """The inputs of a new task: settings, entities, and the prompt or an `excerpt` of it."""
     settings, prompt = settings_of(inputs)
     entities = settings.pop("entities", None)
@@ -76,7 +72,7 @@ def setting_rows(
     if isinstance(entities, list | tuple) and entities:
         rows += _list("entities", entities, style)
     if prompt is not None:
-        shown = prompt_rows(prompt, style.indented(GUTTER), excerpt, see_all)
+        shown = prompt_rows(prompt, style.indented(GUTTER), excerpt)
         rows += ["message:", *_gutter(shown, style)]
     return rows
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.messages.commands import Commands
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import render
@@ -56,7 +54,7 @@ def test_a_prompt_is_whole_up_to_40_lines(width: int) -> None:
     shown = said(plan(lines(54)), width)
     assert "line 20\n" in shown
     assert "line 21\n" not in shown
-    assert "... 34 more lines: taskctl plan -v --target t-0" in shown
+    assert "(34 more lines, -v shows them)" in shown
     assert "line 54\n" in said(plan(lines(54)), width, verbose=True)
 
 
@@ -64,25 +62,11 @@ def test_a_prompt_is_whole_up_to_40_lines(width: int) -> None:
 def test_only_the_beginning_of_many_prompts_is_shown(width: int) -> None:
     many = plan(*(f"{lines(8)}\nof {number:03}" for number in range(300)))
     shown = said(many, width)
-    assert shown.count("line 5\n") == shown.count("... 4 more lines: -v shows them\n") == 300
+    assert shown.count("line 5\n") == shown.count("(4 more lines, -v shows them)\n") == 300
     assert "line 6" not in shown
     for name in ("html", "markdown"):
         assert render(name, many, Style()).count("of 299") == (1 if name == "html" else 0)
     assert said(many, width, verbose=True).count("line 8\n") == 300
-
-
-def test_a_command_is_only_completed_for_a_prompt_that_is_shortened() -> None:
-    """Completing one parses it with click: in a plan of 2,000 creates, that doubled the time."""
-    completed: list[str] = []
-
-    class Counted(Commands):
-        def lines(self, command: str) -> Sequence[str]:
-            completed.append(command)
-            return (command,)
-
-    many = plan("short", lines(41), *(f"short {n}" for n in range(10)))
-    render("text", many, Style(commands=Counted()))
-    assert completed == ["taskctl plan -v --target t-1"]
 
 
 def test_the_question_counts_shortened_prompts() -> None:

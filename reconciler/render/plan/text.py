@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 
 from reconciler.messages.remarks import phrase, word_remarks
 from reconciler.model.remarks import mention
@@ -22,7 +21,7 @@ from reconciler.render.plan.summary import budget_rows, outcome, plan_summary, p
 from reconciler.render.plan.tasks import PlannedView, look_alike_rows, meaning, order, planned_views
 from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
-from reconciler.render.text_diff import OF_MANY, USUAL, Excerpt, SeeAll, with_verbose
+from reconciler.render.text_diff import USUAL, Excerpt
 from reconciler.render.values import (
     change_rows,
     hint_rows,
@@ -121,7 +120,7 @@ class _Writer(Value, frozen=True):
         yield self._head(first, name, place, unattended=entry.unattended)
         rows = [entry.summary()]
         if entry.template is not None:
-            rows += setting_rows(entry.template, style, *self._shown(excerpt, entry.ref, "@*"))
+            rows += setting_rows(entry.template, style, excerpt)
             rows.append("")
         if shared := entry.shared_values():
             rows += cells.wrap_words(safe.line(shared), style.width)
@@ -185,17 +184,10 @@ class _Writer(Value, frozen=True):
         if group.hints_differ:
             rows.append(palette.dim("(and the same for the other keys)"))
         if first.inputs is not None:
-            rows += setting_rows(first.inputs, self.inner, *self._shown(excerpt, first.ref))
+            rows += setting_rows(first.inputs, self.inner, excerpt)
         if not is_one and not is_unchanged:
             rows += self._listed(group)
         yield from (f"{_INDENT}{row}" for row in rows)
-
-    def _shown(self, excerpt: Excerpt, ref: TaskRef, tasks: str = "") -> tuple[Excerpt, SeeAll]:
-        """The length of a prompt, and the command that shows all of it; of many prompts, just -v,
-        because completing a command for each takes long."""
-        if excerpt is OF_MANY:
-            return excerpt, with_verbose
-        return excerpt, partial(self.style.commands.see_whole_prompt, self._plain(ref) + tasks)
 
     def _look_alikes(self, group: TaskGroup) -> Iterator[str]:
         """The tasks that several keys adopt or could adopt, as a table."""
@@ -230,10 +222,6 @@ class _Writer(Value, frozen=True):
         mark = f" {self._unattended()}" if unattended else ""
         sign = self._sign(view.task.action)
         return f"  {sign} {title}{mark}  {self.palette.dim(place.rstrip())}".rstrip()
-
-    def _plain(self, ref: TaskRef) -> str:
-        """The form that the command line accepts."""
-        return str(ref) if self.several else ref.key
 
     def _name(self, ref: TaskRef) -> str:
         org = f"{safe.line(ref.org_name)}/" if self.several else ""
