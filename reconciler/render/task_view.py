@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from reconciler.apply.report import Result, TaskResult
 from reconciler.messages.template import Hint, Words
@@ -19,6 +20,10 @@ LABELS = {"notStarted": "not started", "changed": "differs"}
 """Actions and results that are not shown by their name in documents."""
 
 UNATTENDED = "unattended"
+
+
+Block = str | Inputs | list[Change] | tuple[str, ...]
+"""A part of the details of a task or an entry: prose, settings, differences, or commands."""
 
 
 class TaskView(Value, frozen=True):
@@ -50,6 +55,11 @@ class TaskView(Value, frozen=True):
     @property
     def key(self) -> str:
         return self.ref.key
+
+    def details(self) -> Iterator[Block]:
+        """All but its answer, for formats that can fold it."""
+        hints = chain.from_iterable(self.hints)
+        yield from filter(None, (self.why, self.inputs, list(self.diff), *hints))
 
     @property
     def text(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reconciler.messages.template import Hint
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe
@@ -14,7 +13,7 @@ from reconciler.render.markdown_text import prose
 from reconciler.render.plan.items import EntryView
 from reconciler.render.plan.tasks import PlannedView
 from reconciler.render.safe import web_address
-from reconciler.render.task_view import UNATTENDED, TaskView, merged
+from reconciler.render.task_view import UNATTENDED, Block, TaskView, merged
 from reconciler.render.text_diff import DiffLine
 from reconciler.render.values import flow, lines_of_change, origin_of, settings_of
 from reconciler.tasks.results import ListedPullRequest, first_line
@@ -64,17 +63,26 @@ def _tag(view: TaskView) -> str:
 
 
 def _task_body(view: TaskView) -> Iterator[str]:
-    if view.why:
-        yield f"<p>{prose(view.why)}</p>"
     if view.task_id:
         yield f"<p>Task {_link(view)}</p>"
     if view.answer:
         answer = safe.html(view.answer.strip())
         yield f'<h4>Answer</h4>\n<pre class="text" dir="auto">{answer}</pre>'
-    if view.inputs is not None:
-        yield from _settings(view.inputs)
-    yield from _changes(view.diff)
-    yield from _hints(view.hints)
+    for block in view.details():
+        yield from _block(block)
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case str():
+            yield f"<p>{prose(block)}</p>"
+        case tuple():
+            commands = "\n".join(block)
+            yield f'<pre class="remedy">{safe.html(commands)}</pre>'
+        case list():
+            yield from _changes(block)
+        case _:
+            yield from _settings(block)
 
 
 def _entry_body(entry: EntryView) -> Iterator[str]:
@@ -89,16 +97,7 @@ def _entry_body(entry: EntryView) -> Iterator[str]:
     yield "</tr></thead><tbody>"
     yield from (_entry_row(task, names) for task in entry.tasks)
     yield "</tbody></table>"
-    for part in entry.parts():
-        if why := entry.sentence(part):
-            yield f"<p>{prose(why)}</p>"
-        if part.first.diff:
-            example = f"as in <code>{safe.inline(part.first.key)}</code>:"
-            yield f"<p>{safe.html(entry.subject(part))}, {example}</p>"
-            yield from _changes(part.first.diff)
-        yield from _hints(part.first.hints)
-        if part.hints_differ:
-            yield "<p>And the same for the other keys.</p>"
+    yield from (text for block in entry.remarks() if block for text in _block(block))
 
 
 def _entry_row(task: PlannedView, names: Iterable[str]) -> str:
@@ -113,15 +112,6 @@ def _entry_row(task: PlannedView, names: Iterable[str]) -> str:
         f'<th scope="row"><code>{safe.inline(task.key)}</code></th>{values}'
         f"<td>{_link(task) if task.task_id else ''}</td></tr>"
     )
-
-
-def _hints(hints: Iterable[Hint]) -> Iterator[str]:
-    for hint in hints:
-        if hint.text:
-            yield f"<p>{prose(hint.text)}</p>"
-        if hint.commands:
-            commands = "\n".join(hint.commands)
-            yield f'<pre class="remedy">{safe.html(commands)}</pre>'
 
 
 def _link(view: TaskView) -> str:

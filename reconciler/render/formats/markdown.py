@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.messages.template import Hint
-from reconciler.model.task import Inputs
 from reconciler.model.value import replace
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
@@ -14,7 +12,7 @@ from reconciler.render.issues import diagnostics_of
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
 from reconciler.render.plan.items import EntryView
 from reconciler.render.style import Style, counted
-from reconciler.render.task_view import UNATTENDED, TaskView
+from reconciler.render.task_view import UNATTENDED, Block, TaskView
 from reconciler.render.values import lines_of_change, origin_of, setting_rows
 from reconciler.render.view import ReportView
 
@@ -131,11 +129,7 @@ def _foldable(item: TaskView | EntryView, most: int) -> str:
         title = f"<code>{code(item.ref.key)}</code> {item.summary()}"
         sign = item.first.sign
     else:
-        blocks = [paragraph(cut(item.why, most // 4))] if item.why else []
-        settings = _settings(item.inputs) if item.inputs is not None else []
-        if rows := [*settings, *_changes(item.diff)]:
-            blocks.append(_diff_fence(rows, most))
-        blocks += _hints(item.hints, most)
+        blocks = [text for block in item.details() for text in _block(block, most)]
         if item.answer:
             blocks.append(fence(cut(item.answer.strip("\n"), most)))
         title, sign = f"{item.label} <code>{code(item.key)}</code>", item.sign
@@ -162,25 +156,22 @@ def _task_cells(view: TaskView) -> Iterator[str]:
 def _entry_blocks(entry: EntryView, most: int) -> Iterator[str]:
     """The entry's settings, its tasks with their values, and remarks."""
     if entry.template is not None:
-        yield _diff_fence(_settings(entry.template), most)
+        yield from _block(entry.template, most)
     yield _values(entry, most)
-    for part in entry.parts():
-        if why := entry.sentence(part):
-            yield paragraph(cut(why, most // 4))
-        if part.first.diff:
-            yield paragraph(f"{entry.subject(part)}, as in {part.first.key}:")
-            yield _diff_fence(_changes(part.first.diff), most)
-        yield from _hints(part.first.hints, most)
-        if part.hints_differ:
-            yield paragraph("And the same for the other keys.")
+    yield from (text for block in entry.remarks() if block for text in _block(block, most))
 
 
-def _hints(hints: Iterable[Hint], most: int) -> Iterator[str]:
-    for hint in hints:
-        if hint.text:
-            yield paragraph(cut(hint.text, most // 4))
-        if hint.commands:
-            yield fence(cut("\n".join(hint.commands), most // 4), "sh")
+def _block(block: Block, most: int) -> Iterator[str]:
+    match block:
+        case str():
+            yield paragraph(cut(block, most // 4))
+        case tuple():
+            yield fence(cut("\n".join(block), most // 4), "sh")
+        case list():
+            yield _diff_fence(_changes(block), most)
+        case _:
+            rows = setting_rows(block, Style(width=COLUMNS, verbose=True))
+            yield _diff_fence((f"+ {row}" for row in rows), most)
 
 
 def _values(entry: EntryView, most: int) -> str:
@@ -203,10 +194,6 @@ def _values(entry: EntryView, most: int) -> str:
 
 def _diff_fence(rows: Iterable[str], most: int) -> str:
     return fence(cut("\n".join(rows), most), "diff")
-
-
-def _settings(inputs: Inputs) -> Iterator[str]:
-    return (f"+ {text}" for text in setting_rows(inputs, Style(width=COLUMNS, verbose=True)))
 
 
 def _changes(diff: Iterable[Change]) -> Iterator[str]:

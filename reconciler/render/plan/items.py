@@ -4,7 +4,8 @@ similar tasks that are neither created nor differ."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from reconciler.model.canonical import digest
@@ -13,7 +14,7 @@ from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.style import labelled
-from reconciler.render.task_view import TaskView
+from reconciler.render.task_view import Block, TaskView
 from reconciler.render.text_diff import OF_MANY, USUAL, Excerpt
 
 V = TypeVar("V", bound=TaskView)
@@ -173,6 +174,17 @@ class EntryView(Value, frozen=True):
         example = f", as in {part.first.key}" if part.notes_differ else ""
         note = part.first.note
         return f"{self.subject(part)}{example}: {note}{part.ids}" if note else ""
+
+    def remarks(self) -> Iterator[Block]:
+        """The remarks about its tasks, for formats that can fold them."""
+        for part in self.parts():
+            yield self.sentence(part)
+            if part.first.diff:
+                yield f"{self.subject(part)}, as in `{part.first.key}`:"
+                yield list(part.first.diff)
+            yield from chain.from_iterable(part.first.hints)
+            if part.hints_differ:
+                yield "And the same for the other keys."
 
 
 def fold_entries(plan: Plan, shown: Iterable[V]) -> list[V | EntryView]:
