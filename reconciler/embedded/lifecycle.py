@@ -17,8 +17,6 @@ from zlib import crc32
 from reconciler.embedded.wsgi import JsonObject
 from reconciler.model.task import rfc3339
 
-CONTEXT_WINDOW = 200_000
-COMPACTION_PERCENT = 80
 TITLE_LIMIT = 60
 SIMULATED = "This is a simulated answer of the embedded service: no agent was started."
 _MODEL = "embedded"
@@ -53,7 +51,6 @@ class Script:
     steps: tuple[Step, ...]
     busy_until_ms: int
     tokens: int
-    context_tokens: int
     title: str = ""
     approval: str = ""
 
@@ -94,7 +91,6 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
         steps=steps,
         busy_until_ms=turn.started_ms + work_ms,
         tokens=2 * read + 400 + 300,
-        context_tokens=read + 620,
         title=title,
     )
 

@@ -49,7 +49,7 @@ class TaskWriter:
             "name": script.title or UNNAMED,
             "turn": 1,
             "turn_ms": now,
-            **_script_values(script, 0, 0),
+            **_script_values(script, 0),
         }
         marks = ", ".join(f":{column}" for column in values)
         statement = f"INSERT INTO tasks ({', '.join(values)}) VALUES ({marks})"
@@ -65,7 +65,7 @@ class TaskWriter:
         script = self.scenario(turn)
         entities = _with_changes(entities, script)
         values: _Values = {"entities": to_json(entities), "turn": turn.number, "turn_ms": now}
-        self._update(task, values | _script_values(script, *task.used_at(now)))
+        self._update(task, values | _script_values(script, task.used_at(now)))
         self._add_events(task.seq, event, now, script.steps)
 
     def record_message(self, task: StoredTask, event: JsonObject) -> None:
@@ -82,7 +82,7 @@ class TaskWriter:
         now = max(self.now_ms, task.turn_ms)
         running = task.is_running(now)
         self.connection.execute("DELETE FROM events WHERE task = ? AND at_ms > ?", (task.seq, now))
-        script = _script_values(Script((), now, 0, 0), task.tokens, task.context)
+        script = _script_values(Script((), now, 0), task.tokens)
         values: _Values = {"turn_ms": task.turn_ms if running else now}
         self._update(task, values | script)
         ending = step(now, {"type": "cancelled", "operation_was_running": running})
@@ -179,13 +179,11 @@ def _with_changes(entities: Sequence[JsonObject], script: Script) -> list[JsonOb
     return merged
 
 
-def _script_values(script: Script, tokens: int, context: int) -> _Values:
+def _script_values(script: Script, tokens: int) -> _Values:
     """The columns that a script sets, given the tokens used before it."""
     return {
         "busy_until": script.busy_until_ms,
         "tokens_before": tokens,
         "tokens": tokens + script.tokens,
-        "context_before": context,
-        "context": context + script.context_tokens,
         "approval": script.approval,
     }

@@ -169,7 +169,6 @@ def _ending(
         steps=(*before, step(ends, body)),
         busy_until_ms=ends,
         tokens=300,
-        context_tokens=500,
         title=title,
         approval=approval,
     )

@@ -21,7 +21,7 @@ from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x7461736B
 """`task` in the header identifies the file as ours."""
 
@@ -53,8 +53,6 @@ SCHEMA = """CREATE TABLE tasks (
     busy_until INTEGER NOT NULL,
     tokens_before INTEGER NOT NULL DEFAULT 0,
     tokens INTEGER NOT NULL DEFAULT 0,
-    context_before INTEGER NOT NULL DEFAULT 0,
-    context INTEGER NOT NULL DEFAULT 0,
     approval TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX tasks_by_creation ON tasks (org, created_ms);

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import cast
 
-from reconciler.embedded.lifecycle import COMPACTION_PERCENT, CONTEXT_WINDOW, stamp
+from reconciler.embedded.lifecycle import stamp
 from reconciler.embedded.wsgi import ApiError, JsonObject, User, to_json
 
 UNNAMED = "New task"
@@ -40,8 +40,6 @@ class StoredTask:
     busy_until: int
     tokens_before: int
     tokens: int
-    context_before: int
-    context: int
     approval: str
 
     def is_running(self, now_ms: int) -> bool:
@@ -55,11 +53,9 @@ class StoredTask:
         """Whether the current turn is unfinished: running, or waiting for approval."""
         return bool(self.is_running(now_ms) or self.open_approval(now_ms))
 
-    def used_at(self, now_ms: int) -> tuple[int, int]:
-        """Tokens used, and tokens in the context window. A turn counts once it has ended."""
-        if self.is_running(now_ms):
-            return self.tokens_before, self.context_before
-        return self.tokens, self.context
+    def used_at(self, now_ms: int) -> int:
+        """Tokens used. A turn counts once it has ended."""
+        return self.tokens_before if self.is_running(now_ms) else self.tokens
 
     def entity_list(self) -> list[JsonObject]:
         return cast("list[JsonObject]", json.loads(self.entities))
@@ -67,7 +63,6 @@ class StoredTask:
     def document(self, now_ms: int) -> str:
         """The task as an `AgentTask` of the API document, in JSON."""
         running = self.is_running(now_ms)
-        tokens, context = self.used_at(now_ms)
         members = [
             self.fixed,
             f'"name":{to_json(self.name)}',
@@ -76,30 +71,15 @@ class StoredTask:
             f'"permissionMode":"{self.permission_mode}"',
             f'"isShared":{"true" if self.shared else "false"}',
             f'"entities":{self.entities}',
-            f'"tokensUsed":{tokens}',
+            f'"tokensUsed":{self.used_at(now_ms)}',
             '"pendingInputCount":0',  # input is never queued here
-            *self._runtime(now_ms),
         ]
-        if context:
-            members.append(
-                f'"contextUsedTokens":{context},"contextWindowTokens":{CONTEXT_WINDOW},'
-                f'"contextCompactionThresholdPercent":{COMPACTION_PERCENT}'
-            )
         if self.shared_ms is not None:
             members.append(f'"sharedAt":"{stamp(self.shared_ms)}"')
         if self.role:
             role = to_json(self.role)
             members.append(f'"role":{role},"roleName":{role}')
         return "{" + ",".join(members) + "}"
-
-    def _runtime(self, now_ms: int) -> tuple[str, ...]:
-        """A new task boots for the first tenth of its first turn, and then has a heartbeat."""
-        booted = self.turn_ms + (self.busy_until - self.turn_ms) // 10
-        if self.turn == 1 and now_ms < booted:
-            return ('"runtimePhase":"booting"',)
-        phase = "running" if self.is_running(now_ms) else "ready"
-        beat = max(min(now_ms, self.busy_until) // 1000 * 1000, self.turn_ms)
-        return (f'"runtimePhase":"{phase}"', f'"lastHeartbeat":"{stamp(beat)}"')
 
 
 COLUMNS = ", ".join(field.name for field in fields(StoredTask))

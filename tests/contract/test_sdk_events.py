@@ -166,7 +166,7 @@ def _asking(turn: Turn) -> Script:
         "approval_type": "general",
         "timestamp": stamp(turn.started_ms),
     }
-    return Script((Step(turn.started_ms, request),), turn.started_ms, 1, 1, approval="question-1")
+    return Script((Step(turn.started_ms, request),), turn.started_ms, 1, approval="question-1")
 
 
 def test_an_approval(tmp_path: Path) -> None:

@@ -86,12 +86,10 @@ def test_create_with_every_input_and_read_it_back(sdk: Sdk) -> None:
 def test_create_with_only_a_message(sdk: Sdk) -> None:
     task = sdk.agents.get_task(ORG, sdk.create("Review costs."))
     assert task.name == "Review costs"
-    assert (task.status, task.runtime_phase) == ("idle", "ready")
+    assert task.status == "idle"
     assert (task.source, task.task_type) == ("api", "sync")
     assert (task.plan_mode, task.permission_mode) == (False, "default")
     assert task.tokens_used > 0
-    assert task.last_heartbeat == task.created_at
-    assert 0 < task.context_used_tokens < task.context_window_tokens
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def _scenario(usual: Scenario, seconds: float, turn: Turn) -> Script:
             body = message("I need a list of the files.", tool_calls=[call])
         case _:
             return usual(turn)
-    return Script((step(ends, body),), ends, tokens=300, context_tokens=500)
+    return Script((step(ends, body),), ends, tokens=300)
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def asking(turn: Turn) -> Script:
         "approval_type": "general",
         "timestamp": stamp(at),
     }
-    return Script((Step(at, request),), at, 100, 100, approval="question-1")
+    return Script((Step(at, request),), at, 100, approval="question-1")
 
 
 class TestApproval:

@@ -79,7 +79,6 @@ def test_a_new_task_has_the_defaults_and_runs(api: Api) -> None:
         "pendingInputCount": 0,
         "permissionMode": "default",
         "planMode": False,
-        "runtimePhase": "booting",
         "source": "api",
         "status": "running",
         "taskType": "sync",

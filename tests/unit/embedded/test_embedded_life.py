@@ -42,20 +42,17 @@ def test_a_task_runs_and_then_is_idle(api: Api, clock: Clock) -> None:
     for seconds in (0, 1, 2, 3, 4):
         clock.forward(seconds)
         task = api.task(task_id)
-        course.append((task["status"], task["runtimePhase"], len(api.events(task_id))))
+        course.append((task["status"], len(api.events(task_id))))
     assert course == [
-        ("running", "booting", 1),
-        ("running", "running", 2),
-        ("running", "running", 3),
-        ("running", "running", 4),
-        ("idle", "ready", 5),
+        ("running", 1),
+        ("running", 2),
+        ("running", 3),
+        ("running", 4),
+        ("idle", 5),
     ]
     assert kinds(api.events(task_id)) == COURSE
     assert task["name"] == "Rotate every IAM access key"
     assert task["tokensUsed"] > 0
-    assert 0 < task["contextUsedTokens"] < task["contextWindowTokens"]
-    assert 1 <= task["contextCompactionThresholdPercent"] <= 100
-    assert task["lastHeartbeat"] == "2026-11-24T12:00:10.000Z"
 
 
 def test_events_ascend_and_do_not_change(api: Api, clock: Clock) -> None:
