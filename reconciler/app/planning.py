@@ -25,12 +25,14 @@ from reconciler.model.diagnostics import (
     error,
 )
 from reconciler.model.options import PlanOptions
+from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Expectation, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
 from reconciler.plan.hold import with_room
 from reconciler.plan.plan import Plan
+from reconciler.plan.planned import unresolved
 from reconciler.plan.planner import PlanInputs, followed_by, left_by, lookups_of, make_plan
 from reconciler.plan.progress import Followed, TaskProgress
 from reconciler.plan.recovery import AttemptAges
@@ -205,6 +207,21 @@ def bare_plan(inputs: PlanInputs, read: Read) -> Plan:
     """The plan, without information for its reader."""
     memory.resume_collection()  # comparisons leave reference cycles behind
     return make_plan(inputs, read.view, read.progress, read.left)
+
+
+def within_budget(sources: Sources, plan: Plan) -> Plan:
+    """The plan, without creates in organizations whose budget is exhausted."""
+    if plan.options.over_budget:
+        return plan
+    orgs = sorted({task.ref.org_name for task in plan.tasks if task.creates})
+    used_up = {org for org in orgs if (budget := sources.budget(org)) and budget.exhausted}
+    tasks = (
+        unresolved(task, remark("attempt.budget", org=task.ref.org_name))
+        if task.creates and task.ref.org_name in used_up
+        else task
+        for task in plan.tasks
+    )
+    return replace(plan, tasks=tuple(tasks))
 
 
 def full_plan(

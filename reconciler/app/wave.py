@@ -20,6 +20,7 @@ from reconciler.app.planning import (
     read,
     read_progress,
     refuse_other_periods,
+    within_budget,
 )
 from reconciler.app.ui import ApplyProgress, FailureReport
 from reconciler.app.wait import WaitOptions
@@ -297,7 +298,7 @@ class Wave:
         # Before a create is sent again, all rules for a first create decide anew.
         found = read_progress(self._ctx, self._sources, inputs, found)
         self._session.append(*mark_done(self.state, found.done))
-        return bare_plan(replace(inputs, state=self.state), found)
+        return within_budget(self._sources, bare_plan(replace(inputs, state=self.state), found))
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""

@@ -21,6 +21,7 @@ from reconciler.model.value import replace
 from reconciler.plan.adoption import duplicate_warnings
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
+from reconciler.plan.planned import unresolved
 from reconciler.plan.recovery import time_left, waited_totals
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Aged
@@ -185,12 +186,12 @@ class Loop:
         if not task.creates:
             return task
         if task.ref not in self._confirmed:
-            return _unresolved(task, remark("attempt.unconfirmed"))
+            return unresolved(task, remark("attempt.unconfirmed"))
         if self._executor.creates.unknown_outcomes[task.ref] < ROUNDS:
             return task
         case = "attempt.rounds_replace" if task.action is Action.REPLACE else "attempt.rounds"
         explanation = remark(case, rounds=ROUNDS, request=f"{task.ref}={task.task_id}")
-        return _unresolved(task, explanation)
+        return unresolved(task, explanation)
 
     def _within_limit(self, tasks: list[PlannedTask]) -> list[PlannedTask]:
         """A lookup can add creates that the plan did not count."""
@@ -201,7 +202,7 @@ class Loop:
         for task in tasks:
             if task.creates and (left := left - 1) < 0:
                 explanation = remark("attempt.limit", limit=self._max_creates)
-                kept.append(_unresolved(task, explanation))
+                kept.append(unresolved(task, explanation))
             else:
                 kept.append(task)
         return kept
@@ -311,7 +312,3 @@ class Loop:
         if self._problem:
             why = (*why, remark("apply.lookup_failed", why=self._problem))
         return self._ctx.result(task, Result.UNRESOLVED, *why)
-
-
-def _unresolved(task: PlannedTask, explanation: Remark) -> PlannedTask:
-    return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(explanation,))

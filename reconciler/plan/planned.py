@@ -8,6 +8,7 @@ from reconciler.model.remarks import Remark
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.task_state import TaskState
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
@@ -57,3 +58,8 @@ def plan_for(
         fields["task_id"] = record.task_id if record else remote.id if remote else None
     fields.setdefault("file", subject.file)
     return PlannedTask(subject.ref, action, reason, remarks=remarks, **fields)
+
+
+def unresolved(task: PlannedTask, explanation: Remark) -> PlannedTask:
+    """The task, which is not created for this reason although its attempt created no task."""
+    return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(explanation,))

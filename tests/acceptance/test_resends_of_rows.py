@@ -178,6 +178,27 @@ def test_attempts_of_an_earlier_run_share_a_slot(here: InProcess) -> None:
     assert_held(here, ended, **{"b" if key == "t@a" else "a": "atOnce"})
 
 
+@pytest.mark.parametrize("options", [[], ["--over-budget"]])
+def test_a_create_of_an_earlier_run_needs_a_budget(here: InProcess, options: list[str]) -> None:
+    """The plan, which has nothing to create, has not read it."""
+    write(here, "ab", {})
+    lose(here, "ab", fails="list")
+    here.run("apply")
+    here.server.set_rules()
+    here.sandbox.settle = "60s"
+    used_up = {"consumedTokens": 9, "effectiveAllowanceTokens": 9, "exhausted": True}
+    before, here.server.habits.budget = len(here.server.of("budget")), used_up
+    ended = here.run("apply", *options)
+    result, code, sent = ("created", 0, "aabb") if options else ("unresolved", 1, "ab")
+    assert (ended.code, ended.results()) == (code, {"t@a": result, "t@b": result}), ended.stdout
+    assert Counter(sent_rows(here)) == Counter(sent)
+    assert here.sandbox.state()["attempts"] == {}
+    again = here.run("apply")
+    assert again.code == code
+    assert [d["code"] for d in again.document["diagnostics"]] == ([] if options else ["TC511"])
+    assert len(here.server.of("budget")) == before + (0 if options else 2)
+
+
 def test_later_waves_create_a_row_that_was_held(here: InProcess) -> None:
     write(here, "ab", {"atOnce": 1, "stopAfter": 9})
     here.run("apply")
