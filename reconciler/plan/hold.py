@@ -8,6 +8,7 @@ limited to some of them: `--target` never bypasses a hold.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
@@ -83,14 +84,20 @@ class HoldRules:
         if not missing:
             return {}
         first = [task for ref, task in missing.items() if ref not in retried]
+        beside = self._rollouts.beside(missing)  # if the plan is limited: `records_to_check`
+        first += [task for task in beside if self._standing.of(task) is Progress.MISSING]
         by_others = dict(self._overlapping(first))
         by_others |= self._following(first)
         while True:  # a stopped task can stop others, also in a rollout
             found = self._with_stopped({**by_others, **self._rolled_out(missing, by_others)})
             stopped = {ref: task for ref, task in found.items() if ref in by_others}
             if stopped == by_others:
-                return found
+                return {ref: task for ref, task in found.items() if ref in missing}
             by_others = stopped
+
+    @cached_property
+    def _rollouts(self) -> Rollouts:
+        return Rollouts(self._desired, self._state, self._removed)
 
     def _following(self, tasks: Iterable[DesiredTask]) -> Iterator[tuple[TaskRef, PlannedTask]]:
         """Holds tasks until all tasks that their `after` names are done."""
@@ -155,7 +162,7 @@ class HoldRules:
         """Holds tasks because of their rollout; tasks that are held for other reasons take no
         slot."""
         planned: dict[TaskRef, PlannedTask] = {}
-        rollouts = Rollouts(self._desired, self._state, self._removed)
+        rollouts = self._rollouts
         for (file, entry), tasks in rollouts.entries.items():
             origin = tasks[0].origin
             if (

@@ -266,7 +266,10 @@ def records_to_check(
     }
     if not missing and not again:
         return []
+    rollouts = Rollouts(desired, state, removed)
     waiting = [task for task in desired if task.ref in missing]
+    # Tasks of a pilot that are held otherwise count, also if the plan is limited to others.
+    waiting += [task for task in rollouts.beside(missing) if record_of(task, state) is None]
     records: list[Record | None] = []
     predecessors = predecessors or Predecessors(desired, state)
     named = {waiting_key(task): predecessors.of(task) for task in waiting if task.after}
@@ -275,7 +278,7 @@ def records_to_check(
             records.append(_unsure(other, state))
         elif isinstance(other, Record):
             records.append(other)
-    records += _of_rollouts(Rollouts(desired, state, removed), {*missing, *again}, state)
+    records += _of_rollouts(rollouts, {*missing, *again}, state)
     if overlapping := [task for task in waiting if task.origin is not None and task.origin.waits]:
         series = Series(state)
         earlier = (known for task in overlapping for known in series.earlier(task))

@@ -138,6 +138,17 @@ class Rollouts:
                 entry = task.origin.generated.entry
                 self.entries.setdefault((task.file, entry), []).append(task)
 
+    def beside(self, refs: Collection[TaskRef]) -> list[DesiredTask]:
+        """The other tasks of the entries with a pilot that generate some of these."""
+        return [
+            task
+            for tasks in self.entries.values()
+            if (origin := tasks[0].origin) and origin.rollout and origin.rollout.has_pilot
+            if any(task.ref in refs for task in tasks)
+            for task in tasks
+            if task.ref not in refs
+        ]
+
     def others(self, file: str, entry: str) -> Iterator[Record | Attempt]:
         """The further tasks that count for the `atOnce` of an entry. Its organizations are those of
         its rows; a removed row may have had another organization."""

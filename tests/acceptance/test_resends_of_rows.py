@@ -15,6 +15,7 @@ from tests.support import crash_points
 from tests.support.fault_server import Call, Fault
 from tests.support.in_process import InProcess
 from tests.support.sandbox import Ended, as_tasks
+from tests.support.skipped_time import skip
 
 SAID = {
     "done": {"type": "assistant_message", "is_final": True, "content": "Done."},
@@ -162,6 +163,20 @@ def test_a_row_is_not_sent_again_if_the_others_cannot_be_read(
     ended = here.run("apply")
     assert ended.results() == {}
     assert_held(here, ended, b="stopped")
+
+
+def test_a_row_that_is_held_otherwise_is_no_pilot(here: InProcess) -> None:
+    """Another row is, also in a plan that is limited to that row."""
+    write(here, "ab", {"pilot": 1}, every="year", overlap="wait")
+    here.run("apply")
+    skip(366 * 86400)
+    for state, action in (("done", "held"), ("running", "create")):
+        becomes(here, "a", state)()
+        assert set(here.run("plan", "--target", "t@b@*").actions().values()) == {action}
+    lose(here, "b")
+    ended = here.run("apply")
+    assert list(ended.results().values()) == ["created"], ended.stdout
+    assert sent_rows(here) == "abb"
 
 
 def test_attempts_of_an_earlier_run_share_a_slot(here: InProcess) -> None:
