@@ -15,6 +15,7 @@ def _mib(size: int) -> str:
     return f"{size // limits.MIB} MiB"
 
 
+_EACH = limits.KEPT_BYTES_PER_TASK >> 10
 _ROWS = (
     ("A manifest or a policy", _mib(limits.MANIFEST_BYTES), "file"),
     ("All manifests", _mib(limits.MANIFESTS_BYTES), "run"),
@@ -93,7 +94,7 @@ _ROWS = (
     ("Reading the events of a task", f"{limits.EVENT_SECONDS:g} s", "task"),
     (
         "Data kept from responses",
-        f"{_mib(limits.KEPT_BYTES)}, and {2 * limits.KEPT_BYTES_PER_TASK // 1024} KiB for each task",
+        f"{_mib(limits.KEPT_BYTES)}, and {_EACH} KiB for each of the first {limits.TASKS:,} values",
         "lookup",
     ),
     (

@@ -15,11 +15,11 @@ _VALUE = 50
 
 
 class Kept:
-    """Counts kept data, beyond an allowance for each task. Thread-safe."""
+    """Counts kept data; the limit grows with the number of values, up to `TASKS`. Thread-safe."""
 
     def __init__(self, case: str = "kept") -> None:
         """`case` selects the message."""
-        self._case, self._size = case, 0
+        self._case, self._size, self._values = case, 0, 0
         self._lock = threading.Lock()
 
     def keep(self, value: object, before: int = 0) -> int:
@@ -27,10 +27,11 @@ class Kept:
         Raises RemoteError if it is too much."""
         text = encode_json(value)
         size = len(text) + _VALUE * len(text.translate(None, _NO_MARKS))
-        size = max(0, size - limits.KEPT_BYTES_PER_TASK)
         with self._lock:
             self._size += size - before
-            if self._size > limits.KEPT_BYTES:
-                limit = limits.KEPT_BYTES >> 20
+            self._values += not before
+            more = limits.KEPT_BYTES_PER_TASK * min(self._values, limits.TASKS)
+            if self._size > limits.KEPT_BYTES + more:
+                limit = (limits.KEPT_BYTES + more) >> 20
                 raise RemoteError.of(Code.UNREADABLE_LIST, self._case, limit=limit)
         return size

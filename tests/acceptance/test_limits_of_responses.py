@@ -90,12 +90,13 @@ def test_a_compressed_response_is_limited(
     assert measured.mib < MAX_MIB
 
 
-def _page(number: int, last: int) -> bytes:
+def _page(number: int, last: int, more: str = "") -> bytes:
     """A page with one task of somebody else, which is older than that of the page before."""
     created = (datetime(2026, 11, 24, tzinfo=UTC) - timedelta(seconds=number)).isoformat()
-    tasks = [{"id": f"t{number}", "createdAt": created, "createdBy": {"githubLogin": "other"}}]
-    more = {"continuationToken": str(number + 1)} if number < last else {}
-    return json.dumps({"tasks": tasks, **more}).encode()
+    creator = {"githubLogin": "other"}
+    tasks = [{"id": f"t{number}", "createdAt": created, "createdBy": creator, "x": more}]
+    following = {"continuationToken": str(number + 1)} if number < last else {}
+    return json.dumps({"tasks": tasks, **following}).encode()
 
 
 @pytest.mark.reaches("LIST_PAGES")
@@ -114,6 +115,20 @@ def test_the_pages_of_a_list_are_limited(tmp_path: Path, measure: Measure, last:
     else:
         measured.assert_refused("TC714")
         assert sum("pageSize" in path for path in asked) == PAGES
+
+
+@pytest.mark.reaches("KEPT_BYTES", "KEPT_BYTES_PER_TASK")
+def test_the_memory_for_tasks_without_end_is_limited(tmp_path: Path, measure: Measure) -> None:
+    write_tasks(tmp_path, "  a: {message: x}\n")
+
+    def page(path: str) -> bytes:
+        number = int(parse_qs(urlsplit(path).query).get("continuationToken", ["1"])[0])
+        return _page(number, limits.LIST_PAGES, "x" * 8_000)
+
+    with _serving(page) as (url, asked):
+        measured = measure("plan", "--backend", url, KEPT_BYTES=MIB, TASKS=40)
+    measured.assert_refused("TC714")
+    assert 150 < sum("pageSize" in path for path in asked) < 240
 
 
 @pytest.mark.reaches("LIST_SECONDS")
