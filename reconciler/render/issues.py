@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from reconciler.messages.commands import Commands
-from reconciler.model.diagnostics import Diagnostic, Place, Severity, count, in_order
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, in_order
 from reconciler.model.value import replace
 from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import TaskView, relative_file
@@ -14,14 +14,12 @@ from reconciler.render.view import ReportView
 
 
 class Issue(NamedTuple):
-    """A diagnostic, or a task that needs attention, for formats that list both. `number` is the
-    number of problems that it stands for."""
+    """A diagnostic, or a task that needs attention, for formats that list both."""
 
     rule: str
     level: Severity
     text: str
     at: Place
-    number: int = 1
 
 
 def issues(
@@ -29,14 +27,8 @@ def issues(
 ) -> Iterator[Issue]:
     """The diagnostics, with the text of `worded`, then the tasks. Nothing is escaped yet."""
     for problem in diagnostics_of(view, style):
-        number = count([problem], problem.severity)
-        yield Issue(
-            problem.code.value,
-            problem.severity,
-            worded(problem, style.commands),
-            problem.at,
-            number,
-        )
+        text = worded(problem, style.commands)
+        yield Issue(problem.code.value, problem.severity, text, problem.at)
     alike: dict[object, list[TaskView]] = {}
     for task in filter(lambda task: task.level is not None, view.tasks(style)):
         # The tasks of an entry share a line, so the same problem of several is one issue.
