@@ -26,7 +26,7 @@ _ROWS = (
     ("Values in the rows and combinations of entries", f"{limits.ROW_VALUES:,}", "run"),
     ("Items of `exclude` or `pilot`", f"{limits.MATCHERS}", "entry"),
     ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),
-    ("`taskctl.toml`, `pyproject.toml`", _mib(limits.CONFIG_BYTES), "file"),
+    ("`taskctl.toml`", _mib(limits.CONFIG_BYTES), "file"),
     ("Nested directories below a PATH", f"{limits.FOLDER_DEPTH}", "run"),
     ("A path in a file", f"{limits.PATH_CHARACTERS:,} characters", "path"),
     ("A saved plan", _mib(limits.SAVED_PLAN_BYTES), "file"),

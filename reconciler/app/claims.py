@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler.app.configuration import NAME, PYPROJECT, config_in
+from reconciler.app.configuration import NAME, config_in
 from reconciler.app.settings import Settings
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.model.codes import Code
@@ -42,8 +42,7 @@ def _above(folders: set[Path], top: Path) -> Iterator[Path]:
 
 def _tracked(top: Path) -> Iterator[Path]:
     """The directories of the configurations that git tracks; none if git does not run."""
-    names = [f":(glob)**/{name}" for name in (NAME, PYPROJECT)]
     with suppress(OSError):
-        listed = run_git(top, "ls-files", "-z", "--", *names, env=os.environ).stdout
+        listed = run_git(top, "ls-files", "-z", "--", f":(glob)**/{NAME}", env=os.environ).stdout
         paths = (top / os.fsdecode(name) for name in listed.split(b"\0") if name)
         yield from (path.parent for path in paths)

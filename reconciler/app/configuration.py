@@ -1,4 +1,4 @@
-"""The configuration file: `taskctl.toml`, or `[tool.taskctl]` in `pyproject.toml`.
+"""The configuration file, `taskctl.toml`.
 
 Anyone who can write to the repository can write this file. It must not control where tokens are
 sent or which organization owns the tasks (SECURITY.md), and its paths must not leave the
@@ -32,7 +32,6 @@ from reconciler.model.value import Value
 from reconciler.system import disk
 
 NAME = CONFIG
-PYPROJECT = "pyproject.toml"
 """A larger file is truncated, and therefore invalid."""
 
 _MAX_PATHS = 1_000
@@ -190,8 +189,7 @@ def find_config(folder: Path) -> Config:
     resolved = folder.resolve()
     root = repository_root(folder) or resolved
     for top in (resolved, *resolved.parents):
-        for name in (NAME, PYPROJECT):
-            refuse_untrusted(top / name, resolved)
+        refuse_untrusted(top / NAME, resolved)
         if (found := config_in(top)) is not NO_CONFIG:
             return found
         if top == root:
@@ -200,26 +198,11 @@ def find_config(folder: Path) -> Config:
 
 
 def config_in(home: Path) -> Config:
-    """The configuration in a directory. Raises TaskctlError if it is invalid, or if there are
-    two."""
-    found = [config for name in (NAME, PYPROJECT) if (config := _read(home / name)) is not None]
-    if len(found) > 1:
-        raise TaskctlError([_problem("two", Place(_shown(home / NAME)), other=PYPROJECT)])
-    return found[0] if found else NO_CONFIG
-
-
-def _shown(path: Path) -> str:
-    """The file as the user would write it."""
-    return Path(os.path.relpath(path)).as_posix()
-
-
-def _read(path: Path) -> Config | None:
-    """The values of a file; None if it does not exist, or is a `pyproject.toml` without
-    `[tool.taskctl]`."""
-    is_own = path.name == NAME
-    if not (path.is_file() or (is_own and os.path.lexists(path))):
-        return None
-    name = _shown(path)
+    """The configuration in a directory. Raises TaskctlError if it is invalid."""
+    path = home / NAME
+    if not os.path.lexists(path):
+        return NO_CONFIG
+    name = Path(os.path.relpath(path)).as_posix()  # as the user would write it
     if (target := link_out(path.parent, path.name)) is not None:
         raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "config", at=Place(name), target=target)
     try:
@@ -227,18 +210,8 @@ def _read(path: Path) -> Config | None:
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise TaskctlError([_problem("unreadable", Place(name), why=why)]) from problem
-    if not is_own and b"taskctl" not in data:
-        return None
-    table: object = _parsed(data, name)
-    if not is_own:
-        tool = table.get("tool") if isinstance(table, dict) else None
-        table = tool.get("taskctl") if isinstance(tool, dict) else None
-        if table is None:
-            return None
-    if not isinstance(table, dict):
-        raise TaskctlError([_problem("table", Place(name))])
     values: dict[str, Any] = {}
-    lines = _lines(data.decode("utf-8", "replace"), own_file=is_own)
+    table, lines = _parsed(data, name), _lines(data.decode("utf-8", "replace"))
     problems: list[Diagnostic] = []
     for key, value in table.items():
         problems += _checked(key, value, path.parent, values, Place(name, lines.get(key)))
@@ -249,7 +222,7 @@ def _read(path: Path) -> Config | None:
     return Config(path, values)
 
 
-def _parsed(data: bytes, name: str) -> object:
+def _parsed(data: bytes, name: str) -> dict[str, object]:
     import tomllib
 
     if re.search(_LONG_KEY, data):
@@ -291,13 +264,10 @@ def _problem(case: str, place: Place, **facts: Any) -> Diagnostic:
     return error(Code.INVALID_CONFIG, case, at=place, **facts)
 
 
-def _lines(text: str, *, own_file: bool) -> dict[str, int]:
+def _lines(text: str) -> dict[str, int]:
     """The first line that sets each key, which tomllib does not provide."""
     found: dict[str, int] = {}
-    inside = own_file
     for number, line in enumerate(text.split("\n"), 1):
-        if line.lstrip().startswith("[") and not own_file:
-            inside = re.match(r"\s*\[\s*tool\s*\.\s*taskctl\s*[\].]", line) is not None
-        elif inside and (name := re.match(r"([^=.]*+)[=.]", line)) is not None:
+        if (name := re.match(r"([^=.]*+)[=.]", line)) is not None:
             found.setdefault(name[1].strip().strip("\"'"), number)
     return found

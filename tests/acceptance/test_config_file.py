@@ -141,24 +141,23 @@ def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("name", ["taskctl.toml", "pyproject.toml"])
 def test_a_manifest_belongs_to_one_configuration(
-    repository: Path, name: str, capsys: pytest.CaptureFixture[str]
+    repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also to a directory next to it, which only git knows."""
-    other, table = repository / "other", "" if name == "taskctl.toml" else "[tool.taskctl]\n"
+    other = repository / "other"
     other.mkdir()
-    (other / name).write_text(f'{table}paths = ["../agents"]\n')
+    (other / "taskctl.toml").write_text('paths = ["../agents"]\n')
     (repository / ".git").rmdir()
     git(repository, "init", "-q")
     git(repository, "add", ".")
     for words in (["plan"], ["apply", "--yes"]):
         assert run([*words, *LOCAL]) == 1
         said = capsys.readouterr()
-        assert f"other/{name}, another configuration" in said.err + said.out
+        assert "other/taskctl.toml, another configuration" in said.err + said.out
         assert "[TC812]" in said.err + said.out
     assert run(["validate"]) == 0
-    (other / name).write_text(f'{table}paths = ["elsewhere"]\n')
+    (other / "taskctl.toml").write_text('paths = ["elsewhere"]\n')
     assert run(["plan", *LOCAL]) == 0
 
 

@@ -1,4 +1,4 @@
-"""taskctl.toml and [tool.taskctl]: allowed settings, precedence, and what is rejected."""
+"""taskctl.toml: allowed settings, precedence, and what is rejected."""
 
 from __future__ import annotations
 
@@ -112,7 +112,6 @@ def test_outside_of_a_repository_only_the_working_directory_counts(tmp_path: Pat
     """Another user may have written `/tmp/taskctl.toml`."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "taskctl.toml").write_text("parallelism = 1\n")
-    (tmp_path / "pyproject.toml").write_text("[tool.taskctl]\nparallelism = 1\n")
     assert find_config(tmp_path / "mine") == NO_CONFIG
     (tmp_path / "mine/taskctl.toml").write_text("parallelism = 2\n")
     assert find_config(tmp_path / "mine").values == {"parallelism": 2}
@@ -121,17 +120,11 @@ def test_outside_of_a_repository_only_the_working_directory_counts(tmp_path: Pat
 def test_the_nearest_file_within_the_repository_is_used(repository: Path) -> None:
     (repository.parent / "taskctl.toml").write_text("parallelism = 1\n")
     assert find_config(repository / "below") is NO_CONFIG
-    (repository / "pyproject.toml").write_text("[tool.taskctl]\nparallelism = 2\n")
-    assert find_config(repository / "below").values == {"parallelism": 2}
     (repository / "taskctl.toml").write_text("parallelism = 3\n")
-    assert problems(repository / "below") == [("taskctl.toml", None, Code.INVALID_CONFIG, "two")]
-    (repository / "pyproject.toml").write_text("[tool.other]\n")
     assert find_config(repository / "below").values == {"parallelism": 3}
-    (repository / "below/pyproject.toml").write_text("[tool.taskctlx]\na = 'taskctl'\n")
-    assert find_config(repository / "below").values == {"parallelism": 3}
-    (repository / "below/pyproject.toml").write_text("[tool.taskctl]\n")
+    (repository / "below/taskctl.toml").write_text("")
     found = find_config(repository / "below/deep")
-    assert (found.file, found.values) == (repository / "below/pyproject.toml", {})
+    assert (found.file, found.values) == (repository / "below/taskctl.toml", {})
 
 
 def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
@@ -180,11 +173,6 @@ def test_an_invalid_value_is_reported_with_its_line(repository: Path, line: str,
     (repository / "link").symlink_to("/")
     (repository / "taskctl.toml").write_text(f"# settings\nmax-creates = 1\n{line}\n")
     assert problems(repository) == [("taskctl.toml", 3, code, case)]
-    (repository / "taskctl.toml").unlink()
-    (repository / "pyproject.toml").write_text(
-        f"[a]\n{line}\n[tool.taskctl]\n{line}\n[b]\n{line}\n"
-    )
-    assert problems(repository / "below") == [("pyproject.toml", 4, code, case)]
 
 
 @pytest.mark.parametrize(
@@ -203,12 +191,6 @@ def test_invalid_toml_is_reported(
     with pytest.raises(TaskctlError) as caught:
         find_config(repository)
     assert caught.value.diagnostics[0].column == place[1]
-
-
-def test_a_value_in_place_of_a_table_is_reported(repository: Path) -> None:
-    (repository / "pyproject.toml").write_text("[tool]\ntaskctl = 1\n")
-    found = ("pyproject.toml", None, Code.INVALID_CONFIG, "table")
-    assert problems(repository) == [found]
 
 
 def test_flag_then_environment_then_file_then_default(
