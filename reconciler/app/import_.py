@@ -211,15 +211,13 @@ class _Import:
         batch = self._batch
         made = insert(self._target.before, self._target.name, batch.new) if batch.new else None
         if made is not None:
-            batch.diagnostics += self._target.warnings(made)
+            batch.diagnostics += made.diagnostics
             batch.add_written(made.tasks)
         if not self._dry_run:
             if made is not None:
                 self._target.write(made.content)
             if session is not None:
                 self._record(session, made.tasks if made is not None else ())
-            if made is not None:
-                batch.diagnostics += self._target.policy_warnings(made)
         return ImportReport(
             self._target.name,
             tuple(batch.tasks),

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.importing.batch import Keys
-from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
-from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.repository import in_git, refuse_link_out
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
-    Diagnostic,
     ManifestError,
     Place,
-    Severity,
     TaskctlError,
     has_errors,
 )
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
-from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
@@ -45,7 +39,6 @@ class Target:
         refuse_link_out(root, self.name, "write")  # before it is read
         if (case := _problem_of(self._path)) is not None:
             raise TaskctlError.of(Code.IMPORT_TARGET, case, at=Place(self.name))
-        _ = ctx.policy  # read before anything is written, since it is checked afterwards
         self.before = read_content(self._path, self.name)
         self.known = self._manifests()
 
@@ -74,32 +67,6 @@ class Target:
             for task in self.known.tasks
             if task.adopt and task.task_id is None and not {task.ref, moved_ref(task)} & known
         ]
-
-    def warnings(self, made: Added) -> Iterator[Diagnostic]:
-        """Problems of the new tasks, by themselves and together with the others, one for all with
-        the same prompt."""
-        for problem in made.diagnostics:
-            is_error = problem.severity is Severity.ERROR
-            yield replace(problem, severity=Severity.WARNING) if is_error else problem
-        new = {task.key for task in made.tasks}
-        groups: dict[Hashable, list[Diagnostic]] = {}
-        for task, finding in compare([*self.known.tasks, *made.tasks]):
-            if task.key in new:
-                alike = finding.facts["place"] if finding.code is Code.DUPLICATE_WORK else finding
-                problem = finding.in_file(task.file, task.line, task.column)
-                groups.setdefault(alike, []).append(problem)
-        for problem, *others in groups.values():
-            facts = {**problem.args, "count": len(others)} if others else problem.args
-            case = "group" if others else problem.case
-            yield replace(problem, severity=Severity.WARNING, case=case, args=facts)
-
-    def policy_warnings(self, made: Added) -> Iterator[Diagnostic]:
-        """Violations of the repository's policy by new tasks in the written file, which a plan
-        would reject."""
-        new = {task.key for task in made.tasks}
-        for problem in self._ctx.load([self.name]).diagnostics:
-            if problem.severity is Severity.ERROR and problem.key in new:
-                yield replace(problem, severity=Severity.WARNING)
 
     def write(self, content: bytes) -> None:
         """Writes the file atomically and durably. Raises TaskctlError, also if it has changed."""

@@ -22,9 +22,9 @@ from reconciler.manifest.schema import check
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, map_texts, visible
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, ManifestError, Place, error
+from reconciler.model.diagnostics import Diagnostic, ManifestError, Place, Severity, error
 from reconciler.model.task import DesiredTask
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 
 
 class NewTask(Value, frozen=True):
@@ -42,7 +42,8 @@ class NewTask(Value, frozen=True):
 
 
 class Added(Value, frozen=True):
-    """`content` is the whole file, `text` the new lines; `tasks` are the new tasks, as read."""
+    """`content` is the whole file, `text` the new lines; `tasks` are the new tasks, as read, and
+    `diagnostics` warnings about them."""
 
     content: bytes
     text: str
@@ -171,7 +172,7 @@ def _checked(
         content,
         text,
         tuple(task for task in built.tasks if task.key in new),
-        tuple(d for d in diagnostics if d.key in new),
+        tuple(replace(d, severity=Severity.WARNING) for d in diagnostics if d.key in new),
     )
 
 
