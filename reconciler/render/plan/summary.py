@@ -16,7 +16,7 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.plan.items import COUNTED, items_of
 from reconciler.render.plan.tasks import planned_views
-from reconciler.render.style import Style, counted, listed
+from reconciler.render.style import counted, listed
 
 _EMBEDDED = "local"  # the backend of the embedded service
 
@@ -133,23 +133,15 @@ def _to_confirm(plan: Plan, *, is_shown: bool) -> str:
 
 
 def budget_lines(
-    outlooks: Sequence[Outlook], *, name: Callable[[str], str] = safe.line, mark: str = ""
+    outlooks: Sequence[Outlook], name: Callable[[str], str] = safe.line
 ) -> Iterator[str]:
     """`Budget: 1.2M of 2.0M tokens used, until 2026-12-01 00:00 UTC.`
 
-    With several budgets, each line names its organization, escaped by `name`. `mark` is
-    written before and after each time.
+    With several budgets, each line names its organization, escaped by `name`.
     """
     for outlook in outlooks:
         budget, end = outlook.budget, outlook.budget.window_end
         where = f" of {name(budget.org_name)}" if len(outlooks) > 1 else ""
-        until = f", until {mark}{minute(end)}{mark}" if end is not None else ""
+        until = f", until {minute(end)}" if end is not None else ""
         used, allowance = amount(budget.used), amount(budget.allowance)
         yield f"Budget{where}: {used} of {allowance} tokens used{until}."
-
-
-def budget_rows(outlooks: Sequence[Outlook], style: Style) -> Iterator[str]:
-    """The lines for a terminal; exhausted budgets are yellow. Not wrapped, so that logs can be
-    searched."""
-    for outlook, line in zip(outlooks, budget_lines(outlooks), strict=True):
-        yield style.palette.yellow(line) if outlook.budget.exhausted else line

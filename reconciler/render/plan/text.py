@@ -17,7 +17,7 @@ from reconciler.render.plan.items import (
     TaskGroup,
     items_of,
 )
-from reconciler.render.plan.summary import budget_rows, outcome, plan_summary, plan_target
+from reconciler.render.plan.summary import budget_lines, outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import PlannedView, look_alike_rows, meaning, order, planned_views
 from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
@@ -59,7 +59,7 @@ class _Writer(Value, frozen=True):
             yield from self._item(item, excerpt)
             yield ""
         yield from self._closing()
-        yield from budget_rows(self.plan.budgets, self.style)
+        yield from budget_lines(self.plan.budgets)  # whole, so that logs can be searched
         yield self.palette.bold(plan_summary(self.plan))
 
     def _is_shown(self, task: PlannedTask) -> bool:

@@ -69,7 +69,7 @@ class PlanView(ReportView):
         counts = self.summary().removeprefix("Plan: ")
         yield f"### Plan{f' for {names}' if names else ''}{by}: {counts}"
         yield f"At {service_of(plan, span)}."
-        yield from budget_lines(plan.budgets, name=span, mark="`")
+        yield from budget_lines(plan.budgets, span)
         if not plan.complete:
             yield "**Incomplete:** existing tasks could not be read completely."
         if sentence := outcome(plan):
