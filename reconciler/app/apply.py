@@ -55,13 +55,15 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
     """Applies manifests or a saved plan. Raises TaskctlError if nothing was sent."""
+    waits = request.options.wait  # after a plan that was made without, it only waits
     request = _with_saved_plan(ctx, request)
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
     space = open_workspace(ctx, paths, request.options)
     begin_state(ctx, space)
     applied, wave = _run_wave(ctx, space, request)
-    if request.wait is None or applied.plan is None:
+    waits = waits or request.options.wait
+    if not waits or request.wait is None or applied.plan is None:
         return applied
     if not applied.has_failed:
         ctx.ui.show(applied.report)
@@ -69,8 +71,8 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
 
 
 def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
-    """The request, with the saved plan and its options if a PATH is a plan. After a plan that was
-    made without --wait, `--wait` only waits. Raises TaskctlError, also for other options."""
+    """The request, with the saved plan and its options if a PATH is a plan. Raises TaskctlError,
+    also for other options."""
     files = [path for path in request.paths if is_plan_file(ctx.settings.path(path))]
     if not files:
         return request
@@ -80,8 +82,7 @@ def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
     for name in sorted(request.given - {"wait"}):
         if not agrees(name, request.options, reviewed.options):
             raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=flag_of(name))
-    wait = request.wait or (WaitOptions() if reviewed.options.wait else None)
-    return replace(request, options=reviewed.options, reviewed=reviewed, wait=wait)
+    return replace(request, options=reviewed.options, reviewed=reviewed)
 
 
 def _run_wave(

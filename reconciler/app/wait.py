@@ -51,8 +51,8 @@ def is_unavailable(problem: TaskctlError) -> bool:
 class WaitOptions(Value, frozen=True):
     """`stop_on_waiting`: the wait also ends once every unfinished task waits for a person."""
 
-    timeout: timedelta = timedelta(minutes=30)
-    interval: timedelta = timedelta(seconds=2)
+    timeout: timedelta
+    interval: timedelta
     stop_on_waiting: bool = False
 
     @property

@@ -12,9 +12,9 @@ from reconciler.cli.options import (
     INTERVAL,
     PLAN,
     STOP_ON,
+    TIMEOUT,
     UsageError,
     argument,
-    duration,
     first_given,
     option,
 )
@@ -42,13 +42,7 @@ def _digest(value: str) -> str:
         help="Fail unless the plan has this digest, which `taskctl plan` prints.",
     ),
     option("--wait", is_flag=True, help="After applying, wait until all tasks are done."),
-    option(
-        "--timeout",
-        type=duration,
-        default="30m",
-        help="How long to wait in total.",
-    ),
-    *(INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
+    *(TIMEOUT, INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,
     everyday=(
         *("yes", "wait", "timeout", "target", "update", "replace", "retry"),
@@ -101,7 +95,7 @@ def command(
     waits = call.options.wait
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
         raise UsageError("requires", option=f"--{name.replace('_', '-')}", needed="--wait")
-    wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
+    wait = WaitOptions(timeout, interval, stop_on is not None)
     request = ApplyRequest(
         paths, call.options, call.given, yes=yes, expected=expect_plan, wait=wait, fail_on=fail_on
     )
