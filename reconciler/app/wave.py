@@ -86,7 +86,7 @@ class Applied(Value, frozen=True):
 class Wave:
     """One wave, from the plan to the saved state. `follows`: the keys of a later wave, which were
     confirmed before the first wave; None for the first. `progress` is the progress of the tasks
-    that held tasks wait for, as of the plan, without replaced tasks."""
+    that held tasks wait for, as of the plan, without replaced tasks and what has changed since."""
 
     def __init__(
         self,
@@ -297,6 +297,9 @@ class Wave:
             return plan
         # Before a create is sent again, all rules for a first create decide anew.
         found = read_progress(self._ctx, self._sources, inputs, found)
+        before, now = self._read.progress, found.progress  # for the wait, a difference is progress
+        same = {ref: p for ref, p in before.items() if now.get(ref, p).progress is p.progress}
+        self._read = self._read._replace(progress=same)
         self._session.append(*mark_done(self.state, found.done))
         return within_budget(self._sources, bare_plan(replace(inputs, state=self.state), found))
 
