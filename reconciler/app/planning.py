@@ -209,8 +209,10 @@ def bare_plan(inputs: PlanInputs, read: Read) -> Plan:
     return make_plan(inputs, read.view, read.progress, read.left)
 
 
-def within_budget(sources: Sources, plan: Plan) -> Plan:
-    """The plan, without creates in organizations whose budget is exhausted."""
+def plan_again(sources: Sources, inputs: PlanInputs, read: Read) -> Plan:
+    """The plan before creates are sent again: without those for which the state has no room, or the
+    budget is exhausted."""
+    plan = with_room(bare_plan(inputs, read), inputs.state)
     if plan.options.over_budget:
         return plan
     orgs = sorted({task.ref.org_name for task in plan.tasks if task.creates})

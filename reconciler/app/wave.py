@@ -17,10 +17,10 @@ from reconciler.app.planning import (
     failures_of,
     full_plan,
     inputs_of,
+    plan_again,
     read,
     read_progress,
     refuse_other_periods,
-    within_budget,
 )
 from reconciler.app.ui import ApplyProgress, FailureReport
 from reconciler.app.wait import WaitOptions
@@ -301,7 +301,7 @@ class Wave:
         same = {ref: p for ref, p in before.items() if now.get(ref, p).progress is p.progress}
         self._read = self._read._replace(progress=same)
         self._session.append(*mark_done(self.state, found.done))
-        return within_budget(self._sources, bare_plan(replace(inputs, state=self.state), found))
+        return plan_again(self._sources, replace(inputs, state=self.state), found)
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.model import limits
 from tests.support import crash_points
 from tests.support.fault_server import Call, Fault
 from tests.support.in_process import InProcess
-from tests.support.sandbox import Ended, as_tasks
+from tests.support.sandbox import STATE, Ended, as_tasks
 from tests.support.skipped_time import skip
 
 SAID = {
@@ -81,7 +82,7 @@ def assert_held(here: InProcess, ended: Ended, **reasons: str) -> None:
     plan = here.run("plan").document["tasks"]
     assert {t["key"]: t["reason"] for t in plan if t["action"] == "held"} == held
     again = here.run("apply")
-    assert ended.code == again.code == int("stopped" in held.values())
+    assert ended.code == again.code == int(not {"stopped", "full"}.isdisjoint(held.values()))
     assert ended.document["diagnostics"] == again.document["diagnostics"]
     for document in (ended.document, again.document):
         summary = document["summary"]
@@ -212,6 +213,22 @@ def test_a_create_of_an_earlier_run_needs_a_budget(here: InProcess, options: lis
     assert again.code == code
     assert [d["code"] for d in again.document["diagnostics"]] == ([] if options else ["TC511"])
     assert len(here.server.of("budget")) == before + (0 if options else 2)
+
+
+def test_a_create_of_an_earlier_run_needs_room_in_the_state(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(here, "ab", {}, message=f"{'x' * 4000} {{{{ row }}}}")
+    lose(here, "ab", fails="list")
+    here.run("apply")
+    here.server.set_rules()
+    here.sandbox.settle = "60s"
+    size = (here.sandbox.folder / STATE).stat().st_size
+    monkeypatch.setattr(limits, "STATE_FILE_BYTES", size + size // 9)
+    ended = here.run("apply")
+    assert [d["code"] for d in ended.document["diagnostics"]] == ["TC634"]
+    assert_held(here, ended, a="full", b="full")
+    assert Counter(sent_rows(here)) == Counter("ab")
 
 
 @pytest.mark.parametrize(("state", "read"), [("done", 4), ("failed", 3)])
