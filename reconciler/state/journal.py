@@ -75,13 +75,14 @@ class Replay(NamedTuple):
         return Replay(None, events, size=self.size)
 
 
-def read_journal(data: bytes, *, file: str) -> Replay:
-    """Reads a journal, without its incomplete end. Raises StateError for any other damage."""
+def read_journal(data: bytes, *, file: str, state: str = "") -> Replay:
+    """Reads a journal, without its incomplete end. Raises StateError for any other damage. `state`
+    is the file that it belongs to, if that exists."""
     body = data.rstrip(b"\0")
     lines = body.split(b"\n")
     rest = lines.pop()
     if not _may_be_cut_off(rest):
-        raise _damaged(file, len(lines) + 1, ShapeError("", "start").cause)
+        raise _damaged(file, state, len(lines) + 1, ShapeError("", "start").cause)
     header: Header | None = None
     events: list[Event] = []
     crc = end = 0
@@ -93,15 +94,15 @@ def read_journal(data: bytes, *, file: str) -> Replay:
             else:
                 events.append(decode_event(text))
         except ShapeError as problem:
-            raise _damaged(file, number, problem.cause) from None
+            raise _damaged(file, state, number, problem.cause) from None
         end += len(line) + 1
     return Replay(header, tuple(events), end, crc, len(data))
 
 
-def _damaged(file: str, line: int, reason: Arg) -> StateError:
-    at, aside = Place(file=file, line=line), f"{file}.bad"
-    code = Code.JOURNAL_DAMAGED
-    return StateError.of(code, at=at, file=file, aside=aside, line=line, reason=reason)
+def _damaged(file: str, state: str, line: int, reason: Arg) -> StateError:
+    at, case = Place(file=file, line=line), "" if state else "alone"
+    facts: dict[str, Arg] = {"file": file, "aside": f"{file}.bad", "saved": state}
+    return StateError.of(Code.JOURNAL_DAMAGED, case, at=at, line=line, reason=reason, **facts)
 
 
 def _may_be_cut_off(rest: bytes) -> bool:

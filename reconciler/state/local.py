@@ -170,7 +170,8 @@ class LocalState:
         self, saved: State | None, content: str, journal: bytes, backend: str
     ) -> tuple[State, Replay]:
         """A state and its journal, which must belong together. Raises StateError."""
-        replay = read_journal(journal, file=self.journal_display_name)
+        name = self.display_name if saved is not None else ""
+        replay = read_journal(journal, file=self.journal_display_name, state=name)
         header = replay.header
         if header is not None:
             check_backend(header.backend, backend, self.journal_display_name)
@@ -188,8 +189,8 @@ class LocalState:
 
     def _mismatch(self, state: str, journal: str) -> StateError:
         file, code = self.journal_display_name, Code.JOURNAL_MISMATCH
-        aside = f"{file}.bad"
-        return StateError.about(file, code, aside=aside, state=state, journal=journal)
+        facts = {"aside": f"{file}.bad", "saved": self.display_name}
+        return StateError.about(file, code, state=state, journal=journal, **facts)
 
 
 class HeldFile:
