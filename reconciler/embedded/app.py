@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.embedded import handlers
-from reconciler.embedded.budget import TokenBudget, store_budget
 from reconciler.embedded.lifecycle import Scenario
 from reconciler.embedded.mutations import merge_pull_requests
 from reconciler.embedded.scenarios import scenario_of
@@ -64,7 +63,6 @@ _ROUTES = (
     ),
     _route(_TASKS + "/{taskID}/cancel", POST=handlers.cancel_task),
     _route(_TASKS + "/{taskID}/events", GET=handlers.list_events),
-    _route("/api/orgs/{orgName}/neo/token-budget", GET=handlers.get_token_budget),
     _route("/api/user", GET=handlers.get_user),
     _route("/api/user/organizations/default", GET=handlers.get_default_organization),
 )
@@ -111,10 +109,6 @@ class App:
         ]
         start_response(response.status_line, [*response.headers, *common])
         return response.chunks
-
-    def set_budget(self, budget: TokenBudget | None) -> None:
-        """Stores a budget in the database; None removes it."""
-        store_budget(self._ctx.storage, budget)
 
     def merge(self, pattern: str) -> int:
         """Merges the open pull requests that match; returns their number."""

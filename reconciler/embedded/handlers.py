@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import TypeVar
 
 from reconciler.embedded import requests, tasks
-from reconciler.embedded.budget import refuse_over_budget, stored_budget, used_tokens
 from reconciler.embedded.lifecycle import Scenario, milliseconds, stamp
 from reconciler.embedded.mutations import TaskWriter
 from reconciler.embedded.storage import Storage
@@ -46,7 +45,6 @@ def create_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     new = requests.create_request(request.body(), stamp(service.now_ms()))
 
     def work(writer: TaskWriter) -> str:
-        refuse_over_budget(writer.connection, request.org_name, writer.now_ms)
         return writer.insert_task(request.org_name, new)
 
     return json_response(201, {"taskId": _write(service, request, work)})
@@ -110,18 +108,6 @@ def list_events(service: ServiceContext, request: ApiRequest) -> ApiResponse:
         task = _get_visible(connection, request)
         page = tasks.page_of_events(connection, task, request.query(), service.now_ms())
     return text_response(200, page)
-
-
-def get_token_budget(service: ServiceContext, request: ApiRequest) -> ApiResponse:
-    task_id = request.query().get("taskId", [""])[0]
-    with service.storage.reading() as connection:
-        budget, now = stored_budget(connection), service.now_ms()
-        if budget is None:
-            raise ApiError(404, "Not Found: no Neo token limit applies to this organization")
-        if task_id and find_task(connection, request.org_name, task_id, request.user) is None:
-            raise ApiError(404, "Not Found: no such task in this organization")
-        used = used_tokens(connection, request.org_name, now)
-    return json_response(200, budget.document(used))
 
 
 def get_user(_ctx: ServiceContext, request: ApiRequest) -> ApiResponse:

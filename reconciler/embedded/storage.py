@@ -64,10 +64,6 @@ CREATE TABLE events (
     document TEXT NOT NULL,
     PRIMARY KEY (task, n)
 );
-CREATE TABLE budget (
-    allowance INTEGER NOT NULL,
-    window_end INTEGER NOT NULL
-);
 """
 
 T = TypeVar("T")
@@ -253,7 +249,7 @@ def _checks() -> Iterator[str]:
     which may be very many, are converted when they are read."""
     for statement in _statements():
         name, _, columns = statement.removeprefix("CREATE TABLE ").partition(" (\n")
-        if name in ("tasks", "budget"):
+        if name == "tasks":
             valid = " AND ".join(map(_valid, columns.removesuffix("\n)").split(",\n")))
             yield f"SELECT EXISTS (SELECT 1 FROM {name} WHERE NOT ({valid}))"
 

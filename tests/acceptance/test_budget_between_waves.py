@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.embedded.budget import TokenBudget
+from tests.support.budgeted_app import TokenBudget
 from tests.support.live_tasks import live_tasks
 
 ENTRY = {

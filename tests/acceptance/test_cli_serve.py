@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -71,44 +70,6 @@ def test_a_port_in_use_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture
     assert said.out == ""
     assert said.err.startswith("error: ")
     assert port in said.err
-
-
-def budget(url: str) -> dict[str, Any] | None:
-    request = Request(f"{url}/api/orgs/acme/neo/token-budget", headers={"Authorization": "token t"})
-    try:
-        with urlopen(request) as answer:
-            read: dict[str, Any] = json.load(answer)
-    except HTTPError as problem:
-        problem.close()
-        if problem.code != 404:
-            raise
-        return None
-    return read
-
-
-def test_a_simulated_budget_applies_until_the_next_start(tmp_path: Path) -> None:
-    with served(tmp_path, "--token-budget", "500") as (_, url):
-        told = budget(url)
-        assert told is not None
-        assert (told["effectiveAllowanceTokens"], told["windowEnd"]) == (500, 0)
-    with served(tmp_path) as (_, url):
-        assert budget(url) is None
-    with served(tmp_path, "--token-budget", "0") as (_, url):
-        told = budget(url)
-        assert told is not None
-        assert told["exhausted"] is True
-
-
-@pytest.mark.parametrize(
-    "options",
-    [["--token-budget", "-1"], ["--token-budget", "many"], ["--token-budget", "9" * 17]],
-)
-def test_an_invalid_budget_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
-) -> None:
-    assert run(["serve", "--port", "0", "-C", str(tmp_path), *options]) == 1
-    assert "budget" in capsys.readouterr().err
-    assert not (tmp_path / ".taskctl").exists()
 
 
 def test_without_a_token_each_start_creates_one_in_a_file_of_this_user(

@@ -6,13 +6,11 @@ import json
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from reconciler.embedded.app import App
-from reconciler.embedded.budget import TokenBudget
+from tests.support.budgeted_app import BudgetedApp, TokenBudget
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.live_tasks import LONGER, LiveTasks, live_tasks
 from tests.support.sandbox import Sandbox, as_tasks, prompts
@@ -41,9 +39,9 @@ def made(place: LiveTasks) -> int:
 
 
 def spent(place: LiveTasks) -> None:
-    """Sets the budget to the tokens used so far."""
-    with closing(App(place.folder / "service.db")) as app:
-        app.set_budget(TokenBudget(1000))
+    """Sets the budget to fewer tokens than were used."""
+    assert isinstance(place.api.app, BudgetedApp)
+    place.api.app.budget = TokenBudget(1000)
 
 
 def test_plan_shows_the_budget(place: LiveTasks) -> None:
@@ -115,7 +113,7 @@ def test_over_budget_sends_the_creates_and_the_service_refuses(place: LiveTasks)
     document = place.document("apply", "--yes", "--over-budget")
     (task,) = document["tasks"]
     assert task["result"] == "failed"
-    assert "usage limit of 'acme' is reached (HTTP 402)" in task["error"]
+    assert "the usage limit (HTTP 402)" in task["error"]
     assert [hint["commands"] for hint in task["hints"]] == [[]]  # this command, later
     assert document["budget"]["organizations"][0]["exhausted"] is True
     assert made(place) == 1
@@ -218,21 +216,3 @@ def test_a_budget_refusal_of_the_service_is_explained(
     server.set_rules()
     assert sandbox.run("apply").code == 0
     sandbox.assert_exactly_one_each(prompts(1))
-
-
-def test_the_local_service_uses_the_budget_configured_with_serve(tmp_path: Path) -> None:
-    (tmp_path / ".taskctl").mkdir()
-    with closing(App(tmp_path / ".taskctl" / "local.db")) as app:
-        app.set_budget(TokenBudget(0))
-    sandbox = Sandbox(tmp_path, Local())
-    sandbox.write(as_tasks(prompts(1)))
-    ended = sandbox.run("apply")
-    assert ended.code == 1
-    assert "is exhausted: 0 of 0 tokens; apply creates no more tasks" in ended.stdout
-
-
-class Local:
-    url = "local"
-
-    def tasks_by_work(self) -> dict[str, list[str]]:
-        raise AssertionError

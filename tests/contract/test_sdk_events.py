@@ -12,7 +12,6 @@ import pytest
 from pulumi_cloud_sdk import models
 
 from reconciler.embedded.app import App
-from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.lifecycle import Script, Step, Turn, finishing, stamp
 from tests.support.embedded_client import Api, message
 from tests.support.embedded_sdk import ORG, SENT_AT, Sdk, refused, user_message
@@ -37,7 +36,6 @@ def service(tmp_path: Path) -> Iterator[Service]:
         at[0] += by
 
     app = App(tmp_path / "local.db", now=lambda: at[0], work_seconds=WORK.total_seconds())
-    app.set_budget(TokenBudget(10_000))
     with closing(app), running_app(app) as url:
         yield Service(Sdk.of(url), forward)
 
@@ -132,27 +130,6 @@ def test_refused_responses(service: Service, sdk: Sdk) -> None:
         respond(sdk, "no-such-task", user_message())
     with refused(404):
         sdk.agents.cancel_task(ORG, "no-such-task", models.CancelAgentTaskRequest(force=True))
-
-
-def test_the_budget(service: Service, sdk: Sdk) -> None:
-    task_id = sdk.create()
-    service.forward(WORK)
-    budget = sdk.neo.get_org_neo_token_budget(ORG, task_id)
-    assert budget.consumed_tokens == sdk.agents.get_task(ORG, task_id).tokens_used
-    assert (budget.window_kind, budget.exhausted) == ("individual", False)
-    assert budget.consumed_tokens < budget.effective_allowance_tokens
-    with refused(404):
-        sdk.neo.get_org_neo_token_budget(ORG, "no-such-task")
-
-
-def test_a_used_up_budget_is_a_402(tmp_path: Path) -> None:
-    with closing(App(tmp_path / "spent.db")) as app, running_app(app) as url:
-        app.set_budget(TokenBudget(0, window_end=4_102_444_800))
-        sdk = Sdk.of(url)
-        told = sdk.neo.get_org_neo_token_budget(ORG)
-        assert (told.exhausted, told.window_end) == (True, 4_102_444_800)
-        with refused(402):
-            sdk.create()
 
 
 def _asking(turn: Turn) -> Script:

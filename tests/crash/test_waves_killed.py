@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.embedded.app import App
-from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
+from tests.support.budgeted_app import BudgetedApp, TokenBudget
 from tests.support.crash_points import Point, Run, run
 from tests.support.embedded_client import Api
 from tests.support.sandbox import TOKEN
@@ -32,7 +31,7 @@ class Rollout:
     folder: Path
     url: str
     api: Api
-    app: App
+    app: BudgetedApp
 
     def write(self, tasks: dict[str, Any]) -> None:
         (self.folder / "tasks").mkdir()
@@ -89,10 +88,10 @@ def rollout(
     folder.mkdir()
     scenario = scenario_of("by-prompt", 0.05)
     with (
-        closing(App(folder / "service.db", scenario=scenario)) as app,
+        closing(BudgetedApp(folder / "service.db", scenario=scenario)) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):
-        app.set_budget(budget)
+        app.budget = budget
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
@@ -138,7 +137,7 @@ def killed_with_a_used_up_budget(folder: Path, point: int) -> None:
         again = here.apply()
         assert again.returncode == 1, f"{point}: {again.stdout}{again.stderr}"
         assert here.made().keys() <= {"a"}, point
-        here.app.set_budget(None)
+        here.app.budget = None
         last = here.apply()
         assert last.returncode == 0, f"{point}: {last.stdout}{last.stderr}"
         assert here.assert_pilot_first().keys() == set(ROWS), point

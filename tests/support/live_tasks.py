@@ -17,12 +17,11 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.embedded.app import App
-from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.lifecycle import Scenario, Script, Turn, message, step
 from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
 from reconciler.embedded.wsgi import JsonObject
+from tests.support.budgeted_app import BudgetedApp, TokenBudget
 from tests.support.embedded_client import Api
 from tests.support.forked import Forked, start
 from tests.support.sandbox import TOKEN
@@ -173,10 +172,10 @@ def live_tasks(
     clock = ServiceTime()
     scenario = partial(_scenario, scenario_of("by-prompt", work_seconds), work_seconds)
     with (
-        closing(App(folder / "service.db", now=clock, scenario=scenario)) as app,
+        closing(BudgetedApp(folder / "service.db", now=clock, scenario=scenario)) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):
-        app.set_budget(budget)
+        app.budget = budget
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

@@ -60,12 +60,6 @@ DATABASE = ".taskctl/local.db"
         help="How long a task runs.",
     ),
     option(
-        "--token-budget",
-        type=click.IntRange(0, 2**53),
-        hidden=True,
-        help="Token budget of each organization, until serve is started again.",
-    ),
-    option(
         "--merge",
         metavar="GLOB",
         help="Serve nothing: mark pull requests as merged (ORG/REPOSITORY#NUMBER or a glob).",
@@ -90,7 +84,6 @@ def command(
     db: str,
     scenario: str,
     work_time: timedelta,
-    token_budget: int | None,
     merge: str | None,
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
@@ -100,7 +93,6 @@ def command(
     you can read. Unlike in Pulumi's API description, a PATCH with an invalid body returns 400.
     """
     from reconciler.embedded.app import App
-    from reconciler.embedded.budget import TokenBudget
     from reconciler.embedded.scenarios import scenario_of
     from reconciler.embedded.server import serve
     from reconciler.remote.credentials import LOCAL_IDENTITY
@@ -118,7 +110,6 @@ def command(
             identity=LOCAL_IDENTITY if file else None,  # tasks outlive a token
             scenario=scenario_of(scenario, work_time.total_seconds()),
         )
-        app.set_budget(TokenBudget(token_budget) if token_budget is not None else None)
 
         def announce(url: str) -> None:
             call.out.document(f"{url}\n")

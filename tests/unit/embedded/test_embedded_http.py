@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from reconciler.embedded.app import App
-from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.wsgi import BODY_LIMIT
 from tests.support.embedded_client import Api, Clock, message
 
@@ -143,55 +142,6 @@ def test_the_token_is_not_stored(db: Path) -> None:
     kept = b"".join(path.read_bytes() for path in db.parent.iterdir()) + shown
     assert token.encode() not in kept
     assert hashlib.sha256(token.encode()).hexdigest().encode() not in kept
-
-
-def test_there_is_no_budget_unless_configured(api: Api) -> None:
-    assert api.call("GET", "/api/orgs/acme/neo/token-budget").status == 404
-
-
-def test_the_budget_counts_what_tasks_used(db: Path, clock: Clock) -> None:
-    with closing(App(db, now=clock)) as app:
-        app.set_budget(TokenBudget(3000, window_end=1))
-        api, path = Api(app), "/api/orgs/acme/neo/token-budget"
-        task_id = api.create()
-        assert api.call("GET", path).json["consumedTokens"] == 0
-        clock.forward(10)
-        api.create()
-        answer = api.call("GET", path, query=[("taskId", task_id)]).json
-        assert answer["consumedTokens"] == api.task(task_id)["tokensUsed"]
-        assert (answer["exhausted"], answer["windowEnd"]) == (False, 1)
-        assert (answer["baseAllowanceTokens"], answer["effectiveAllowanceTokens"]) == (3000, 3000)
-        clock.forward(10)
-        assert api.call("GET", path).json["exhausted"] is True
-        assert api.call("GET", path, query=[("taskId", "no-such")]).status == 404
-
-
-def test_an_exhausted_budget_rejects_creates(db: Path, clock: Clock) -> None:
-    with closing(App(db, now=clock)) as app:
-        app.set_budget(TokenBudget(1000))
-        api, path = Api(app), "/api/orgs/acme/neo/token-budget"
-        api.create()
-        api.create()
-        clock.forward(50)
-        assert api.call("GET", path).json["exhausted"] is True
-        refused = api.post(message=message())
-        assert (refused.status, "usage limit" in refused.message) == (402, True)
-        assert Api(app, org="other").post(message=message()).status == 201
-        app.set_budget(TokenBudget(10**6))
-        api.create()
-
-
-def test_a_budget_is_stored_until_it_is_removed(db: Path, clock: Clock) -> None:
-    path = "/api/orgs/acme/neo/token-budget"
-    with closing(App(db, now=clock)) as app:
-        app.set_budget(TokenBudget(7, window_end=5))
-        kept = Api(app).call("GET", path).json
-    with closing(App(db, now=clock)) as app:
-        assert Api(app).call("GET", path).json == kept
-        app.set_budget(None)
-        assert Api(app).call("GET", path).status == 404
-    with closing(App(db, now=clock)) as app:
-        assert Api(app).call("GET", path).status == 404
 
 
 def test_a_database_that_fails_is_a_500_or_503(
