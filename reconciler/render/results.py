@@ -65,9 +65,7 @@ class ResultsView(StatusesView):
         if style.quiet:
             return ()
         report = self.report
-        return result_rows(
-            self.statuses, style, report.read_at, missing=report.missing, retry=report.retry
-        )
+        return result_rows(self.statuses, style, report.read_at, retry=report.retry)
 
     def document(self, commands: Commands) -> Document:
         return json_document(
@@ -75,7 +73,6 @@ class ResultsView(StatusesView):
             commands,
             readAt=rfc3339(self.report.read_at),
             summary=status_counts(self.statuses),
-            notCreated=self.report.missing,
             tasks=[_result(status, commands) for status in self.statuses],
         )
 
@@ -85,9 +82,7 @@ class ResultsView(StatusesView):
         return [_CSV_COLUMNS, *([row.get(name, "") for name in _CSV_COLUMNS] for row in rows)]
 
     def summary(self) -> str:
-        counted = f"Results: {status_summary(self.statuses)}".removesuffix(".")
-        missing = self.report.missing
-        return f"{counted}, {missing:,} not created yet" if missing else counted
+        return f"Results: {status_summary(self.statuses)}".removesuffix(".")
 
 
 class WaitView(StatusesView):
@@ -134,19 +129,13 @@ _MIN_ANSWER = 24  # columns
 
 
 def result_rows(
-    statuses: Sequence[TaskStatus],
-    style: Style,
-    now: datetime,
-    *,
-    missing: int | None = None,
-    retry: Sequence[str] = (),
+    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, retry: Sequence[str] = ()
 ) -> list[str]:
     """A row per task in the given order, and below it remarks and hints; with `verbose`, its
     address and the whole answer; then the command that starts the tasks of `retry` over. The last
-    row counts the tasks, also the `missing` tasks, which are not created yet."""
-    end = f" {missing:,} not created yet." if missing else ""
+    row counts the tasks."""
     if not statuses:
-        return [f"No tasks are recorded.{end}"]
+        return ["No tasks are recorded."]
     palette, several = style.palette, len({status.ref.org_name for status in statuses}) > 1
     table = [_row(status, style, with_org=several) for status in statuses]
     head, *shown = _fitted([_HEADER, *table], style)
@@ -158,7 +147,7 @@ def result_rows(
         rows += [f"  {line}" for line in reason_rows(status, style)]
         rows += [palette.yellow(f"  {line}") for line in request_rows(status, style, now)]
     rows += _retry_rows(retry, style)
-    return [*rows, "", *cells.wrap_words(status_summary(statuses) + end, style.width)]
+    return [*rows, "", *cells.wrap_words(status_summary(statuses), style.width)]
 
 
 def _retry_rows(names: Sequence[str], style: Style) -> Iterator[str]:
