@@ -238,13 +238,11 @@ class _LaterWaves:
             for ref, status in self._done.items()
             if progress.get(ref, _DONE).state is TaskState.DONE
         }
-        waves = self._applied.waves
         if applied.report.tasks:
             self._ctx.ui.show(applied.report)
-            waves += 1
         report = of_both_waves(self._applied.report, applied.report)
         report = replace(report, diagnostics=with_stopped(report.diagnostics, self._held))
-        self._applied = replace(self._applied, report=report, signal=applied.signal, waves=waves)
+        self._applied = replace(self._applied, report=report, signal=applied.signal)
 
     def _ended(self, end: End) -> Applied:
         statuses = tuple(status for status in self._statuses if status.ref in self._refs)

@@ -70,12 +70,11 @@ class ApplyRequest(Value, frozen=True):
 
 class Applied(Value, frozen=True):
     """The outcome of an apply. `plan` is the executed plan, None if it was declined. `signal` is
-    the exit code of a signal that arrived, `waves` the number of waves that created tasks."""
+    the exit code of a signal that arrived."""
 
     report: ApplyReport
     plan: Plan | None = None
     signal: int | None = None
-    waves: int = 1
 
     @property
     def has_failed(self) -> bool:

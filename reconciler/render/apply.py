@@ -105,9 +105,9 @@ def waited_rows(report: ApplyWaitReport, style: Style) -> Iterator[str]:
         yield from cells.wrap_words(row, style.width, len(_INDENT)) if style.terminal else [row]
 
 
-def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
+def apply_summary(report: ApplyReport) -> str:
     """`Apply: 3 created, 1 failed.`"""
-    return f"{label}: {listed(report.summary().items(), LABELS)}."
+    return f"Apply: {listed(report.summary().items(), LABELS)}."
 
 
 _INDENT, _WIDTH = "    ", 96

@@ -265,12 +265,12 @@ def test_a_signal_while_a_later_wave_is_planned_stops_apply(
     assert keys(place) == ["t@a", "t@b", "t@c"]
 
 
-def test_the_total_of_several_waves_comes_last(place: LiveTasks) -> None:
+def test_each_wave_is_shown_before_the_results(place: LiveTasks) -> None:
     place.write_rows("finishing finishing finishing", "{pilot: 1}")
     _, out, _ = place.run("apply", *QUICK)
     applied = [line for line in out.splitlines() if line.startswith("Apply: ")]
     assert [line.split(",")[0] for line in applied] == ["Apply: 1 created", "Apply: 2 created."]
-    assert out.splitlines()[-1] == "Total: 3 created."
+    assert out.splitlines()[-1] == "3 done."
 
 
 def counted_lists(monkeypatch: pytest.MonkeyPatch, *, hidden: bool = False) -> list[float]:

@@ -103,7 +103,7 @@ def command(
     if applied.plan is None:  # declined
         call.out.keep(applied.report.diagnostics)
     elif isinstance(applied.report, ApplyWaitReport):
-        call.out.waited(applied.report, total=applied.waves > 1)
+        call.out.waited(applied.report)
     else:
         call.out.report(applied.report)
         if any(task.may_follow for task in applied.plan.tasks):

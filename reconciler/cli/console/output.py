@@ -81,20 +81,18 @@ class Output:
         if self.options.format in WITHOUT_DIAGNOSTICS:
             self._write(self.kept)
 
-    def waited(self, report: ApplyWaitReport, *, total: bool) -> None:
+    def waited(self, report: ApplyWaitReport) -> None:
         """Writes the result of an apply and the wait after it; as text only the wait, because the
-        rest was already shown. `total`: also what all waves of the apply did together."""
+        rest was already shown."""
         if self.options.format != "text":
             self.report(report)
             return
-        from reconciler.render.apply import apply_summary, waited_rows
+        from reconciler.render.apply import waited_rows
 
         self.kept = self._limited(report)
         self.diagnostics(self.kept.diagnostics)
         if not self.options.quiet:
-            rows = list(waited_rows(report, self.style_of_result()))
-            if total:
-                rows.append(apply_summary(report, "Total"))
+            rows = waited_rows(report, self.style_of_result())
             self.document("".join(f"{row}\n" for row in rows))
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
