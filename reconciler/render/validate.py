@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.validate import ValidateReport
@@ -14,7 +14,6 @@ from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
     from reconciler.render.document import Document
-    from reconciler.render.task_view import TaskView
 
 
 class ValidateView(ReportView):
@@ -56,7 +55,3 @@ class ValidateView(ReportView):
 
     def checked(self) -> Sequence[DesiredTask]:
         return self.report.listed
-
-    def markdown_head(self, shown: Sequence[TaskView]) -> Iterator[str]:
-        del shown
-        yield f"### Validate: {self.summary()}"

@@ -28,6 +28,7 @@ from reconciler.render.values import (
     setting_rows,
 )
 
+INCOMPLETE = "Incomplete: existing tasks could not be read completely."
 _INDENT = "      "
 _LINES = 40  # of an entry's table
 
@@ -210,8 +211,7 @@ class _Writer(Value, frozen=True):
 
     def _closing(self) -> Iterator[str]:
         if not self.plan.complete:
-            text = "Incomplete: existing tasks could not be read completely."
-            rows = cells.wrap_words(text, self.style.width)
+            rows = cells.wrap_words(INCOMPLETE, self.style.width)
             yield from (self.palette.yellow(row) for row in rows)
         again = sum(task.reason is Reason.RECREATE for task in self.plan.tasks)
         if again:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import phrase
@@ -31,7 +31,7 @@ from reconciler.render.plan.summary import (
     who,
 )
 from reconciler.render.plan.tasks import meaning, order, planned_views, with_words
-from reconciler.render.plan.text import plan_rows
+from reconciler.render.plan.text import INCOMPLETE, plan_rows
 from reconciler.render.style import Style
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import ReportView
@@ -68,12 +68,7 @@ class PlanView(ReportView):
         by = f" as {span(who(plan.identity))}" if plan.identity else ""
         counts = self.summary().removeprefix("Plan: ")
         yield f"### Plan{f' for {names}' if names else ''}{by}: {counts}"
-        yield f"At {service_of(plan, span)}."
-        yield from budget_lines(plan.budgets, span)
-        if not plan.complete:
-            yield "**Incomplete:** existing tasks could not be read completely."
-        if sentence := outcome(plan):
-            yield sentence
+        yield from self._about(span)
         used = {view.word for view in shown}
         meant = [
             f"**{LABELS.get(action, action)}**: {text}"
@@ -92,17 +87,17 @@ class PlanView(ReportView):
         names = ", ".join(plan.organizations())
         orgs = f" for <b>{safe.inline(names)}</b>" if names else ""
         by = f" as <b>{safe.html(who(plan.identity))}</b>" if plan.identity else ""
-        scope = ", ".join(f"<code>{safe.inline(path)}</code>" for path in plan.scope)
-        where = f" for {scope}" if scope else ""
-        at = service_of(plan, lambda address: f"<code>{safe.inline(address)}</code>")
-        about = [f'<p class="about">At {at}{where}</p>']
-        about += [f'<p class="about">{safe.html(line)}</p>' for line in budget_lines(plan.budgets)]
-        if not plan.complete:
-            text = "<b>Incomplete:</b> existing tasks could not be read completely."
-            about.append(f"<p>{text}</p>")
-        if sentence := outcome(plan):
-            about.append(f"<p>{sentence}</p>")
-        return f"{orgs}{by}", about
+        about = self._about(lambda name: f"<code>{safe.inline(name)}</code>")
+        return f"{orgs}{by}", [f'<p class="about">{sentence}</p>' for sentence in about]
+
+    def _about(self, marked: Callable[[str], str]) -> Iterator[str]:
+        """The service, the budgets and the outcome, for formats for the web; names as `marked`."""
+        yield f"At {service_of(self.plan, marked)}."
+        yield from budget_lines(self.plan.budgets, marked)
+        if not self.plan.complete:
+            yield INCOMPLETE
+        if sentence := outcome(self.plan):
+            yield sentence
 
 
 def plan_document(plan: Plan, commands: Commands) -> Document:

@@ -174,10 +174,7 @@ def test_problems_and_failed_tasks_are_shown() -> None:
         "### Failed: 1 error\n\n```text\na.yaml:3:9: error: tasks.x.source: must be api [TC744]\n"
         "    Write api.\n```\n"
     )
-    assert (
-        render("markdown", ValidateReport(2, 1), Style())
-        == "### Validate: 2 tasks in 1 file: valid\n"
-    )
+    assert render("markdown", ValidateReport(2, 1), Style()) == "### 2 tasks in 1 file: valid\n"
     failed = TaskResult(
         TaskRef("acme", "a"),
         Result.FAILED,
@@ -240,7 +237,7 @@ def test_truncation_never_breaks_a_fence(hostile: list[str], times: int) -> None
 def test_a_plan_names_the_embedded_service_in_words() -> None:
     local = replace(PLAN, backend="local")
     assert "\n\nAt the embedded service.\n\n" in render("markdown", local, Style())
-    assert 'class="about">At the embedded service for <' in render("html", local, Style())
+    assert 'class="about">At the embedded service.<' in render("html", local, Style())
     assert f"\n\nAt `{PLAN.backend}`.\n\n" in render("markdown", PLAN, Style())
 
 
