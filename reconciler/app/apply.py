@@ -32,7 +32,7 @@ from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.hold import with_stopped
+from reconciler.plan.hold import recounted
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.replacement import exactly
@@ -241,7 +241,7 @@ class _LaterWaves:
         if applied.report.tasks:
             self._ctx.ui.show(applied.report)
         report = of_both_waves(self._applied.report, applied.report)
-        report = replace(report, diagnostics=with_stopped(report.diagnostics, self._held))
+        report = replace(report, diagnostics=recounted(report.diagnostics, self._held))
         self._applied = replace(self._applied, report=report, signal=applied.signal)
 
     def _ended(self, end: End) -> Applied:

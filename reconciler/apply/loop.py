@@ -32,7 +32,7 @@ ROUNDS = 3
 MAX_GRACE = 60.0
 """The maximum of seconds after the settle time in which a failing lookup is repeated."""
 
-_ABOUT_UNSENT = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT, Code.STATE_FULL)
+_ABOUT_UNSENT = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT)
 """The diagnostics of a later plan about creates that are not sent again."""
 
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0

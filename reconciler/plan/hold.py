@@ -281,14 +281,21 @@ def _is_to_merge(progress: TaskProgress | None) -> bool:
 def with_held(plan: Plan, held: Mapping[TaskRef, PlannedTask]) -> Plan:
     """The plan, after apply has held these tasks instead of sending their creates again."""
     tasks = tuple(held.get(task.ref, task) for task in plan.tasks)
-    return replace(plan, tasks=tasks, diagnostics=with_stopped(plan.diagnostics, tasks))
+    return replace(plan, tasks=tasks, diagnostics=recounted(plan.diagnostics, tasks))
 
 
-def with_stopped(
-    diagnostics: Iterable[Diagnostic], tasks: Iterable[PlannedTask]
+def recounted(
+    diagnostics: Iterable[Diagnostic], tasks: Collection[PlannedTask]
 ) -> tuple[Diagnostic, ...]:
-    """The diagnostics, in which `stopped` reports these tasks."""
-    return (*(d for d in diagnostics if d.code is not Code.ROLLOUT_STOPPED), *stopped(tasks))
+    """The diagnostics, in which the warnings about held tasks count these tasks."""
+    counts = ((Code.ROLLOUT_STOPPED, ""), (Code.STATE_FULL, "planned"))
+    others = (d for d in diagnostics if (d.code, d.case) not in counts)
+    return (*others, *stopped(tasks), *_full(tasks))
+
+
+def _full(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+    if count := sum(task.reason is Reason.FULL for task in tasks):
+        yield warning(Code.STATE_FULL, "planned", count=count)
 
 
 def with_room(plan: Plan, state: State) -> Plan:
@@ -310,8 +317,7 @@ def with_room(plan: Plan, state: State) -> Plan:
         else task
         for task in plan.tasks
     )
-    problem = warning(Code.STATE_FULL, "planned", count=len(full))
-    return replace(plan, tasks=tasks, diagnostics=(*plan.diagnostics, problem))
+    return replace(plan, tasks=tasks, diagnostics=(*plan.diagnostics, *_full(tasks)))
 
 
 def _needed(tasks: Sequence[PlannedTask]) -> int:
