@@ -11,7 +11,6 @@ from typing import NamedTuple
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.expectations import Evaluation
-from reconciler.app.task_reader import REFUSED
 from reconciler.manifest.discovery import normalized, real_names
 from reconciler.manifest.loader import Manifests
 from reconciler.model.budget import Outlook, budget_problems
@@ -254,7 +253,7 @@ def _read_followed(
     try:
         statuses = _statuses(ctx, [task.record for task in followed])
     except RemoteError as problem:
-        if problem.status not in REFUSED:
+        if not problem.is_refusal:
             raise
         return ()  # their records determine their progress
     return evaluation.of_all(statuses, _expected(followed))

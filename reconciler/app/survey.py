@@ -103,8 +103,7 @@ class Survey:
                     organization.read()
                 except RemoteError as problem:
                     errors[lookup.org_name] = problem
-                    is_refused = problem.is_own and problem.status in (403, 404)
-                    if is_refused and not organization.is_visible:
+                    if problem.is_refusal and not organization.is_visible:
                         found.hidden.add(lookup.org_name)
         self.cache.save()
         if selected and selected <= errors.keys():

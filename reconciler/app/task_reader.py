@@ -43,9 +43,6 @@ class ReadPosition(Stored, frozen=True):
 EventPage = tuple[list[Event], str | None]
 """Events, and the token of their page (None: the first)."""
 
-REFUSED = (403, 404)
-"""The HTTP statuses of a request for the tasks of an organization that the token may not read."""
-
 
 def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[ReadPosition]:
     """A cache of the positions up to which this caller has read the events of tasks."""
@@ -158,7 +155,7 @@ class TaskReader:
             try:
                 read(org_name)
             except RemoteError as problem:
-                if problem.status not in REFUSED:
+                if not problem.is_refusal:
                     raise
                 refused[org_name] = problem
             else:

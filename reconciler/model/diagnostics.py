@@ -238,6 +238,11 @@ class RemoteError(TaskctlError):
         super().__init__(diagnostics)
         self.status, self.is_own = status, is_own
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the service, not a proxy, says that the token may not read this."""
+        return self.is_own and self.status in (403, 404)
+
 
 class Violation(Value, frozen=True):
     """A `value` that violates the keyword `rule` (None for the schema `false`) of `schema`, whose

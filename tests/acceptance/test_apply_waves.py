@@ -325,7 +325,7 @@ def test_waves_keep_to_the_interval_and_the_timeout_whatever_the_service_says(
     class Refused:
         def statuses(self, records: Sequence[Record], _: int) -> list[TaskStatus]:
             planned.extend([skipped_epoch()] if records else [])
-            raise RemoteError([], status=403)
+            raise RemoteError([], status=403, is_own=True)
 
     monkeypatch.setattr(Context, "fresh_reader", property(lambda _: Refused()))
     read = counted_lists(monkeypatch)

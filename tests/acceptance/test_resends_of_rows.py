@@ -52,7 +52,7 @@ def lose(
     lost: int = 1,
 ) -> None:
     """The first creates of these rows (`lost` of each) are never received; `meanwhile` happens
-    during the first lookup. From then on, requests to the endpoint that `fails` have no result."""
+    during the first lookup. From then on, a proxy rejects requests to the endpoint that `fails`."""
     sent: Counter[str] = Counter()
     looked: list[Call] = []
 
@@ -65,7 +65,7 @@ def lose(
             looked.append(call)
             for change in meanwhile:
                 change()
-        return Fault("status", status=503) if looked and call.endpoint == fails else None
+        return Fault("html", status=403) if looked and call.endpoint == fails else None
 
     here.server.choose = choose
 

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 from reconciler.cli.main import run
+from tests.support.fault_server import Fault, Rule
+from tests.support.in_process import InProcess
 from tests.support.live_tasks import LiveTasks
 
 
@@ -96,3 +98,17 @@ def test_at_once_counts_rows_that_are_gone_until_they_are_removed(place: LiveTas
     write(place, forEach=left, removed=["up@x"], **each)
     found = planned(place)
     assert (found["a"], found["b"]) == ("create/new", "held/atOnce")
+
+
+def test_a_proxy_that_rejects_a_read_releases_no_row(here: InProcess) -> None:
+    rows = {"message": "do {{ row }}", "rollout": {"stopAfter": 1}}
+    for names in (["a"], ["a", "b"]):
+        here.sandbox.write({"t": {"forEach": {"row": names}, **rows}})
+        ended = here.run("apply")
+        task = here.server.world.tasks[0]
+        body = {"type": "error", "message": "out of memory"}
+        task.events.append({"id": "9", "type": "agentResponse", "eventBody": body})
+        task.shown["status"] = "idle"
+        here.server.set_rules(Rule("events", Fault("html", status=403)))
+    assert ended.code == 1
+    assert len(here.server.posts) == 1
