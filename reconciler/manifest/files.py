@@ -8,6 +8,7 @@ where a checkout keeps tokens), and in a git repository, it must be tracked.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
@@ -31,6 +32,10 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.value import Value
 from reconciler.system import disk
+
+_PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
+"""Texts that may be the path of a file: few prompts are one line that ends with a suffix, or one
+word."""
 
 
 class NamedFile(Value, frozen=True):
@@ -103,6 +108,7 @@ class NamedFiles:
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""
         rejected = document.rejected
+        document.findings += self._paths(document)
         for key, given in _named(document.data):
             path: Path = ("tasks", key, "message", "contentFile")
             if path in rejected:
@@ -119,6 +125,27 @@ class NamedFiles:
                 self.prompts[named.name] = file
             file.users.add((document.file, declared))
             document.prompts[key], document.prompt_files[key] = file.text, file
+
+    def _paths(self, document: Document) -> Iterator[Finding]:
+        """An error for each prompt that is the path of an existing file, relative to the manifest
+        or to the working directory."""
+        for path, text in _prompts(document.data):
+            given = text.strip()
+            if "\n" in given or re.fullmatch(_PATH, given) is None:
+                continue
+            for base in (document.folder, resolved(self._root)):
+                if self._is_shared_file(base / given, document.folder):
+                    name = os.path.relpath(base / given, document.folder)
+                    facts = {"file": FilePath(name).as_posix()}
+                    yield Finding(Code.PROMPT_IS_PATH, path, "", facts)
+                    break
+
+    def _is_shared_file(self, path: FilePath, folder: FilePath) -> bool:
+        """Whether this file exists, and a manifest in `folder` may refer to it, tracked or not."""
+        try:
+            return path.is_file() and self._outside(resolved(path), folder) is None
+        except OSError:
+            return False
 
     def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
         """The directory with links resolved; its repository, or else the working directory; and
@@ -141,6 +168,17 @@ class NamedFiles:
         if clone_below(top, real) is not None:
             return "prompt-another"
         return None
+
+
+def _prompts(data: object) -> Iterator[tuple[Path, str]]:
+    """The prompts in a manifest."""
+    tasks = data.get("tasks") if isinstance(data, dict) else None
+    for key, task in tasks.items() if isinstance(tasks, dict) else ():
+        message = task.get("message") if isinstance(task, dict) else None
+        if type(message) is str:
+            yield ("tasks", key, "message"), message
+        elif type(message) is dict and isinstance(message.get("content"), str):
+            yield ("tasks", key, "message", "content"), message["content"]
 
 
 def _named(data: object) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from reconciler.manifest.document import Document, PromptFile, has_entries, inpu
 from reconciler.manifest.expand.entries import expand
 from reconciler.manifest.expand.expansion import Expansion, Room, too_large
 from reconciler.manifest.expand.rows import YAML_AND_JSON, Row, RowError, rows_of_file
-from reconciler.manifest.expand.template import names, substitute, templates_in
+from reconciler.manifest.expand.template import names, stray_dollar, substitute, templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
@@ -129,7 +129,7 @@ def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) ->
     path: Path = ("tasks", name, "message")
     wrong = expansion.vocabulary.check(text, path) if expansion.vocabulary is not None else []
     lines = LineIndex(text)
-    for each in wrong:
+    for each in (*wrong, *stray_dollar(text, path)):
         offset = max(text.find(str(each.facts.get("text", ""))), 0)
         file.findings.append(each.at_position(*lines.position(offset)))
     return not wrong

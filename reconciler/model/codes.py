@@ -68,6 +68,7 @@ class Code(StrEnum):
     CREDENTIAL = "TC402"
     PLACEHOLDER = "TC403"
     CUT_OFF_PROMPT = "TC404"
+    PROMPT_IS_PATH = "TC407"
 
     # Policy and budget
     POLICY_VIOLATION = "TC501"

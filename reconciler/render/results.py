@@ -17,6 +17,7 @@ from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.shell import shell_word
 from reconciler.model.task import instant, rfc3339
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render import cells, safe
 from reconciler.render.document import FORMAT_VERSION, Document, diagnostic_items, json_document
@@ -120,8 +121,9 @@ def _status_view(status: TaskStatus, style: Style) -> TaskView:
     hints = (*hints, *dict.fromkeys(repairs))
     why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
     view = view_of_task(status, status.state, traits.sign, level, Words(why, hints), style.locate)
+    broken = level is Severity.ERROR and status.state is not TaskState.UNMET
     view = replace(view, pull_requests=result.pull_requests, answer=result.answer)
-    return replace(view, quotes_agent=bool(result.error))
+    return replace(view, is_broken=broken, quotes_agent=bool(result.error))
 
 
 _HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")

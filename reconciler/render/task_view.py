@@ -30,7 +30,8 @@ class TaskView(Value, frozen=True):
     """One task. `word` is its action, result or status, `label` the same for readers. `level` is
     set if the task needs attention. `inputs` are the settings of a task that is to be created.
     `unattended`: it may act without approval. `pull_requests` and `answer` are its results.
-    `quotes_agent`: `why` quotes its agent. The text is not escaped yet."""
+    `is_broken`: its error is not an unmet expectation. `quotes_agent`: `why` quotes its agent. The
+    text is not escaped yet."""
 
     ref: TaskRef
     word: str
@@ -48,6 +49,7 @@ class TaskView(Value, frozen=True):
     unattended: bool = False
     pull_requests: tuple[ListedPullRequest, ...] = ()
     answer: str = ""
+    is_broken: bool = False
     quotes_agent: bool = False
 
     @property

@@ -75,8 +75,8 @@ def test_the_junit_report_fails_if_the_task_fails(place: LiveTasks) -> None:
     place.write({"good": "finishing", "bad": "failing"})
     assert place.run("apply", *QUICK, "--report", "junit=a.xml", "-q")[0] == 1
     suite = ET.parse(place.folder / "a.xml").getroot()[0]
-    assert [suite.get(name) for name in ("tests", "failures")] == ["2", "1"]
-    failure = suite.find("testcase[@name='bad']/failure")
+    assert [suite.get(name) for name in ("tests", "errors")] == ["2", "1"]
+    failure = suite.find("testcase[@name='bad']/error")
     assert failure is not None
     assert "could not be read" in (failure.get("message") or "")
 

@@ -44,7 +44,7 @@ WITH_EXAMPLES = [code for code in codes() if examples(code)]
 
 
 def test_the_most_frequent_codes_have_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(WITH_EXAMPLES) == 19
+    assert len(WITH_EXAMPLES) == 20
     assert run(["explain", "TC201"]) == 0
     said = capsys.readouterr().out
     assert "\nWrong:\n\n    version: 1\n" in said

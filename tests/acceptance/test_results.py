@@ -198,7 +198,7 @@ def test_an_answer_is_gone_while_the_task_works_again(place: LiveTasks) -> None:
 def test_junit_lists_pull_requests_and_tells_failed_from_passed(ended: LiveTasks) -> None:
     root = ET.fromstring(ended.run("results", "--format", "junit")[1])
     cases = {case.get("name"): case for case in root.iter("testcase")}
-    assert cases["bad"].find("failure") is not None
+    assert cases["bad"].find("error") is not None
     assert "pull requests: acme/network#" in (cases["up10"].findtext("system-out") or "")
 
 

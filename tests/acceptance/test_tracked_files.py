@@ -228,6 +228,14 @@ def test_git_is_not_called_if_no_manifest_names_a_file(
     assert log.read_text() == ""
 
 
+def test_the_path_of_an_untracked_file_is_no_prompt(clone: Path, validate: Validate) -> None:
+    """It was written a moment ago, and the agent would get its path only."""
+    (clone / "tasks/a.yaml").write_text("version: 1\ntasks: {one: {message: shared/prompt.md}}\n")
+    found, printed = validate()
+    assert found == [("TC407", 2)]
+    assert SECRET not in printed
+
+
 def test_nothing_that_the_clone_configures_is_run(clone: Path, validate: Validate) -> None:
     ran = clone.parent / "ran"
     program = clone.parent / "program"

@@ -64,8 +64,8 @@ def test_wait_writes_a_junit_report(place: LiveTasks) -> None:
     suites = ET.parse(report).getroot()
     suite = suites[0]
     assert suite.get("name") == "tasks/all.yaml"
-    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["3", "1", "1"]
-    failure = suite.find("testcase[@name='bad']/failure")
+    assert [suite.get(name) for name in ("tests", "errors", "skipped")] == ["3", "1", "1"]
+    failure = suite.find("testcase[@name='bad']/error")
     assert failure is not None
     assert "could not be read" in (failure.get("message") or "")
 

@@ -251,7 +251,7 @@ class Output:
         clock = SystemClock().now
         if total and self._rewrites:
             return Bar(total, clock)
-        return Lines(clock)
+        return Lines(total, clock)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.progress import Changes

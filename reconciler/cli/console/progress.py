@@ -1,4 +1,4 @@
-"""Progress on stderr: of an apply, as a bar or a line per wait; of a wait, as a line per change and
+"""Progress on stderr: of an apply, as a bar or a line per task; of a wait, as a line per change and
 a row with the counts."""
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from reconciler.model.task_state import TaskState
 from reconciler.render import safe
 from reconciler.render.status import status_summary
 from reconciler.tasks.status import TaskStatus
+
+MANY = 20
+"""The smallest number of tasks per line of progress."""
 
 NAMED = 3
 """The number of keys listed; the others are only counted."""
@@ -43,12 +46,24 @@ WIDTH = 24
 
 
 class Lines(ApplyProgress):
-    """A line for each wait. The result has a line per task."""
+    """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, total: int, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._awaited: tuple[TaskRef, ...] = ()
         self._told = clock()
+        self._total, self._step = total, max(MANY, total // 10)
+        self._ended: set[TaskRef] = set()
+        self._lock = threading.Lock()
+
+    def ended(self, result: TaskResult) -> None:
+        if result.result is Result.NOT_STARTED:
+            return
+        with self._lock:
+            self._ended.add(result.ref)
+            done = len(self._ended)
+            if done % self._step == 0 and done < self._total:
+                write_stderr(note_text("tasks_done", {"done": done, "total": self._total}) + "\n")
 
     def waiting(self, waiting: Waiting) -> None:
         refs, now = tuple(waiting.attempts), self._clock()

@@ -31,6 +31,7 @@ from reconciler.manifest.expand.template import (
     compile_template,
     names,
     period_values,
+    stray_dollar,
     substitute,
     templates_in,
 )
@@ -194,6 +195,7 @@ class _Entry:
         template = {**self._template, "key": self._entry.get("key", "")}
         for path, text in templates_in(template):
             self._made.findings += vocabulary.check(text, (*self._path, *path))
+            self._made.findings += stray_dollar(text, (*self._path, *path))
         for name in names(self._template.get("orgName") or ""):
             axis = name.partition(".")[0]
             if axis in ("period", "previous") or isinstance(self._for_each.get(axis), dict):

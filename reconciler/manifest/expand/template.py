@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.manifest.expand.periods import Period, Unit
 from reconciler.manifest.expand.product import Values, values_of
 from reconciler.manifest.expand.rows import Row
-from reconciler.manifest.finding import Finding
+from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.schema_findings import similar
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -159,10 +159,16 @@ class Vocabulary(Value, frozen=True):
         case = "mapping" if name in self.known else "unknown"
         texts = [field for field, value in self.known.items() if value is not None]
         fields = [field for field in texts if field.startswith(f"{name}.")]
+        if name in _DATES and "period.name" in texts:
+            fields.append("period.name")
         near = fields[0] if fields else similar(name, texts)
         if near is not None:
             case = "mapping-similar" if case == "mapping" else "unknown-similar"
         return Finding(Code.INVALID_TEMPLATE, path, case, {"text": name, "near": near or ""})
+
+
+_DATES = frozenset(("date", "today", "now", "day", "week", "month", "quarter", "year"))
+"""Names that people try instead of those of a period."""
 
 
 def _different(rows: Sequence[Row]) -> list[Row]:
@@ -171,6 +177,12 @@ def _different(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         firsts.setdefault(None if isinstance(row.value, str) else tuple(row.value), row)
     return list(firsts.values())
+
+
+def stray_dollar(text: str, path: Path) -> Iterator[Finding]:
+    """A warning for `${{`, as in GitHub Actions workflows: here, the `$` stays in the text."""
+    if "${{" in text:
+        yield warning_finding(Code.PLACEHOLDER, path, "dollar", {"text": "${{"})
 
 
 def period_values(period: Period) -> dict[str, str | None]:

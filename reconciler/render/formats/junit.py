@@ -1,9 +1,9 @@
 """Reports as JUnit XML: a suite per manifest file, a case per task.
 
 A case fails if a person has to act before `apply` can succeed: an error in a manifest, or a task
-that failed or is unresolved, or a task that did not succeed during a wait. Tasks that apply does
-not modify (gone), waits for, or must not create yet (held), are skipped. All others pass, with
-apply's action in `system-out`.
+that failed or is unresolved. A task that did not succeed during a wait is an error, or a failure if
+it is only unmet. Tasks that apply does not modify (gone), waits for, or must not create yet (held),
+are skipped. All others pass, with apply's action in `system-out`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class _Case:
     failures: list[str] = field(default_factory=list)
     skipped: str = ""
     output: list[str] = field(default_factory=list)
+    is_error: bool = False
 
 
 class _Suites:
@@ -78,6 +79,7 @@ class _Suites:
             case.skipped = text
         elif view.level is Severity.ERROR or view.word == Action.UNRESOLVED:
             case.failures.append(text)
+            case.is_error = view.is_broken
         elif view.level is not None:
             case.skipped = text
         elif view.word != Action.UNCHANGED or view.why:
@@ -116,7 +118,8 @@ def _add_suite(root: Element, file: str, cases: Collection[_Case]) -> None:
         element = _element(suite, "testcase", name=case.name, classname=case.class_name, time="0")
         if case.failures:
             message = case.failures[0].split("\n")[0]
-            failure = _element(element, "failure", message=message, type="error")
+            tag = "error" if case.is_error else "failure"
+            failure = _element(element, tag, message=message, type="error")
             failure.text = safe.block("\n".join(case.failures))
         elif case.skipped:
             message, _, more = case.skipped.partition("\n")
@@ -133,7 +136,8 @@ def _element(parent: Element, tag: str, **attributes: str) -> Element:
 
 
 def _counts(cases: Collection[_Case]) -> dict[str, str]:
-    failures = sum(bool(case.failures) for case in cases)
+    failures = sum(bool(case.failures) and not case.is_error for case in cases)
+    errors = sum(bool(case.failures) and case.is_error for case in cases)
     skipped = sum(bool(case.skipped and not case.failures) for case in cases)
-    numbers = {"tests": len(cases), "failures": failures, "errors": 0, "skipped": skipped}
+    numbers = {"tests": len(cases), "failures": failures, "errors": errors, "skipped": skipped}
     return {name: str(number) for name, number in numbers.items()} | {"time": "0"}

@@ -33,7 +33,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def progress(kind: str) -> ApplyProgress:
     if kind == "bar":
         return Bar(2, lambda: NOW)
-    return Lines(lambda: NOW) if kind == "lines" else ApplyProgress()
+    return Lines(1, lambda: NOW) if kind == "lines" else ApplyProgress()
 
 
 def everything(shown: ApplyProgress, text: str) -> None:
@@ -68,7 +68,7 @@ def test_a_log_has_one_line_per_wait_and_half_a_minute(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     now = NOW
-    shown = Lines(lambda: now)
+    shown = Lines(1, lambda: now)
     why = (remark("apply.unknown", why="503: down"),)
     for _ in range(70):
         sent, until = NOW - timedelta(seconds=5), NOW + timedelta(seconds=160)
@@ -82,7 +82,7 @@ def test_a_log_has_one_line_per_wait_and_half_a_minute(
 
 
 def test_a_log_says_why_no_create_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
-    Lines(lambda: NOW).paused(4.0, "503: down")
+    Lines(1, lambda: NOW).paused(4.0, "503: down")
     assert capfd.readouterr().err == (
         "The outcome of a create request is unknown (503: down). Pausing create requests for 4 s.\n"
     )
@@ -104,3 +104,11 @@ def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     shown.ended(TaskResult(TaskRef("acme", "a"), Result.CREATED))
     shown.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_tasks_that_were_not_started_are_not_done(capfd: pytest.CaptureFixture[str]) -> None:
+    shown = Lines(60, lambda: NOW)
+    for number in range(60):
+        result = Result.CREATED if number < 20 else Result.NOT_STARTED
+        shown.ended(TaskResult(TaskRef("acme", f"t-{number}"), result))
+    assert capfd.readouterr().err == "20 of 60 tasks done\n"

@@ -29,6 +29,14 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
+def test_the_path_of_two_files_instead_of_a_prompt_is_one_error(repository: Path) -> None:
+    """It may be relative to the manifest and to the working directory."""
+    for folder in (repository, repository / "tasks"):
+        (folder / "p.md").write_text("Rotate.\n")
+    found = loaded("version: 1\ntasks: {rotate: {message: p.md}}\n", repository, "tasks/a.yaml")
+    assert only_code(found) == Code.PROMPT_IS_PATH
+
+
 @pytest.mark.parametrize(
     ("content", "prompt"),
     [

@@ -160,7 +160,7 @@ FILE = "forEach: {stack: {file: stacks.csv}}"
         ("forEach: {s: [a], exclude: [{s: b}]}", Code.INVALID_MATCHER, "idle"),
         ("forEach: {s: [a]}\nname: '{{ t }}'", Code.INVALID_TEMPLATE, "unknown"),
         ("forEach: {stack: [a]}\nname: '{{ stak }}'", Code.INVALID_TEMPLATE, "unknown-similar"),
-        ("every: month\nname: '{{ perod.name }}'", Code.INVALID_TEMPLATE, "unknown-similar"),
+        ("every: month\nname: '{{ month }}'", Code.INVALID_TEMPLATE, "unknown-similar"),
         ("forEach: {stack: [a]}\nname: '{{ month }}'", Code.INVALID_TEMPLATE, "unknown"),
         ("forEach: {s: [{name: a}]}\nname: '{{ s }}'", Code.INVALID_TEMPLATE, "mapping-similar"),
         ("forEach: {s: [a]}\nkey: '{{ s | lower }}'", Code.INVALID_TEMPLATE, "malformed"),
