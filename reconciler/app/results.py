@@ -20,37 +20,44 @@ from reconciler.tasks.status import TaskStatus, retried_names
 
 
 class ResultsReport(Value, frozen=True):
-    """`statuses` are in the order of the manifests, orphans last, as they were `read_at`. `others`:
-    former tasks of the keys, and duplicates. `retry`: the names of those that `--retry` can start
-    over."""
+    """`statuses` are in the order of the manifests, orphans last, as they were `read_at`. `missing`
+    is the number of tasks that are not created yet, None if not counted. `others`: former tasks of
+    the keys, and duplicates. `retry`: the names of those that `--retry` can start over."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
+    missing: int | None = None
     others: tuple[OtherTask, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     retry: tuple[str, ...] = ()
 
 
 def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False) -> ResultsReport:
-    """The results of the selected tasks. `with_others`: includes former tasks of keys, even if the
-    key was removed. Raises TaskctlError."""
+    """The results of the selected tasks. Without `selectors`, counts the tasks that are not created
+    yet. `with_others`: includes former tasks of keys, even if the key was removed. Raises
+    TaskctlError."""
     tasks = RecordedTasks.open(ctx, selectors)
     every = with_retired(tasks.state) if with_others else tasks.state
     refs = select_refs(ctx, every, selectors)
     known = known_refs(tasks.state)
     declared = declared_refs(ctx, tasks.state)
     statuses = tasks.statuses([ref for ref in refs if ref in known])
-    kept = Kept("results")
+    missing, kept = None, Kept("results")
     for status in statuses:
         kept.keep(result_of(status))
-    statuses = in_manifest_order(statuses, declared)
+    if declared is None:
+        ctx.ui.note("not_counted")
+    elif not selectors:
+        missing = len(set(declared) - known)
+    statuses = in_manifest_order(statuses, declared or ())
     others = other_tasks(tasks.state, set(refs)) if with_others else ()
     return ResultsReport(
         statuses,
         ctx.now(),
+        missing,
         tuple(_read(ctx, others)),
         tuple(tasks.expectations.problems),
-        retried_names(statuses, set(declared)),
+        retried_names(statuses, set(declared or ())),
     )
 
 
@@ -65,14 +72,14 @@ def _read(ctx: Context, others: Sequence[OtherTask]) -> Iterator[OtherTask]:
         yield replace(other, outputs=outputs.get(ids[other.task_id], other.outputs))
 
 
-def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...]:
-    """The tasks of the manifests that are read without a PATH; none if these have errors. The
+def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...] | None:
+    """The tasks of the manifests that are read without a PATH; None if these have errors. The
     policy does not matter. If a manifest sets no organization, its tasks are matched by key: only
     apply needs to know the organization."""
     manifests = load(ctx.settings.paths, root=ctx.settings.root, now=ctx.clock.now)
     errors = {d.code for d in manifests.diagnostics if d.severity is Severity.ERROR}
     if errors - {Code.NO_MANIFESTS}:
-        return ()
+        return None
     named = {task.ref for task in manifests.tasks if task.org_name is not None}
     recorded: dict[str, list[TaskRef]] = {}
     for ref in sorted(known_refs(state) - named):

@@ -66,7 +66,9 @@ class ResultsView(StatusesView):
         if style.quiet:
             return ()
         report = self.report
-        return result_rows(self.statuses, style, report.read_at, retry=report.retry)
+        return result_rows(
+            self.statuses, style, report.read_at, missing=report.missing, retry=report.retry
+        )
 
     def document(self, commands: Commands) -> Document:
         return json_document(
@@ -74,6 +76,7 @@ class ResultsView(StatusesView):
             commands,
             readAt=rfc3339(self.report.read_at),
             summary=status_counts(self.statuses),
+            notCreated=self.report.missing,
             tasks=[_result(status, commands) for status in self.statuses],
         )
 
@@ -83,7 +86,9 @@ class ResultsView(StatusesView):
         return [_CSV_COLUMNS, *([row.get(name, "") for name in _CSV_COLUMNS] for row in rows)]
 
     def summary(self) -> str:
-        return f"Results: {status_summary(self.statuses)}".removesuffix(".")
+        counted = f"Results: {status_summary(self.statuses)}".removesuffix(".")
+        missing = self.report.missing
+        return f"{counted}, {missing:,} not created yet" if missing else counted
 
 
 class WaitView(StatusesView):
@@ -131,13 +136,19 @@ _MIN_ANSWER = 24  # columns
 
 
 def result_rows(
-    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, retry: Sequence[str] = ()
+    statuses: Sequence[TaskStatus],
+    style: Style,
+    now: datetime,
+    *,
+    missing: int | None = None,
+    retry: Sequence[str] = (),
 ) -> list[str]:
     """A row per task in the given order, and below it remarks and hints; with `verbose`, its
     address and the whole answer; then the command that starts the tasks of `retry` over. The last
-    row counts the tasks."""
+    row counts the tasks, also the `missing` tasks, which are not created yet."""
+    end = f" {missing:,} not created yet." if missing else ""
     if not statuses:
-        return ["No tasks are recorded."]
+        return [f"No tasks are recorded.{end}"]
     palette, several = style.palette, len({status.ref.org_name for status in statuses}) > 1
     table = [_row(status, style, with_org=several) for status in statuses]
     head, *shown = _fitted([_HEADER, *table], style)
@@ -149,7 +160,7 @@ def result_rows(
         rows += [f"  {line}" for line in reason_rows(status, style)]
         rows += [palette.yellow(f"  {line}") for line in request_rows(status, style, now)]
     rows += _retry_rows(retry, style)
-    return [*rows, "", *cells.wrap_words(status_summary(statuses), style.width)]
+    return [*rows, "", *cells.wrap_words(status_summary(statuses) + end, style.width)]
 
 
 def _retry_rows(names: Sequence[str], style: Style) -> Iterator[str]:

@@ -54,10 +54,10 @@ def test_the_table_shows_pull_requests_and_answers_in_manifest_order(ended: Live
     assert "acme/network#" in rows[0]
     assert rows[0].endswith("All checks pass.")
     assert "simulated failure" in out
-    assert rows[-1] == "1 failed, 2 done."
+    assert rows[-1] == "1 failed, 2 done. 1 not created yet."
     assert '"upgraded"' not in out
-    said = [row for row in out.splitlines() if row not in retry]
-    assert ended.run("wait")[1].splitlines() == said
+    said = [row for row in out.splitlines()[:-1] if row not in retry]
+    assert ended.run("wait")[1].splitlines() == [*said, "1 failed, 2 done."]
     assert '  {"upgraded": ["aws"], "skipped": []}' in ended.run("results", "-v")[1]
 
 
@@ -73,16 +73,25 @@ def test_tasks_in_an_organization_of_the_command_line_are_created(place: LiveTas
     place.finish(up="done", apart="done")
     found = place.document("results")
     assert [task["key"] for task in found["tasks"]] == ["up", "apart"]
+    assert found["notCreated"] == 1
     rows = place.run("wait")[1].splitlines()
     assert [row.split()[0] for row in rows[1:3]] == ["up", "apart"]
 
 
-def test_invalid_manifests_do_not_matter(ended: LiveTasks) -> None:
+def test_what_is_not_created_is_counted_only_if_it_is_known(ended: LiveTasks) -> None:
+    assert ended.document("results")["notCreated"] == 0
+    assert ended.document("results", "up2")["notCreated"] is None
     (ended.folder / "tasks" / "other.yaml").write_text("version: 1\ntasks: {later: 5}\n")
-    assert (ended.run("results")[0], ended.run("wait")[0]) == (0, 1)
+    assert ended.document("results")["notCreated"] is None
+    code, out, err = ended.run("results")
+    assert (code, "not created yet" in out) == (0, False)
+    assert "taskctl validate" in err
     (ended.folder / "tasks" / "other.yaml").unlink()
     (ended.folder / "taskctl.toml").write_text('policy = "missing.yaml"')
-    assert (ended.run("results")[0], ended.run("wait")[0]) == (0, 1)
+    assert ended.document("results")["notCreated"] == 0
+    assert ended.run("wait")[0] == 1
+    (ended.folder / "tasks" / "all.yaml").unlink()
+    assert ended.document("results")["notCreated"] == 0
 
 
 def test_json_has_the_data_and_pulumis_shape_of_pull_requests(ended: LiveTasks) -> None:
@@ -209,7 +218,7 @@ def test_markdown_has_answers_only_on_request_and_no_backlinks(ended: LiveTasks)
     assert out.startswith("### Results: 1 failed, 2 done\n")
     ended.write({**LIVES, "later": "finishing"})
     unfolded = ended.run("results", "--format", "markdown", "-v")[1]
-    assert unfolded.startswith("### Results: 1 failed, 2 done\n")
+    assert unfolded.startswith("### Results: 1 failed, 2 done, 1 not created yet\n")
     for agents_text in ("upgraded", "simulated"):
         assert agents_text not in out
         assert agents_text in unfolded
