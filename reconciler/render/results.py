@@ -190,7 +190,7 @@ def _fitted(table: list[tuple[str, ...]], style: Style) -> list[str]:
     """The rows without empty columns, with answers cut; on a narrow terminal, without answers."""
     widths, answers = cells.widths_of(table), 3
     kept = [0, 1, *(column for column in (2, answers) if any(row[column] for row in table[1:]))]
-    left = style.full_width - sum(widths[c] + len(cells.GAP) for c in kept if c != answers)
+    left = style.width - sum(widths[c] + len(cells.GAP) for c in kept if c != answers)
     least = min(widths[answers], _MIN_ANSWER)
     if style.terminal and left < least:
         kept = [column for column in kept if column != answers]

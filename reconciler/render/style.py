@@ -41,7 +41,7 @@ class Palette:
 class Style(Value, frozen=True):
     """The appearance of a report; formats for programs ignore most of it.
 
-    `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
+    `terminal`: nothing is wider than `width` (in columns).
     `links`: a terminal with hyperlinks. `diagnostics`: text includes them (other formats always
     do). `excerpts`: with lines of their manifests. `locate` turns a file name into a path relative
     to the repository. `commands`: prints suggested commands.
@@ -51,7 +51,6 @@ class Style(Value, frozen=True):
     terminal: bool = False
     links: bool = False
     width: int = 80
-    full_width: int = 80
     quiet: bool = False
     verbose: bool = False
     diagnostics: bool = True

@@ -279,7 +279,6 @@ class Output:
             links=self.options.format == "text"
             and wants_links(os.environ, terminal=stream.isatty()),
             width=columns(),
-            full_width=columns(most=1000),
             quiet=self.options.quiet,
             verbose=self.options.verbose,
             diagnostics=False,

@@ -39,7 +39,7 @@ def status(key: str, answer: str = "", number: int = 0) -> TaskStatus:
 def rows(
     width: int, *statuses: TaskStatus, verbose: bool = False, terminal: bool = True
 ) -> list[str]:
-    style = Style(terminal=terminal, width=min(width, 120), full_width=width, verbose=verbose)
+    style = Style(terminal=terminal, width=width, verbose=verbose)
     return result_rows(statuses, style, NOW)
 
 
