@@ -32,7 +32,6 @@ class Turn:
     started_ms: int
     entities: Sequence[JsonObject] = ()
     approval_mode: str = "manual"
-    plan_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +63,22 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
     prompt = str(turn.event.get("content") or "")
     read = len(prompt) // 4 + 900
     call = f"call-{turn.number}"
-    found = ", ".join(_label(entity) for entity in turn.entities) or "the organization"
     title = title_of(prompt) if turn.number == 1 else ""
     tool: JsonObject = {
         "id": call,
         "name": "look",
-        "args": {"at": found},
+        "args": {"at": "the organization"},
         "execution_mode": "cloud",
     }
     response: JsonObject = {
         "type": "tool_response",
         "tool_call_id": call,
         "name": "look",
-        "content": f"Looked at {found}: nothing else needs attention.",
+        "content": "Nothing else needs attention.",
         "is_error": False,
     }
     timed: list[tuple[float, JsonObject]] = [
-        (0.3, message(f"Looking at {found}.", _usage(read, 80), is_final=False, tool_calls=[tool])),
+        (0.3, message("Looking around.", _usage(read, 80), is_final=False, tool_calls=[tool])),
         (0.6, response),
         (1.0, message(_closing(turn), _usage(read + 400, 220))),
     ]
@@ -149,20 +147,6 @@ def _closing(turn: Turn) -> str:
     checked, odd = 20 + seed % 60, 2 + seed % 4
     if turn.number > 1:
         answer = "Done as you asked."
-    elif turn.plan_mode:
-        answer = f"Proposed a plan in {odd} steps."
     else:
         answer = f"Checked {checked} resources; {odd} need attention."
     return f"{answer}\n\n{SIMULATED}"
-
-
-def _label(entity: JsonObject) -> str:
-    match entity.get("type"):
-        case "stack":
-            return f"stack {entity['project']}/{entity['name']}"
-        case "pull_request":
-            return f"pull request #{entity['number']}"
-        case "repository":
-            return f"repository {entity['org']}/{entity['name']}"
-        case _:
-            return f"policy {entity.get('name') or entity.get('id')}"

@@ -32,8 +32,7 @@ class TaskWriter:
         """Creates a task and starts its first turn. Returns its id."""
         now, message = self.now_ms, event_document(request.message)
         entities = merge_entities([], message)
-        modes = (request.approval_mode, request.plan_mode)
-        script = self.scenario(Turn(1, message, now, entities, *modes))
+        script = self.scenario(Turn(1, message, now, entities, request.approval_mode))
         entities = _with_changes(entities, script)
         task_id = str(uuid.uuid4())
         values: _Values = {
