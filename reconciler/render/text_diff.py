@@ -79,7 +79,10 @@ def _rows(line: DiffLine, style: Style, alike: Collection[str]) -> Iterator[str]
     yield from (paint(f"{line.sign} {row}".rstrip()) for row in (*rows, last + ending))
 
 
-STEPS = 20_000_000  # comparisons; if more are needed, the whole text counts as changed
+STEPS, STEPS_PER_CHARACTER = 20_000_000, 300
+"""Comparisons; if more may be needed, the whole text counts as changed. Many short texts together
+must not take longer than a long one."""
+
 LONG = 600  # an exact difference of more lines takes too long
 
 
@@ -127,7 +130,9 @@ def _opcodes(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[str, int, int
     matcher: Any = SequenceMatcher(None, x, y, autojunk=len(x) + len(y) > LONG)
     # Each step of the search compares each line of one text with its equals in the other, and
     # there are at most as many steps as lines.
-    if min(len(x), len(y)) * sum(len(matcher.b2j.get(each, ())) for each in x) > STEPS:
+    characters = sum(len(line) + 1 for line in (*x, *y))
+    most = min(STEPS, STEPS_PER_CHARACTER * characters)
+    if min(len(x), len(y)) * sum(len(matcher.b2j.get(each, ())) for each in x) > most:
         matcher.opcodes = [("replace", 0, len(x), 0, len(y))]
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         yield tag, head + i1, head + i2, head + j1, head + j2

@@ -351,6 +351,19 @@ def test_a_megabyte_of_errors(tmp_path: Path, measure: Measure, command: str, ki
     assert ended.mib < MAX_MIB
 
 
+def test_many_differences_of_short_lines(tmp_path: Path, measure: Measure) -> None:
+    """The worst case: the lines of one text are the same, and every other line of the other one."""
+    lines = [line for n in range(145) for line in (f"{n:x}", "")]
+    texts = {("apply", "--yes"): lines, ("plan", "--report", "html=plan.html"): [""] * 290}
+    for words, middle in texts.items():
+        prompts = ("\n".join((f"{words[0]} {n}", *middle, "end")) for n in range(400))
+        tasks = (f"  k{n}: {{message: {json.dumps(text)}}}\n" for n, text in enumerate(prompts))
+        write_tasks(tmp_path, "".join(tasks))
+        ended = measure(*words, "--backend", "local")
+        assert ended.code == 0
+    assert ended.seconds < FEW_SECONDS
+
+
 @pytest.mark.reaches("TASK_FINDINGS")
 def test_a_prompt_file_of_wrong_templates(tmp_path: Path, measure: Measure) -> None:
     text = "".join(f"{{{{x{n}}}}} " for n in range(90_000))
