@@ -93,7 +93,7 @@ class TaskReader:
             else:
                 statuses[record.ref] = self._status(record, raw, summary)
         with ThreadPoolExecutor(max(1, min(parallelism, len(unread)))) as pool:
-            read = pool.map(lambda pair: self._status(*pair), unread)
+            read = pool.map(lambda pair: self._status_if_readable(*pair), unread)
             statuses |= {status.ref: status for status in read}
         if self._cache is not None:
             self._cache.save()
@@ -191,6 +191,15 @@ class TaskReader:
             return self.status_of(record, state_of_absent(created, now, settle, is_own=is_own))
         summary = self._summary(record, raw) if summary is None else summary
         return self.status_of(record, state_of(raw, summary), raw, summary)
+
+    def _status_if_readable(self, record: Record, raw: Mapping[str, object]) -> TaskStatus:
+        """The status; not visible if the service shows the task but refuses its events."""
+        try:
+            return self._status(record, raw)
+        except RemoteError as problem:
+            if not problem.is_refusal:
+                raise
+            return self.status_of(record, TaskState.NOT_VISIBLE)
 
     def status_of(
         self,

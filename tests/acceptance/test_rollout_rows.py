@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from reconciler.cli.main import run
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.live_tasks import LiveTasks
+from tests.support.sandbox import Ended
 
 
 def write(place: LiveTasks, *rows: str, **entry: Any) -> None:
@@ -100,15 +103,37 @@ def test_at_once_counts_rows_that_are_gone_until_they_are_removed(place: LiveTas
     assert (found["a"], found["b"]) == ("create/new", "held/atOnce")
 
 
+def fail_first(here: InProcess) -> None:
+    """The first task fails."""
+    task = here.server.world.tasks[0]
+    body = {"type": "error", "message": "out of memory"}
+    task.events.append({"id": "9", "type": "agentResponse", "eventBody": body})
+    task.shown["status"] = "idle"
+
+
+def apply_rows(here: InProcess, rows: str) -> Ended:
+    entry = {"message": "do {{ row }}", "rollout": {"stopAfter": 1}}
+    here.sandbox.write({"t": {"forEach": {"row": list(rows)}, **entry}})
+    return here.run("apply", "--parallelism", "1")
+
+
 def test_a_proxy_that_rejects_a_read_releases_no_row(here: InProcess) -> None:
-    rows = {"message": "do {{ row }}", "rollout": {"stopAfter": 1}}
-    for names in (["a"], ["a", "b"]):
-        here.sandbox.write({"t": {"forEach": {"row": names}, **rows}})
-        ended = here.run("apply")
-        task = here.server.world.tasks[0]
-        body = {"type": "error", "message": "out of memory"}
-        task.events.append({"id": "9", "type": "agentResponse", "eventBody": body})
-        task.shown["status"] = "idle"
-        here.server.set_rules(Rule("events", Fault("html", status=403)))
-    assert ended.code == 1
+    apply_rows(here, "a")
+    fail_first(here)
+    here.server.set_rules(Rule("events", Fault("html", status=403)))
+    assert apply_rows(here, "ab").code == 1
     assert len(here.server.posts) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_events_that_the_service_refuses_hide_no_failure_of_others(
+    here: InProcess, status: int
+) -> None:
+    apply_rows(here, "ac")
+    fail_first(here)
+    other = here.server.world.tasks[1].id
+    here.server.set_rules(Rule("events", Fault("status", status=status), task=other))
+    assert apply_rows(here, "acb").document["summary"]["held"] == 1
+    assert len(here.server.posts) == 2
+    shown = {task["key"]: task["status"] for task in here.run("status").document["tasks"]}
+    assert shown == {"t@a": "failed", "t@c": "notVisible"}
