@@ -1110,32 +1110,40 @@ def test_an_unreadable_task_is_no_decision_for_a_person(
     assert set(here.run("apply", *target).results().values()) == {"created"}
 
 
-@pytest.mark.parametrize("way", ["damaged", "deleted", "journal"])
+@pytest.mark.parametrize("way", ["damaged", "deleted", "journal", "merge"])
 def test_a_restored_state_does_not_repeat_an_edited_task_that_it_lacks(
     person: Callable[..., Person], way: str
 ) -> None:
-    """With the commands that the error of a damaged state or journal shows."""
+    """With the commands that the error of the state or the journal shows."""
     anna = person()
     for keys in ("a", "ab"):
         anna.write(of(*keys))
         assert anna.apply()[:2] == (0, {"created": 1})
     made, state, pushed = anna.ids()["b"], anna.folder / STATE, f"{STATE}.backup"
     anna.write(of("a") | {"b": {"message": "Edited."}})
-    aside, options = state, ["--force"] if way == "journal" else []
+    options = ["--force"] if way in ("journal", "merge") else []
+    aside, first = state, f"mv {state} {state}.bad"
     if way == "damaged":
         state.write_bytes(state.read_bytes()[:300])
     elif way == "journal":
         state.write_bytes((anna.folder / pushed).read_bytes())
         aside, pushed = anna.folder / f"{STATE}.journal", STATE
         aside.write_text("not\na journal\n")
+        first = f"mv {aside} {aside}.bad"
+    elif way == "merge":
+        ours = (anna.folder / pushed).read_bytes()
+        state.write_bytes(b"<<<<<<< ours\n" + state.read_bytes())
+        pushed, first = STATE, f"git checkout --ours {state}"
     if way != "deleted":
         said = [line.strip() for line in anna.run("plan")[2].splitlines()]
-        shown = said.index(f"mv {aside} {aside}.bad")
+        shown = said.index(first)
         commands = [" ".join(("taskctl state push", *options, str(anna.folder / pushed)))]
         commands.append("taskctl apply --adopt")
         for command, line in zip(commands, said[shown + 1 :], strict=True):
             assert line.startswith(f"{command} "), line
     aside.rename(f"{aside}.bad")
+    if way == "merge":
+        state.write_bytes(ours)
     assert anna.run("state", "push", *options, pushed)[0] == 0
     assert anna.apply("--adopt") == (0, {"unresolved": 1}, {"TC637"})
     assert anna.apply() == (1, {"unresolved": 1}, {"TC637"})
