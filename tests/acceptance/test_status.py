@@ -95,4 +95,4 @@ def test_status_without_tasks(place: LiveTasks) -> None:
 def test_an_unsupported_format_is_an_error_in_text(place: LiveTasks) -> None:
     code, out, err = place.run("status", "--format", "html")
     assert (code, out) == (1, "")
-    assert '"html" is not one of "text", "json", "keys"' in err
+    assert "'html' is not one of 'text', 'json', 'keys'" in err
