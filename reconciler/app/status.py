@@ -14,12 +14,11 @@ from reconciler.tasks.status import TaskStatus
 
 
 class StatusReport(Value, frozen=True):
-    """The tasks in the order of the table, at `read_at`; `selected` counts those of any status.
-    `diagnostics` are about expectations that cannot be read."""
+    """The tasks in the order of the table, at `read_at`. `diagnostics` are about expectations that
+    cannot be read."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
-    selected: int
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -32,4 +31,4 @@ def status(
     if states:
         statuses = tuple(status for status in statuses if status.state in states)
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
-    return StatusReport(statuses, ctx.now(), len(refs), problems)
+    return StatusReport(statuses, ctx.now(), problems)

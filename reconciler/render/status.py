@@ -26,21 +26,11 @@ _ASKS = {
 }
 
 
-def status_rows(
-    statuses: Sequence[TaskStatus],
-    style: Style,
-    now: datetime,
-    *,
-    selected: int = 0,
-) -> list[str]:
+def status_rows(statuses: Sequence[TaskStatus], style: Style, now: datetime) -> list[str]:
     """The table, one row per task in the given order, then the counts. Below a task are its reasons
-    and open requests and, with `verbose`, its address.
-
-    `selected` is the number of tasks without the filter by status.
-    """
+    and open requests and, with `verbose`, its address."""
     if not statuses:
-        none = f"No tasks match the filter ({selected:,} without it)."
-        return [none if selected else "No tasks are recorded."]
+        return ["No matching tasks are recorded."]
     below = [list(_rows_below(status, style, now)) for status in statuses]
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_status_row(status, now, style, with_org=several) for status in statuses)]

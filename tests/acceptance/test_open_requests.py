@@ -52,7 +52,7 @@ def test_the_status_option_filters_and_the_state_option_names_a_state(place: Liv
         return [task["key"] for task in place.document("status", *options)["tasks"]]
 
     assert keys("--status", "waiting,failed") == ["asks", "bad"]
-    none = "No tasks match the filter (3 without it).\n"
+    none = "No matching tasks are recorded.\n"
     assert place.run("status", "--status", "running")[1] == none
     address = str(place.folder / "taskctl.state.json")
     assert keys("--status", "done", "--state", address) == ["good"]

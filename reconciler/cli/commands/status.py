@@ -102,7 +102,7 @@ def _show(out: Output, report: StatusReport, problems: Sequence[Diagnostic]) -> 
         return
 
     def text(style: Style) -> str:
-        rows = status_rows(report.statuses, style, report.read_at, selected=report.selected)
+        rows = status_rows(report.statuses, style, report.read_at)
         return "".join(f"{row}\n" for row in rows)
 
     out.result(
