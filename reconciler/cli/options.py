@@ -77,7 +77,6 @@ def _replaced_key(value: str) -> str:
 # Arguments
 
 PATHS = argument("paths", "[PATH]...", completion.files, nargs=-1)
-KEY = argument("key", "KEY", completion.keys)
 SELECTED = argument(
     "selectors", "KEY|GLOB|PATH...", completion.keys_or_files, nargs=-1, required=True
 )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
-
-Paint = Callable[[str], str]
+from collections.abc import Collection, Sequence
 
 GAP = "  "
 """The separator of columns in a table."""
