@@ -66,6 +66,10 @@ class _Page(HTMLParser):
         (self.code if inside else self.prose).append(data)
 
 
+MARKS = r"[@#$`|]|[^\W\d]:\w|\w:[^\W\d]|://|www\.|[0-9a-f]{7}|\b[A-Z]+-\d"
+"""What code hosts make links, mentions or formulas of; not a time of day."""
+
+
 def page_of(source: str) -> _Page:
     page = _Page(source)
     assert page.opened == []
@@ -74,7 +78,7 @@ def page_of(source: str) -> _Page:
     for name, attributes in page.elements:
         assert set(attributes) <= {"a": {"href"}, "pre": {"lang"}}.get(name, set())
     prose = "".join(page.prose)
-    assert not re.search(r"[@#$`|]|\w:\w|://|www\.|[0-9a-f]{7}|\b[A-Z]+-\d", prose), prose
+    assert not re.search(MARKS, prose), prose
     return page
 
 
