@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from reconciler.apply.known_tasks import KnownTasks, TasksById, Unlisted
@@ -25,6 +25,8 @@ from reconciler.system.cache import UserCache
 
 FEW = 10
 """Up to this number, tasks are requested individually instead of listing all."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 10.0
 
@@ -60,9 +62,9 @@ class Survey:
     """Reads one service. `parallelism` is the number of concurrent requests, `clock` the clock of
     this machine; `note` is called with progress. `seen` are the first messages that may still
     change, as last read; `known` are the tasks that were read because a list lacked them; `listed`
-    are the IDs, by organization and newest first, of those that an attempt may have created, which
-    later lists must show. `is_patient`: a list that lacks known tasks is read again for as long as
-    it may."""
+    are those that an attempt may have created, by organization, with the times of their creation:
+    later lists must show them. `is_patient`: a list that lacks known tasks is read again for as
+    long as it may."""
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class Survey:
     ) -> None:
         self.service, self.cache, self.kept = service, cache, Kept()
         self.seen: dict[TaskId, FirstMessage] = {}
-        self.listed: dict[str, dict[str, None]] = {}
+        self.listed: dict[str, dict[str, datetime]] = {}
         self.known, self.is_patient = KnownTasks(service), True
         self._parallelism = parallelism
         self.clock, self.note, self.sleep = clock, note, sleep
@@ -174,7 +176,7 @@ class _Organization:
         """Reads the list, twice if it has pages and is searched. Returns the known task that
         contradicts it."""
         lookup, service, org_name = self.lookup, self.survey.service, self.lookup.org_name
-        before = tuple(self.survey.listed.get(org_name, ()))
+        before = dict(self.survey.listed.get(org_name, {}))
         first = self._read_list(service.list_tasks(org_name))
         listed = first.tasks
         if first.pages > 1 and lookup.searches:
@@ -183,9 +185,12 @@ class _Organization:
             listed = listed | self._read_list(service.list_tasks(org_name)).tasks
         if org_name in self.found.unlisted:
             return None
+        last = None if first.is_whole else min(filter(None, listed.values()), default=None)
+        reached = [i for i, at in before.items() if last is None or at > last]
+        reached.sort(key=before.__getitem__, reverse=True)
         contradicting = (
-            self.survey.known.unlisted(org_name, known, listed, self.pool, is_whole=first.is_whole)
-            for known in (before, lookup.known)
+            self.survey.known.unlisted(org_name, known, listed, self.pool, is_whole=is_whole)
+            for known, is_whole in ((reached, True), (lookup.known, first.is_whole))
         )
         return next(filter(None, contradicting), None)
 
@@ -193,7 +198,7 @@ class _Organization:
         """Reads the list, newest first, only as far as necessary."""
         org_name, found, read, is_whole = self.lookup.org_name, self.found, 0, True
         listed: dict[str, datetime | None] = {}
-        attempted: list[str] = []
+        attempted = self.survey.listed.setdefault(org_name, {})
         for page in pages:
             read, self.is_visible = read + 1, True
             if page.problem is not None:
@@ -201,7 +206,7 @@ class _Organization:
             for task in page:
                 listed[task.id] = task.created_at
                 if self.lookup.attempts and self.lookup.may_be_attempted(task, listed):
-                    attempted.append(task.id)
+                    attempted[task.id] = task.created_at or _NEVER
                 if self._add(task, listed):
                     self.survey.kept.keep(task.raw)
             if self._is_enough(listed):
@@ -210,8 +215,6 @@ class _Organization:
         if org_name not in found.unlisted:
             found.newest.setdefault(org_name, newest_of(org_name, listed, self.identity))
         self._keep_newest()
-        before = self.survey.listed.get(org_name, {})
-        self.survey.listed[org_name] = {i: None for i in attempted if i not in before} | before
         return _Listed(listed, read, is_whole)
 
     def _add(self, task: RemoteTask, listed: Collection[str]) -> bool:

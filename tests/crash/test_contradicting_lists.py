@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -132,6 +133,59 @@ def test_a_task_that_a_lookup_has_listed_is_known(
     ended = here.run("apply")
     assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
     assert "lacks" in ended.stdout
+    assert len(here.server.posts) == 1
+    here.server.set_rules()
+
+
+@pytest.mark.parametrize("settings", [{}, {"adopt": False}], ids=["compared", "not adopted"])
+@pytest.mark.parametrize("count", [50, 99, 150])
+def test_a_task_that_was_listed_is_known_in_a_list_that_is_read_in_part(
+    here: InProcess, count: int, settings: dict[str, bool]
+) -> None:
+    fill(here, count)
+    here.sandbox.write(as_tasks({"z": "do z"}))
+    assert here.run("apply").code == 0
+    here.server.habits.marks = "replaced"
+    here.sandbox.write({**as_tasks({"z": "do z"}), "a": {"message": "do it", **settings}})
+    lists: list[int] = []
+
+    def choose(call: Call) -> Fault | None:
+        if call.endpoint == "create":
+            return LOST
+        if call.endpoint == "list" and len(here.server.posts) == 2:
+            lists.append(1)
+        return listing(here, lambda tasks: tasks[1:]) if lists[1:] else None
+
+    here.server.choose = choose
+    ended = here.run("apply")
+    assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
+    assert len(here.server.posts) == 2
+    here.server.set_rules()
+
+
+def test_a_task_that_was_listed_before_the_list_failed_is_known(here: InProcess) -> None:
+    fill(here, 5)
+    here.server.habits.marks = "replaced"
+    here.sandbox.write(as_tasks({"a": "do it"}))
+    lists: list[int] = []
+
+    def choose(call: Call) -> Fault | None:
+        if call.endpoint == "create":
+            return LOST
+        if call.endpoint != "list" or not here.server.posts:
+            return None
+        if "continuationToken=more" in str(call):
+            return Fault("html", status=403)
+        lists.append(1)
+        if len(lists) > 1:
+            return listing(here, lambda tasks: tasks[1:])
+        first = listing(here, lambda tasks: tasks[:1])
+        text = json.dumps({**json.loads(first.text), "continuationToken": "more"})
+        return replace(first, text=text)
+
+    here.server.choose = choose
+    ended = here.run("apply")
+    assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
     assert len(here.server.posts) == 1
     here.server.set_rules()
 
