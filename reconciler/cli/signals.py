@@ -74,12 +74,22 @@ def read_typed_line() -> str:
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
     before = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+
+    def pass_on() -> bytes:
+        arrived = os.read(readable, 64)
+        if before >= 0 and arrived:  # `Interrupts` acts on them
+            os.write(before, arrived)
+        return arrived
+
     try:
-        select.select([0, readable], [], [])
+        while readable in select.select([0, readable], [], [])[0]:
+            pass_on()
     finally:
-        signal.set_wakeup_fd(before)
-        os.close(readable)
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
         os.close(writable)
+        while pass_on():
+            pass
+        os.close(readable)
     return sys.stdin.readline()
 
 

@@ -76,6 +76,35 @@ def test_ctrl_c_at_the_moment_of_a_prompt_ends_it() -> None:
     assert run.stdout == "all ended\n", run.stderr
 
 
+STOPPED_AT = """\
+import os, pty, signal, sys
+from reconciler.cli.signals import Interrupts, read_typed_line
+number = int(sys.argv[1])
+pid, terminal = pty.fork()
+if not pid:
+    with Interrupts("stopping\\n") as stop:
+        os.write(2, b"go? ")
+        read_typed_line()
+    os._exit(stop.exit_code or 0)
+said = b""
+while b"go? " not in said:
+    said += os.read(terminal, 100)
+os.kill(pid, number)
+while b"stopping" not in said:
+    said += os.read(terminal, 100)
+os.write(terminal, b"yes\\n")
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + number
+print("stopped")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_a_prompt_during_a_run_stops_it(number: int) -> None:
+    words = [sys.executable, "-c", STOPPED_AT, str(int(number))]
+    run = subprocess.run(words, capture_output=True, text=True)
+    assert run.stdout == "stopped\n", run.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_exits_whatever_the_main_thread_does(number: signal.Signals) -> None:
     with subprocess.Popen(
