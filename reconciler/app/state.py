@@ -290,11 +290,14 @@ def push_state(ctx: Context, file: str, *, force: bool) -> LocationChange:
     if data is None:
         raise TaskctlError.of(Code.STATE_UNREADABLE, at=Place(file), file=file, reason=reason)
     with ctx.open_state("state push") as session:
-        state = session.state
-        given = _decode_copy(data, file, state.backend)
-        known = state
-        if isinstance(ctx.location, LocalState) and ctx.location.is_new:
-            known = replace(state, lineage=given.lineage)
+        state, location = session.state, ctx.location
+        known, given = state, _decode_copy(data, file, state.backend)
+        if isinstance(location, LocalState):
+            if location.version() is None:
+                lineage = given.lineage if location.is_new else state.lineage
+                known, given = State(lineage, 0, state.backend), location.restored(given)
+            elif ctx.settings.path(file).resolve() == location.path:
+                given = state  # with the journal
         session.put(edit.push(known, given, force=force))
         session.save()
         changed = session.state.serial != state.serial

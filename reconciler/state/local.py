@@ -104,6 +104,14 @@ class LocalState:
         """Whether the state was never written."""
         return not (self.path.exists() or self.journal.exists())
 
+    def restored(self, given: State) -> State:
+        """`given` as the state file, which does not exist, with the attempts of the journal. Raises
+        StateError."""
+        with _reading(self.journal_display_name):
+            journal = disk.read_file(self.journal, most=limits.STATE_FILE_BYTES) or b""
+        events = read_journal(journal, file=self.journal_display_name).events
+        return fold(given, attempts_alone(events, given))
+
     def source(self) -> StateSource:
         return StateSource(self.display_name, self.backup.exists())
 

@@ -15,7 +15,7 @@ import pytest
 from reconciler.cli.console.output import Output
 from reconciler.cli.main import run
 from reconciler.system.clock import SystemClock
-from tests.support.fault_server import Fault, Rule
+from tests.support.fault_server import Call, Fault, Rule
 from tests.support.git_server import git
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
@@ -1150,3 +1150,38 @@ def test_a_restored_state_does_not_repeat_an_edited_task_that_it_lacks(
     assert anna.run("state", "resolve", "b", "--task-id", made)[0] == 0
     assert anna.apply()[:2] == (0, {})
     assert anna.ids()["b"] == made
+
+
+@pytest.mark.parametrize("way", ["damaged", "merge"])
+def test_a_restored_state_keeps_the_attempts_of_a_journal(here: InProcess, way: str) -> None:
+    """As after a power failure. The journal knows `c`, the backup only `a`."""
+    state = here.sandbox.folder / "taskctl.state.json"
+    journal, backup = (Path(f"{state}.{name}") for name in ("journal", "backup"))
+    for keys in ("a", "ab"):
+        here.sandbox.write(as_tasks({key: f"do {key}" for key in keys}))
+        assert here.run("apply").code == 0
+    before, older, written = state.read_bytes(), backup.read_bytes(), []
+
+    def note(_: Call) -> None:
+        if len(here.server.posts) == 3:
+            written.append(journal.read_bytes())
+
+    here.server.choose = note
+    here.sandbox.write(as_tasks({key: f"do {key}" for key in "abc"}))
+    assert here.run("apply").code == 0
+    here.server.set_rules()
+    journal.write_bytes(written[-1])
+    backup.write_bytes(older)
+    if way == "damaged":
+        state.write_bytes(before[:300])
+        state.rename(f"{state}.bad")
+        assert here.run_state("push", backup.name).code == 0
+    else:
+        state.write_bytes(older)
+        assert here.run_state("push", "--force", state.name).code == 0
+    assert not journal.exists()
+    here.sandbox.write(as_tasks({"a": "do a", "b": "edited", "c": "edited, too"}))
+    ended = here.run("apply", "--adopt")
+    assert ended.results() == {"b": "unresolved", "c": "adopted"}, ended.stdout
+    assert here.run("apply").results() == {"b": "unresolved"}
+    assert len(here.server.posts) == 3

@@ -233,7 +233,7 @@ def push_file(call: Call, file: str, force: bool) -> int:
     """Replace the state with FILE, an edited copy of it.
 
     FILE must have the lineage of the state and, without --force, a higher serial. It must contain
-    all of its tasks and unresolved attempts.
+    all of its tasks and unresolved attempts. If there is no state file, FILE is restored.
     """
     from reconciler.app.state import push_state
 
