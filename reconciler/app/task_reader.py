@@ -193,13 +193,15 @@ class TaskReader:
         return self.status_of(record, state_of(raw, summary), raw, summary)
 
     def _status_if_readable(self, record: Record, raw: Mapping[str, object]) -> TaskStatus:
-        """The status; not visible if the service shows the task but refuses its events."""
-        try:
-            return self._status(record, raw)
-        except RemoteError as problem:
-            if not problem.is_refusal:
-                raise
-            return self.status_of(record, TaskState.NOT_VISIBLE)
+        """The status; not visible if the service shows the task but refuses its events, twice as
+        for a task that is gone."""
+        for _ in range(2):
+            try:
+                return self._status(record, raw)
+            except RemoteError as problem:
+                if not problem.is_refusal:
+                    raise
+        return self.status_of(record, TaskState.NOT_VISIBLE)
 
     def status_of(
         self,

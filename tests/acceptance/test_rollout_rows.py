@@ -137,3 +137,12 @@ def test_events_that_the_service_refuses_hide_no_failure_of_others(
     assert len(here.server.posts) == 2
     shown = {task["key"]: task["status"] for task in here.run("status").document["tasks"]}
     assert shown == {"t@a": "failed", "t@c": "notVisible"}
+
+
+def test_events_that_are_refused_once_are_read_again(here: InProcess) -> None:
+    apply_rows(here, "a")
+    fail_first(here)
+    first = here.server.world.tasks[0].id
+    here.server.set_rules(Rule("events", Fault("status", status=404), nth=(1,), task=first))
+    assert apply_rows(here, "ab").document["summary"]["held"] == 1
+    assert len(here.server.posts) == 1
