@@ -306,7 +306,7 @@ def _list(client: Client, org_name: str, since: datetime | None) -> Iterator[Rem
         for task in new:
             kept.keep(task.raw)
             yield task
-        if page and not new:
+        if page.tasks and not new:
             return
 
 

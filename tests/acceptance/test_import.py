@@ -509,3 +509,16 @@ def test_an_unreadable_list_imports_nothing(here: InProcess, broken: dict[str, A
     assert [d["code"] for d in ended.document["diagnostics"]] == ["TC714"], ended.stdout
     assert ended.code == 1
     assert not (here.sandbox.folder / "tasks/b.yaml").exists()
+
+
+def test_a_list_page_without_tasks_does_not_end_the_import(here: InProcess) -> None:
+    for name in ("one", "two"):
+        other = here.within(name)
+        other.sandbox.write(as_tasks({"k": f"do {name}"}))
+        assert other.run("apply").code == 0
+    here.sandbox.write({})
+    here.server.world.habits.begins_empty = True
+    words = ["import", "--all", "--org", "acme", "--write", "tasks/b.yaml", "--format", "json"]
+    ended = here.run_words([*words, "--backend", here.server.url])
+    assert ended.code == 0, ended.stdout
+    assert len(ended.document["tasks"]) == 2

@@ -32,7 +32,8 @@ class Habits:
     replaced by the server's clock, or shifted (the same instant in another time zone). `redact`:
     credentials in a message are replaced. `tokens`: user IDs by token; empty: any token is valid
     and is a user of its own. `orgs`: the existing organizations; empty: any. `budget`: the JSON
-    value of the Neo token budget; None: 404.
+    value of the Neo token budget; None: 404. `begins_empty`: the first page of the list has no
+    tasks, only the token of the next page.
     """
 
     clock_offset: float = 0.0
@@ -44,6 +45,7 @@ class Habits:
     orgs: tuple[str, ...] = ()
     default_org: str = "acme"
     budget: object = None
+    begins_empty: bool = False
 
 
 @dataclass
@@ -132,6 +134,8 @@ class World:
                 if t.org == org and self._sees(user, t) and t.committed <= horizon
             ]
         seen.sort(key=lambda t: t.seq, reverse=newest_first)
+        if after is None and self.habits.begins_empty and newest_first and seen:
+            return {"tasks": [], "continuationToken": _token(seen[0].seq + 1)}
         if after is not None:
             seen = [t for t in seen if (t.seq < after if newest_first else t.seq > after)]
         page = seen[:size]
