@@ -21,6 +21,7 @@ _ROWS = (
     ("All manifests", _mib(limits.MANIFESTS_BYTES), "run"),
     ("Tasks; generated tasks count before `exclude`, due or not", f"{limits.TASKS:,}", "run"),
     ("Globs under `removed`", f"{limits.GLOBS:,}", "run"),
+    ("Tasks, times the `*` in these globs", f"{limits.GLOB_STEPS:,}", "run"),
     ("Organizations of the tasks", f"{limits.ORGANIZATIONS}", "run"),
     ("Axes of `forEach`", f"{limits.AXES}", "entry"),
     ("Values in the rows and combinations of entries", f"{limits.ROW_VALUES:,}", "run"),

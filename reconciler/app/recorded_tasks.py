@@ -11,6 +11,7 @@ from reconciler.app.named_tasks import record_of_id, record_of_retired, with_nam
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, Place, TaskctlError
+from reconciler.model.glob import is_glob
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import TaskRef, natural
@@ -122,7 +123,7 @@ def select_keys(state: State, selector: str) -> tuple[str, tuple[TaskRef, ...]]:
     or glob that it stands for. Raises StateError if there are none."""
     pattern = pattern_of(selector, known_refs(state))
     found = {ref for ref in known_refs(state) if matches_key(pattern, [ref])}
-    if found and set(pattern) & set("*?["):
+    if found and is_glob(pattern):
         return pattern, tuple(sorted(found, key=natural))
     return pattern, (find(state, selector),)
 
@@ -130,7 +131,7 @@ def select_keys(state: State, selector: str) -> tuple[str, tuple[TaskRef, ...]]:
 def with_entry(ctx: Context, state: State, name: str) -> str:
     """A glob instead of an entry that waits for an answer, or of one in the manifests."""
     waiting = waiting_keys(state, state.recovering)
-    if set(name) & set("*?[") or is_known(state, name) or matches_key(name, waiting):
+    if is_glob(name) or is_known(state, name) or matches_key(name, waiting):
         return name
     if (glob := pattern_of(name, waiting)) != name:
         return glob

@@ -20,6 +20,7 @@ from reconciler.app.new_state import (
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_entry
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
+from reconciler.model.glob import is_glob
 from reconciler.model.remarks import Arg
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, natural
@@ -171,7 +172,7 @@ def _without_tasks(
 ) -> tuple[list[Edit], list[Event]]:
     """The answers of a KEY or GLOB. `at` is now."""
     ended = [org for org in state.recovering if name == f"{org}/*"]
-    if not ended and not set(name) & set("*?["):
+    if not ended and not is_glob(name):
         ref = find_unresolved(ctx, state, name)
         closed = _without_task(state, ref, at)
         done = "keptTask" if ref in state.records else "notCreated"

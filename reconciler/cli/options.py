@@ -15,6 +15,7 @@ from reconciler.cli.completion import Complete
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.fields import PATCHED
+from reconciler.model.glob import is_glob, other_sign
 from reconciler.model.options import PlanOptions, parse_duration, parse_settle_time
 from reconciler.model.remarks import Arg, Remark, RemarkError
 
@@ -61,15 +62,22 @@ def time(value: str) -> datetime:
     return moment
 
 
+def _key_or_glob(value: str) -> str:
+    if (sign := other_sign(value)) is not None:
+        raise UsageError("glob", value=value, sign=sign)
+    return value
+
+
 def _retried_key(value: str) -> str:
     if not value or "=" in value:
         raise UsageError("retry", value=value)
-    return value
+    return _key_or_glob(value)
 
 
 def _replaced_key(value: str) -> str:
     name, equals, task_id = value.partition("=")
-    if not name or (equals and (not task_id or set(name) & set("*?["))):
+    _key_or_glob(name)
+    if not name or (equals and (not task_id or is_glob(name))):
         raise UsageError("replace", value=value)
     return value
 
@@ -139,6 +147,7 @@ PLAN = [
     option(
         "--target",
         multiple=True,
+        type=_key_or_glob,
         metavar="KEY|GLOB",
         shell_complete=completion.keys,
         help="Only these tasks, or those of an entry (repeatable). A pattern with a slash matches "
@@ -154,6 +163,7 @@ PLAN = [
     option(
         "--allow-recreate",
         multiple=True,
+        type=_key_or_glob,
         metavar="[=KEY|GLOB]",
         shell_complete=completion.keys,
         help="Recreate tasks that the service no longer has: all, or only these (repeatable).",

@@ -7,13 +7,13 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import cast
 
 from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
 from reconciler.embedded.requests import CreateRequest, PatchRequest, event_document
 from reconciler.embedded.tasks import UNNAMED, StoredTask
 from reconciler.embedded.wsgi import JsonObject, User, to_json
+from reconciler.model import glob
 
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
 _Values = dict[str, str | int | None]
@@ -154,7 +154,7 @@ def _is_open(entity: JsonObject, pattern: str) -> bool:
     if entity.get("type") != "pull_request" or entity.get("merged"):
         return False
     repo = cast("JsonObject", entity["repo"])
-    return fnmatchcase(f"{repo['org']}/{repo['name']}#{entity['number']}", pattern)
+    return glob.matches(pattern, f"{repo['org']}/{repo['name']}#{entity['number']}")
 
 
 def merge_entities(entities: Sequence[JsonObject], event: JsonObject) -> list[JsonObject]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.model.canonical import canonical_json
 from reconciler.model.codes import Code
+from reconciler.model.glob import first_match
 from reconciler.model.task import DesiredTask, Removal, entities_of, text_of
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
 
@@ -72,11 +73,15 @@ def _same_entries(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
 
 def _removals(tasks: Iterable[DesiredTask], removed: Sequence[Removal]) -> Iterator[Found]:
     exact = {(removal.org_name, removal.pattern): removal for removal in removed}
-    globs = [removal for removal in removed if not removal.is_key]
+    globs: dict[str | None, list[str]] = {}
+    for removal in removed:
+        if not removal.is_key:
+            globs.setdefault(removal.org_name, []).append(removal.pattern)
     for task in tasks if removed else ():
-        removal = exact.get((task.org_name, task.key))
-        matching = (each for each in globs if each.matches(task.org_name, task.key))
-        if removal := removal or next(matching, None):
+        matching = first_match(globs.get(task.org_name, ()), task.key)
+        name = task.key if (task.org_name, task.key) in exact else matching
+        if name is not None:
+            removal = exact[task.org_name, name]
             path, facts = ("tasks", task.key), {"file": removal.file, "pattern": removal.pattern}
             yield task, Finding(Code.REMOVED_TASK, path, "", facts, on_key=True)
 

@@ -31,6 +31,7 @@ from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order
+from reconciler.model.glob import STAR
 from reconciler.model.task import DesiredTask, Due, Recurring, Removal, TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.system import disk, memory
@@ -274,6 +275,10 @@ def _too_many(tasks: Sequence[DesiredTask], removed: Sequence[Removal]) -> Itera
         if len(found) > most:
             at = Place(found[most].file)
             yield error(Code.TOO_MANY_TASKS, case, at=at, count=len(found), limit=most)
+    stars, most = sum(removal.pattern.count(STAR) for removal in globs), limits.GLOB_STEPS
+    if (count := len(tasks) * stars) > most:
+        at = Place(globs[-1].file)
+        yield error(Code.TOO_MANY_TASKS, "steps", at=at, count=count, limit=most)
 
 
 def _is_ignored(found: Finding, ignores: IgnoreComments | None) -> bool:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase, translate
 from typing import Any, NamedTuple
 
+from reconciler.model import glob
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import NOWHERE, Place
 from reconciler.model.value import Moment, Stored, Value, field
@@ -216,14 +216,6 @@ class DesiredTask(Stored, frozen=True):
         return TaskRef(self.org_name or "", self.key)
 
 
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """The regular expression of a glob, with a group for each `*`; in brackets, it is a
-    character."""
-    parts = re.findall(r"\[!?\]?[^\]]*\]|.", glob)
-    # `translate` adds a frame of four characters before and three after.
-    return re.compile("".join("(.*?)" if p == "*" else translate(p)[4:-3] for p in parts))
-
-
 class Removal(Value, frozen=True):
     """An item of `removed` in a manifest: a key, or a glob of keys, in one organization (None: the
     default)."""
@@ -234,10 +226,10 @@ class Removal(Value, frozen=True):
 
     @property
     def is_key(self) -> bool:
-        return not any(sign in self.pattern for sign in "*?[")
+        return not glob.is_glob(self.pattern)
 
     def matches(self, org_name: str | None, key: str) -> bool:
-        return org_name == self.org_name and fnmatchcase(key, self.pattern)
+        return org_name == self.org_name and glob.matches(self.pattern, key)
 
 
 def is_unattended(settings: Mapping[str, object]) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
+from reconciler.model import glob
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
 from reconciler.model.options import PlanOptions
@@ -247,7 +247,7 @@ def _new(
 def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
     """Whether KEY, ORG/KEY, or a glob of either matches one of the `known` keys."""
     full = TaskRef.has_org(pattern)
-    return any(fnmatchcase(str(ref) if full else ref.key, pattern) for ref in known)
+    return any(glob.matches(pattern, str(ref) if full else ref.key) for ref in known)
 
 
 def is_comparable(task: DesiredTask, state: State) -> bool:

@@ -17,6 +17,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, note, warning
 from reconciler.model.fields import PATCHED
+from reconciler.model.glob import is_glob
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Arg, remark
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
@@ -58,7 +59,7 @@ class Request(NamedTuple):
 
     @property
     def is_glob(self) -> bool:
-        return any(sign in self.name for sign in "*?[")
+        return is_glob(self.name)
 
     def names(self, ref: TaskRef) -> bool:
         return matches_key(self.name, [ref])

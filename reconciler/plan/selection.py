@@ -76,7 +76,7 @@ def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
     """A KEY or GLOB for `matches_key`: instead of an entry, the glob of its keys, unless a key has
     that name."""
     glob = f"{selector}@*"
-    is_name = not set(selector) & set("*?[@=") and not matches_key(selector, known)
+    is_name = not set(selector) & set("*@=") and not matches_key(selector, known)
     return glob if is_name and matches_key(glob, known) else selector
 
 

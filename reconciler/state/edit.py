@@ -16,11 +16,12 @@ from difflib import get_close_matches
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
+from reconciler.model.glob import STAR, texts_of
 from reconciler.model.mark import is_same
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.shell import is_key
-from reconciler.model.task import DesiredTask, Generated, Inputs, TaskRef, glob_pattern
+from reconciler.model.task import DesiredTask, Generated, Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import (
@@ -82,14 +83,12 @@ def destinations(refs: Sequence[TaskRef], old: str, new: str) -> list[tuple[Task
     text that the same `*` of `old` matched. Without a `*`, `old` must select one task."""
     if "*" not in new and len(refs) == 1:
         return [(ref, destination(new, ref)) for ref in refs]
-    pattern = glob_pattern(old)
-    if pattern.groups != new.count("*"):
+    if old.count(STAR) != new.count(STAR):
         raise _refused("stars", old, old=old, new=new)
     full, found = TaskRef.has_org(old), []
     for ref in refs:
-        match = pattern.fullmatch(str(ref) if full else ref.key)
-        texts = (*(match.groups() if match is not None else ()), "")
-        name = "".join(map("".join, zip(new.split("*"), texts, strict=True)))
+        texts = texts_of(old, str(ref) if full else ref.key) or ()
+        name = "".join(map("".join, zip(new.split(STAR), (*texts, ""), strict=True)))
         found.append((ref, destination(name, ref)))
     taken = next((str(to) for to, count in Counter(t for _, t in found).items() if count > 1), None)
     if taken is not None:

@@ -90,7 +90,8 @@ def test_earlier_periods_of_a_renamed_entry_are_kept(place: LiveTasks) -> None:
     [
         ("t@*", "u@x", "as many"),
         ("t@*", "u@?", "u@?"),
-        ("t@[ab]", "u@*", "as many"),
+        ("t@[ab]", "u@*", "t@[ab]"),
+        ("t*@*", "u@*", "as many"),
         ("t@*", "*!", "invalid task key"),
         ("x@*", "u@*", "x@*"),
     ],

@@ -53,7 +53,7 @@ def test_only_tasks_that_ended_without_success_get_a_new_task(place: LiveTasks) 
     new = ids(place)
     assert {key for key in old if old[key] != new[key]} == {"t@a", "t@c", "t@e"}
     place.time.advance(LONGER)
-    again = place.document("apply", "--yes", "--retry", "t@[abe]")
+    again = place.document("apply", "--yes", "--retry", "acme/t*")
     assert (results(again), codes(again)) == ({}, ["TC856"])
     assert ids(place) == new
 

@@ -129,7 +129,7 @@ def test_a_replaced_key_is_replaced_again_only_after_another_edit(since: dict[st
     assert only(plan([edited], known, seen, named)).action is Action.CHANGED
 
 
-@pytest.mark.parametrize("requests", [("b", "b*"), ("b", "b[c]", "b*")])
+@pytest.mark.parametrize("requests", [("b", "b*"), ("b", "b*c", "b*")])
 def test_a_key_that_a_later_request_includes_need_not_be_edited(requests: tuple[str, ...]) -> None:
     tasks, known = [desired("b"), desired("bc", "edited")], [record("b", "tb"), record("bc", "tc")]
     seen = view([remote("tb"), remote("tc")])
@@ -142,7 +142,7 @@ def test_a_glob_replaces_what_was_edited_at_creation_and_nothing_else() -> None:
     tasks = [desired("a", "edited"), desired("b"), desired("c"), desired("d", name="new")]
     known = state([record("a", "ta"), record("b", "tb"), record("d", "td")])
     seen = view([remote("ta"), remote("tb"), remote("td")])
-    for glob in ("*", "acme/*", "[a-d]"):
+    for glob in ("*", "acme/*", "**"):
         made = plan(tasks, known, seen, PlanOptions(replace=(glob,)))
         actions = [task.action for task in made.tasks]
         expected = [Action.REPLACE, Action.UNCHANGED, Action.CREATE, Action.CHANGED]

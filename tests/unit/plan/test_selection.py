@@ -62,8 +62,8 @@ def test_without_flags_a_plan_covers_all_tasks() -> None:
         (("costs",), ["acme/costs"]),
         (("iam-*",), ["acme/iam-keys", "acme/iam-roles"]),
         (("*-keys", "costs"), ["acme/costs", "acme/iam-keys"]),
-        (("acme/iam-?oles",), ["acme/iam-roles"]),
-        (("[cx]*",), ["acme/costs", "b/x"]),
+        (("acme/iam-*oles",), ["acme/iam-roles"]),
+        (("c*", "x*"), ["acme/costs", "b/x"]),
         (("b/x",), ["b/x"]),
     ],
 )
