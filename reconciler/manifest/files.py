@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path as FilePath
+from typing import NamedTuple
 
 from reconciler.manifest.comments import blocks
 from reconciler.manifest.discovery import shown_name
@@ -57,6 +60,8 @@ class NamedFiles:
         self._files: dict[FilePath, NamedFile | Finding] = {}
         self._answers: dict[tuple[FilePath, str], NamedFile | Finding] = {}
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
+        self._folders: dict[FilePath, FilePath] = {}
+        self._checks: dict[tuple[FilePath, FilePath], _Folder] = {}
 
     def read(self, document: Document, given: str) -> NamedFile | Finding:
         """The file that a manifest calls `given`, or the reason why it cannot be read."""
@@ -70,14 +75,19 @@ class NamedFiles:
         if len(given) > limits.PATH_CHARACTERS:
             return Finding(Code.UNREADABLE_FILE, (), "long", {"most": limits.PATH_CHARACTERS})
         try:
-            real = resolved(self._home(folder)[0] / given)
+            home, top, _ = self._home(folder)
+            if _is_deep(FilePath(os.path.normpath(home / given)), top):
+                return _TOO_DEEP
+            real = self._real(home / given)
             # Before anything else: no message may reveal whether such a file exists.
             outside = self._outside(real, folder)
             name = shown_name(self._root, str(FilePath(document.file).parent / given))
             if outside is not None:
                 return Finding(Code.OUTSIDE_REPOSITORY, (), outside, {"file": name})
+            if _is_deep(real, top):  # a link leads there
+                return _TOO_DEEP
             if real not in self._files:
-                if resolved(self._root / name) != real:  # a link leads elsewhere
+                if self._real(self._root / name) != real:  # a link leads elsewhere
                     name = self._real_name(real)
                 self._files[real] = self._read_tracked(real, folder, name)
         except OSError as problem:
@@ -102,8 +112,27 @@ class NamedFiles:
         return self._tracked.refusal(top, real, self._real_name(real), content)
 
     def _real_name(self, real: FilePath) -> str:
-        root = resolved(self._root)
+        root = self._real_root
         return shown_name(root, os.path.relpath(real, root))
+
+    @cached_property
+    def _real_root(self) -> FilePath:
+        return resolved(self._root)
+
+    def _real(self, path: FilePath) -> FilePath:
+        """The path with links resolved, those of its directory only once for all of its files. A
+        directory that becomes a link after that is an error when the file is opened."""
+        if path.name in ("", ".."):
+            return resolved(path)
+        folder = self._folders.get(path.parent)
+        if folder is None:
+            folder = self._folders[path.parent] = resolved(path.parent)
+        real = folder / path.name
+        try:
+            is_link = stat.S_ISLNK(real.lstat().st_mode)
+        except OSError:
+            is_link = True  # or unreadable
+        return resolved(real) if is_link else real
 
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""
@@ -133,7 +162,7 @@ class NamedFiles:
             given = text.strip()
             if "\n" in given or re.fullmatch(_PATH, given) is None:
                 continue
-            for base in (document.folder, resolved(self._root)):
+            for base in (document.folder, self._real_root):
                 if self._is_shared_file(base / given, document.folder):
                     name = os.path.relpath(base / given, document.folder)
                     facts = {"file": FilePath(name).as_posix()}
@@ -143,7 +172,7 @@ class NamedFiles:
     def _is_shared_file(self, path: FilePath, folder: FilePath) -> bool:
         """Whether this file exists, and a manifest in `folder` may refer to it, tracked or not."""
         try:
-            return path.is_file() and self._outside(resolved(path), folder) is None
+            return path.is_file() and self._outside(self._real(path), folder) is None
         except OSError:
             return False
 
@@ -152,7 +181,7 @@ class NamedFiles:
         whether that is a repository."""
         if folder not in self._homes:
             top = repository_root(folder)
-            home = resolved(folder), top or resolved(self._root), top is not None
+            home = resolved(folder), top or self._real_root, top is not None
             self._homes[folder] = home
         return self._homes[folder]
 
@@ -161,13 +190,40 @@ class NamedFiles:
         _, top, is_repository = self._home(folder)
         if not real.is_relative_to(top):
             return "prompt" if is_repository else "prompt-directory"
-        if in_git(real.relative_to(top)):
+        if real == top:
+            return None  # a directory, which cannot be read
+        parent = self._checks.get((top, real.parent))
+        if parent is None:
+            parent = self._checks[top, real.parent] = _Folder.of(top, real.parent)
+        name = FilePath(real.name)
+        if parent.in_git or in_git(name):
             return "prompt-git"
-        if is_hidden(real.relative_to(top)):
+        if parent.is_hidden or is_hidden(name):
             return "prompt-hidden"
-        if clone_below(top, real) is not None:
+        if parent.in_clone or os.path.lexists(real / ".git"):
             return "prompt-another"
         return None
+
+
+class _Folder(NamedTuple):
+    """What is wrong with all files of a directory in a repository."""
+
+    in_git: bool
+    is_hidden: bool
+    in_clone: bool
+
+    @classmethod
+    def of(cls, top: FilePath, real: FilePath) -> _Folder:
+        inside = real.relative_to(top)
+        return cls(in_git(inside), is_hidden(inside), clone_below(top, real) is not None)
+
+
+_TOO_DEEP = Finding(Code.UNREADABLE_FILE, (), "parts", {"most": limits.PATH_PARTS})
+
+
+def _is_deep(path: FilePath, top: FilePath) -> bool:
+    """Whether a path in `top` has too many parts below it. Each costs a few system calls."""
+    return len(path.parts) - len(top.parts) > limits.PATH_PARTS and path.is_relative_to(top)
 
 
 def _prompts(data: object) -> Iterator[tuple[Path, str]]:

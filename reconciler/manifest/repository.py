@@ -79,8 +79,8 @@ def repositories_around(path: Path) -> list[Path]:
 
 def clone_below(top: Path, path: Path) -> Path | None:
     """The clone or submodule below the repository `top` that a path, with links resolved, is in."""
-    inside = (folder for folder in (path, *path.parents) if folder.is_relative_to(top))
-    return next((f for f in inside if f != top and os.path.lexists(f / ".git")), None)
+    inside = (path, *path.parents)[: max(0, len(path.parts) - len(top.parts))]
+    return next((folder for folder in inside if os.path.lexists(folder / ".git")), None)
 
 
 def refuse_untrusted(path: Path, folder: Path) -> None:

@@ -261,6 +261,37 @@ def test_the_length_of_a_path_is_limited(tmp_path: Path, measure: Measure) -> No
     measure("validate").assert_refused("TC101")
 
 
+@pytest.mark.reaches("PATH_PARTS")
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_parts_of_a_path_are_limited(tmp_path: Path, measure: Measure, more: int) -> None:
+    folder = "/".join(["d"] * (limits.PATH_PARTS - 1 + more))
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "p.md").write_text("Do it.")
+    write_tasks(tmp_path, f"  a: {{message: {{contentFile: ../{folder}/p.md}}}}\n")
+    measured = measure("validate")
+    assert (measured.code, measured.codes) == ((1, ["TC101"]) if more else (0, []))
+
+
+def test_prompts_in_nested_directories_cost_what_their_number_costs(
+    tmp_path: Path, measure: Measure
+) -> None:
+    seconds = []
+    for folder in ("flat", "/".join(["d"] * 20)):
+        (tmp_path / folder).mkdir(parents=True)
+        names = [f"{folder}/{n}.md" for n in range(2_000)]
+        for n, name in enumerate(names):
+            (tmp_path / name).write_text(f"Do {n}.")
+        tasks = (
+            f"  k{n}: {{message: {{contentFile: ../{name}}}}}\n" for n, name in enumerate(names)
+        )
+        write_tasks(tmp_path, "".join(tasks))
+        measured = measure("validate")
+        assert measured.code == 0
+        seconds.append(measured.seconds)
+    flat, nested = seconds
+    assert nested <= 2 * flat
+
+
 @pytest.mark.parametrize("unit", ["#taskctl:ignore[ ", "content: a#"])
 def test_a_prompt_full_of_comments_is_read_quickly(
     tmp_path: Path, measure: Measure, unit: str

@@ -10,7 +10,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.manifest.loader import load
 from reconciler.model.codes import Code
-from reconciler.model.limits import NAMED_FILE_BYTES
+from reconciler.model.limits import NAMED_FILE_BYTES, PATH_PARTS
 from tests.support.manifest_cases import lines, loaded, only_code
 from tests.support.repository import committed, git, new_repository, track
 
@@ -237,3 +237,47 @@ def test_a_problem_in_a_prompt_has_its_line(repository: Path) -> None:
     (repository / "p.md").write_bytes(b"one\rtwo \x07\r")
     found = loaded(manifest("p.md"), repository)
     assert found.diagnostics[0].line == 2
+
+
+def test_a_path_with_too_many_parts_is_an_error_at_the_path(repository: Path) -> None:
+    """Also if a link leads there, and whether or not the file exists."""
+    deep = Path(*["d"] * PATH_PARTS)
+    (repository / deep).mkdir(parents=True)
+    (repository / deep / "p.md").write_text("Rotate.\n")
+    (repository / "link.md").symlink_to(deep / "p.md")
+    track(repository)
+    for given in ((deep / "p.md").as_posix(), (deep / "none.md").as_posix(), "link.md"):
+        (found,) = loaded(manifest(given), repository).diagnostics
+        assert (found.code, found.case) == (Code.UNREADABLE_FILE, "parts")
+        assert (found.at.line, found.at.column) == (3, 35)
+
+
+def test_a_file_costs_the_same_in_nested_directories(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each directory is resolved and checked once."""
+    lstat, calls = os.lstat, []
+
+    def counted(path: str | Path, **more: int | None) -> os.stat_result:
+        calls.append(path)
+        return lstat(path, **more)
+
+    costs = []
+    for folder in ("flat", "/".join(["d"] * 20)):
+        (repository / folder).mkdir(parents=True)
+        for number in range(20):
+            (repository / folder / f"{number}.md").write_text(f"Rotate {folder} {number}.\n")
+        track(repository)
+        counts = []
+        for files in (10, 20):
+            tasks = (f"  k{n}: {{message: {{contentFile: {folder}/{n}.md}}}}" for n in range(files))
+            text = "\n".join(("version: 1", "tasks:", *tasks, ""))
+            calls.clear()
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "lstat", counted)
+                found = loaded(text, repository)
+            assert found.diagnostics == ()
+            counts.append(len(calls))
+        costs.append(counts[1] - counts[0])
+    flat, nested = costs
+    assert 0 < nested == flat
