@@ -70,8 +70,9 @@ export PATH="${PATH:-/usr/bin:/bin}"
 
 # Commands that git runs. The first word may be found in PATH. Any other word that names a file must be
 # an absolute path outside; the name of an option may precede it (-F/path, -Fpath, -oName=path), and
-# words may be quoted.
+# words may be quoted. A shell must have nothing else to interpret.
 taskctl_runs_outside() {
+  case $1 in *[!A-Za-z0-9\ \'\"\\/.,:_=@%+~-]*) return 1 ;; esac
   taskctl_first=1 taskctl_ifs=$IFS IFS=$IFS"'\"\\="
   for taskctl_word in $1; do
     case $taskctl_word in '') continue ;; -?*) taskctl_word=${taskctl_word#-?} ;; esac
@@ -85,22 +86,44 @@ taskctl_runs_outside() {
   IFS=$taskctl_ifs
 }
 
+# Whether a setting of git, NAME VALUE, cannot make it run a program of a checkout. This lists what is
+# harmless, as git's documentation spells it or in lower case: any other setting may start a program,
+# read more settings from a file, or select another transport.
+taskctl_is_harmless() {
+  taskctl_setting=$1
+  case $1 in
+    http.*) taskctl_setting=http.${1##*.} ;; # http.URL.NAME
+    url.https://*.* | url.ssh://*.* | url.git@*.*) taskctl_setting=url.${1##*.} ;;
+  esac
+  case $taskctl_setting in
+    core.sshCommand | core.sshcommand) taskctl_runs_outside "$2" ;;
+    http.sslCAInfo | http.sslcainfo | http.sslCAPath | http.sslcapath | \
+      http.sslCert | http.sslcert | http.sslKey | http.sslkey) taskctl_is_outside "$2" ;;
+    http.extraHeader | http.extraheader | http.proxy | http.version | http.sslVerify | \
+      http.sslverify | http.postBuffer | http.postbuffer | http.userAgent | http.useragent) ;;
+    url.insteadOf | url.insteadof | url.pushInsteadOf | url.pushinsteadof) ;;
+    user.name | user.email | user.useConfigOnly | user.useconfigonly | safe.directory) ;;
+    protocol.version | init.defaultBranch | init.defaultbranch | color.ui | advice.*) ;;
+    *) return 1 ;;
+  esac
+}
+
 set -f
 for taskctl_name in GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS SSH_ASKPASS GIT_PROXY_COMMAND; do
   eval "taskctl_rest=\${$taskctl_name-}"
   taskctl_runs_outside "$taskctl_rest" || unset "$taskctl_name"
 done
+case ${GIT_CONFIG_COUNT-} in *[!0-9]* | ?????*) unset GIT_CONFIG_COUNT ;; esac
 taskctl_number=0
-while [ "$taskctl_number" -lt "${GIT_CONFIG_COUNT:-0}" ] 2>/dev/null; do
+while [ "$taskctl_number" -lt "${GIT_CONFIG_COUNT:-0}" ]; do
   eval "taskctl_name=\${GIT_CONFIG_KEY_$taskctl_number-} taskctl_rest=\${GIT_CONFIG_VALUE_$taskctl_number-}"
-  case $taskctl_name in
-    [Cc][Oo][Rr][Ee].[Ss][Ss][Hh][Cc][Oo][Mm][Mm][Aa][Nn][Dd])
-      taskctl_runs_outside "$taskctl_rest" || export "GIT_CONFIG_KEY_$taskctl_number=taskctl.removed"
-      ;;
-  esac
+  taskctl_is_harmless "$taskctl_name" "$taskctl_rest" ||
+    export "GIT_CONFIG_KEY_$taskctl_number=taskctl.removed"
   taskctl_number=$((taskctl_number + 1))
 done
-case ${GIT_CONFIG_PARAMETERS-} in *[Ss][Ss][Hh][Cc][Oo][Mm][Mm][Aa][Nn][Dd]*) unset GIT_CONFIG_PARAMETERS ;; esac
+case :${GIT_ALLOW_PROTOCOL-}: in *:ext:*) unset GIT_ALLOW_PROTOCOL ;; esac # ext::COMMAND
 set +f
+unset GIT_CONFIG_PARAMETERS GIT_CONFIG GIT_DIR GIT_COMMON_DIR GIT_EXEC_PATH GIT_TEMPLATE_DIR \
+  GIT_EXTERNAL_DIFF GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_PAGER EDITOR VISUAL PAGER
 unset BASH_ENV ENV CDPATH LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES PYTHONPATH PYTHONHOME \
   PYTHONUSERBASE PYTHONSTARTUP PYTHONPYCACHEPREFIX PYTHONPLATLIBDIR

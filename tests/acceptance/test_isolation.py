@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -245,6 +246,9 @@ GIT_COMMANDS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT
         ('ssh "-F" "bash_env"', False),
         ("ssh -F\\bash_env", False),
         ("'ssh' -i \"/etc/key\"", True),
+        ("sh bash_env;", False),
+        ("sh<bash_env", False),
+        ("ssh -F$HOME/key", False),
     ],
 )
 def test_no_program_of_git_is_in_the_checkout(
@@ -253,7 +257,7 @@ def test_no_program_of_git_is_in_the_checkout(
     """With a state in git, it would see the token."""
     given = command.format(here=trap.clone)
     env = environment(tmp_path) | dict.fromkeys(GIT_COMMANDS, given)
-    env |= {"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"}
+    env |= {"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "c"}
     env |= {"GIT_CONFIG_KEY_1": "core.sshCommand", "GIT_CONFIG_VALUE_1": given}
     script = f". '{ROOT}/script/environment.sh'; env; git config core.sshCommand; :"
     program = ["/bin/sh", "-c", script, "taskctl"]
@@ -261,7 +265,184 @@ def test_no_program_of_git_is_in_the_checkout(
     for name in GIT_COMMANDS:
         assert (f"{name}={given}" in printed) is is_kept
     assert (printed[-1] == given) is is_kept
-    assert "GIT_CONFIG_KEY_0=a.b" in printed
+    assert "GIT_CONFIG_KEY_0=user.name" in printed
+
+
+LS_REMOTE = "git ls-remote ssh://git@127.0.0.1:1/x"
+FILL = "printf 'url=https://u@127.0.0.1\\n\\n' | git credential fill"
+COMMIT = "git commit --allow-empty -m x"
+WAYS: dict[str, tuple[dict[str, str], str]] = {
+    "core.sshCommand": ({"core.sshCommand": "{it}"}, LS_REMOTE),
+    "CORE.SSHCOMMAND": ({"CORE.SSHCOMMAND": "{it}"}, LS_REMOTE),
+    "include.path": ({"include.path": "{here}/included"}, LS_REMOTE),
+    "includeIf": ({"includeIf.gitdir:**.path": "{here}/included"}, LS_REMOTE),
+    "credential.helper": ({"credential.helper": "{it}"}, FILL),
+    "credential.URL.helper": ({"credential.https://127.0.0.1.helper": "{it}"}, FILL),
+    "core.askPass": ({"core.askPass": "{it}"}, FILL),
+    "core.gitProxy": ({"core.gitProxy": "{it}"}, "git ls-remote git://127.0.0.1:1/x"),
+    "url.ext": (
+        {"url.ext::{it} .insteadOf": "https://", "protocol.ext.allow": "always"},
+        "git ls-remote https://127.0.0.1:1/x",
+    ),
+    "remote.uploadpack": (
+        {"remote.other.url": "{here}", "remote.other.uploadpack": "{it}"},
+        "git ls-remote other",
+    ),
+    "alias": ({"alias.own": "!{it}"}, "git own"),
+    "core.editor": ({"core.editor": "{it}"}, "git config --edit"),
+    "sequence.editor": ({"sequence.editor": "{it}"}, "git rebase -i --root --autostash"),
+    "diff.external": ({"diff.external": "{it}"}, "git diff --cached"),
+    "core.hooksPath": ({"core.hooksPath": "{here}/hooks"}, COMMIT),
+    "init.templateDir": (
+        {"init.templateDir": "{here}/template"},
+        f"git init -q {{here}}/new && cd {{here}}/new && {COMMIT}",
+    ),
+    "core.fsmonitor": ({"core.fsmonitor": "{it}"}, "git status"),
+    "gpg.program": ({"gpg.program": "{it}", "commit.gpgSign": "true"}, COMMIT),
+    "filter.clean": (
+        {"core.attributesFile": "{here}/attributes", "filter.own.clean": "{it}"},
+        "git add tasks",
+    ),
+    "GIT_CONFIG_PARAMETERS": ({"GIT_CONFIG_PARAMETERS": "'core.sshCommand={it}'"}, LS_REMOTE),
+    "GIT_CONFIG_COUNT": (
+        {
+            "GIT_CONFIG_COUNT": "+1",
+            "GIT_CONFIG_KEY_0": "core.sshCommand",
+            "GIT_CONFIG_VALUE_0": "{it}",
+        },
+        LS_REMOTE,
+    ),
+    "GIT_CONFIG_GLOBAL": ({"GIT_CONFIG_GLOBAL": "{here}/included"}, LS_REMOTE),
+    "GIT_CONFIG_SYSTEM": ({"GIT_CONFIG_SYSTEM": "{here}/included"}, LS_REMOTE),
+    "GIT_ALLOW_PROTOCOL": ({"GIT_ALLOW_PROTOCOL": "ext:https"}, "git ls-remote 'ext::{it} x'"),
+    "GIT_DIR": ({"GIT_DIR": "{here}/evil.git"}, LS_REMOTE),
+    "GIT_SSH": ({"GIT_SSH": "{it}"}, LS_REMOTE),
+    "GIT_SSH_COMMAND": ({"GIT_SSH_COMMAND": "{it}"}, LS_REMOTE),
+    "GIT_ASKPASS": ({"GIT_ASKPASS": "{it}"}, FILL),
+    "SSH_ASKPASS": ({"SSH_ASKPASS": "{it}"}, FILL),
+    "GIT_PROXY_COMMAND": ({"GIT_PROXY_COMMAND": "{it}"}, "git ls-remote git://127.0.0.1:1/x"),
+    "GIT_EXTERNAL_DIFF": ({"GIT_EXTERNAL_DIFF": "{it}"}, "git diff --cached"),
+    "GIT_EDITOR": ({"GIT_EDITOR": "{it}"}, "git config --edit"),
+    "VISUAL": ({"VISUAL": "{it}", "TERM": "vt100"}, "git config --edit"),
+    "EDITOR": ({"EDITOR": "{it}"}, "git config --edit"),
+    "GIT_SEQUENCE_EDITOR": ({"GIT_SEQUENCE_EDITOR": "{it}"}, "git rebase -i --root --autostash"),
+    "GIT_TEMPLATE_DIR": (
+        {"GIT_TEMPLATE_DIR": "{here}/template"},
+        f"git init -q {{here}}/new && cd {{here}}/new && {COMMIT}",
+    ),
+    "GIT_EXEC_PATH": ({"GIT_EXEC_PATH": "{here}/bin"}, "git own"),
+}
+"""Ways in which git runs a program: settings or variables, and a command that uses them."""
+
+
+def configured(settings: dict[str, str]) -> dict[str, str]:
+    """Settings of git as variables; names of variables stay as they are."""
+    env = {name: value for name, value in settings.items() if "." not in name}
+    pairs = [(name, value) for name, value in settings.items() if "." in name]
+    for number, (name, value) in enumerate(pairs):
+        env |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return {**env, "GIT_CONFIG_COUNT": str(len(pairs))} if pairs else env
+
+
+@pytest.fixture(scope="module")
+def own_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a program that leaves `caught` beside it."""
+    folder = tmp_path_factory.mktemp("programs")
+    work = folder / "work"
+    git(folder, "init", "--quiet", "work")
+    (work / "tasks").mkdir()
+    (work / "tasks" / "all.yaml").write_text("version: 1\n")
+    for name in ("it", "hooks/pre-commit", "template/hooks/pre-commit", "bin/git-own"):
+        path = work / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n: >'{folder}/caught'\nexit 1\n")
+        path.chmod(0o755)
+    (work / "included").write_text(f"[core]\n\tsshCommand = {work}/it\n")
+    (work / "attributes").write_text("* filter=own\n")
+    git(work, "add", "it", "included")
+    git(work, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "x")
+    git(work, "add", "attributes")
+    git(work, "init", "--quiet", "--bare", "evil.git")
+    git(work / "evil.git", "config", "core.sshCommand", f"{work}/it")
+    return work
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_setting_of_git_in_the_environment_runs_a_program(
+    own_program: Path, tmp_path: Path, way: str
+) -> None:
+    """Each way does run it without the script."""
+    settings, command = WAYS[way]
+    here, caught = own_program, own_program.parent / "caught"
+
+    def filled(text: str) -> str:
+        return text.replace("{here}", str(here)).replace("{it}", f"{here}/it")
+
+    author = {
+        f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    env = environment(tmp_path, **author, GIT_TERMINAL_PROMPT="0")
+    (tmp_path / "bin").mkdir()
+    for name in ("vi", "editor"):  # what git runs if no editor is set
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    env["PATH"] = f"{tmp_path}/bin:{env['PATH']}"
+    env |= configured({filled(name): filled(value) for name, value in settings.items()})
+    script = filled(command)
+
+    def runs(start: str) -> bool:
+        caught.unlink(missing_ok=True)
+        shutil.rmtree(here / "new", ignore_errors=True)
+        program = ["/bin/sh", "-c", f"{start}\n{script}", "taskctl"]
+        subprocess.run(
+            program, cwd=here, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        return caught.exists()
+
+    assert runs("")
+    assert not runs(f". '{ROOT}/script/environment.sh'")
+
+
+HARMLESS = {
+    *("user.name", "user.email", "user.useConfigOnly", "safe.directory", "color.ui"),
+    *("http.extraHeader", "http.proxy", "http.version", "http.sslVerify", "http.postBuffer"),
+    *("http.userAgent", "protocol.version", "init.defaultBranch"),
+}
+
+
+def test_only_settings_known_to_be_harmless_pass(trap: Trap, tmp_path: Path) -> None:
+    """Of all names that this version of git documents, with a program of the checkout as value."""
+    listed = (
+        subprocess.check_output(["git", "help", "--config"], text=True).split("\n\n")[0].split()
+    )
+    names = [name for name in listed if "." in name]
+    kept = kept_settings(trap, tmp_path, dict.fromkeys(names, f"{trap.clone}/ssh"))
+    assert len(names) > 400
+    assert {name for name in kept if not name.startswith("advice.")} == HARMLESS & {*names}
+
+
+def test_harmless_settings_of_urls_and_files_pass(trap: Trap, tmp_path: Path) -> None:
+    settings = {
+        "http.https://git.example/.extraheader": "AUTHORIZATION: basic x",
+        "url.https://x:y@git.example/.insteadOf": "ssh://git@git.example/",
+        "url.git@git.example:.pushinsteadof": "https://git.example/",
+        "http.sslCAInfo": "/etc/ssl/certs/ca-certificates.crt",
+        "core.sshcommand": "ssh -i /etc/key",
+    }
+    harmful = {
+        "url.ext::sh -c x.https://.insteadOf": "https://",
+        "url.file:///srv/x/.insteadOf": "https://",
+        "http.sslKey": f"{trap.clone}/pip.conf",
+    }
+    assert kept_settings(trap, tmp_path, {**settings, **harmful}) == {*settings}
+
+
+def kept_settings(trap: Trap, home: Path, settings: dict[str, str]) -> set[str]:
+    env = environment(home) | configured(settings)
+    program = ["/bin/sh", "-c", f". '{ROOT}/script/environment.sh'; env", "taskctl"]
+    printed = subprocess.check_output(program, cwd=trap.clone, env=env, text=True).splitlines()
+    kept = {line.partition("=")[2] for line in printed if line.startswith("GIT_CONFIG_KEY_")}
+    return kept - {"taskctl.removed"}
 
 
 def test_the_installation_gets_only_the_variables_that_it_needs(
