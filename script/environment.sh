@@ -103,26 +103,39 @@ taskctl_is_harmless() {
       http.sslverify | http.postBuffer | http.postbuffer | http.userAgent | http.useragent) ;;
     url.insteadOf | url.insteadof | url.pushInsteadOf | url.pushinsteadof) ;;
     user.name | user.email | user.useConfigOnly | user.useconfigonly | safe.directory) ;;
+    taskctl.removed) ;; # by an earlier run of this script
     protocol.version | init.defaultBranch | init.defaultbranch | color.ui | advice.*) ;;
     *) return 1 ;;
   esac
 }
 
 set -f
+taskctl_removed=
 for taskctl_name in GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS SSH_ASKPASS GIT_PROXY_COMMAND; do
   eval "taskctl_rest=\${$taskctl_name-}"
-  taskctl_runs_outside "$taskctl_rest" || unset "$taskctl_name"
+  taskctl_runs_outside "$taskctl_rest" || {
+    unset "$taskctl_name"
+    taskctl_removed="$taskctl_removed $taskctl_name"
+  }
 done
 case ${GIT_CONFIG_COUNT-} in *[!0-9]* | ?????*) unset GIT_CONFIG_COUNT ;; esac
 taskctl_number=0
 while [ "$taskctl_number" -lt "${GIT_CONFIG_COUNT:-0}" ]; do
   eval "taskctl_name=\${GIT_CONFIG_KEY_$taskctl_number-} taskctl_rest=\${GIT_CONFIG_VALUE_$taskctl_number-}"
-  taskctl_is_harmless "$taskctl_name" "$taskctl_rest" ||
+  taskctl_is_harmless "$taskctl_name" "$taskctl_rest" || {
     export "GIT_CONFIG_KEY_$taskctl_number=taskctl.removed"
+    # Only the first and the last part: a URL between them may contain a password.
+    taskctl_rest=${taskctl_name##*.}
+    case $taskctl_rest in *[!A-Za-z0-9-]*) taskctl_rest='*' ;; esac
+    taskctl_name=${taskctl_name%%.*}
+    case $taskctl_name in *[!A-Za-z0-9-]*) taskctl_name='*' ;; esac
+    taskctl_removed="$taskctl_removed $taskctl_name.$taskctl_rest"
+  }
   taskctl_number=$((taskctl_number + 1))
 done
 case :${GIT_ALLOW_PROTOCOL-}: in *:ext:*) unset GIT_ALLOW_PROTOCOL ;; esac # ext::COMMAND
 set +f
+[ -z "$taskctl_removed" ] || printf 'taskctl: ignored git settings of the environment:%s\n' "$taskctl_removed" >&2
 unset GIT_CONFIG_PARAMETERS GIT_CONFIG GIT_DIR GIT_COMMON_DIR GIT_EXEC_PATH GIT_TEMPLATE_DIR \
   GIT_EXTERNAL_DIFF GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_PAGER EDITOR VISUAL PAGER
 unset BASH_ENV ENV CDPATH LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES PYTHONPATH PYTHONHOME \

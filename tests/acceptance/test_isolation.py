@@ -271,6 +271,11 @@ def test_no_program_of_git_is_in_the_checkout(
 LS_REMOTE = "git ls-remote ssh://git@127.0.0.1:1/x"
 FILL = "printf 'url=https://u@127.0.0.1\\n\\n' | git credential fill"
 COMMIT = "git commit --allow-empty -m x"
+HOOKS = tuple(
+    f"{folder}/{name}"
+    for folder in ("hooks", "template/hooks")
+    for name in ("pre-commit", "post-checkout", "reference-transaction")
+)
 WAYS: dict[str, tuple[dict[str, str], str]] = {
     "core.sshCommand": ({"core.sshCommand": "{it}"}, LS_REMOTE),
     "CORE.SSHCOMMAND": ({"CORE.SSHCOMMAND": "{it}"}, LS_REMOTE),
@@ -344,18 +349,42 @@ def configured(settings: dict[str, str]) -> dict[str, str]:
     return {**env, "GIT_CONFIG_COUNT": str(len(pairs))} if pairs else env
 
 
-@pytest.fixture(scope="module")
-def own_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+class OwnProgram:
     """A repository with a program that leaves `caught` beside it."""
-    folder = tmp_path_factory.mktemp("programs")
-    work = folder / "work"
-    git(folder, "init", "--quiet", "work")
+
+    def __init__(self, folder: Path) -> None:
+        self.here, self.caught = folder / "work", folder / "caught"
+
+    def filled(self, text: str) -> str:
+        return text.replace("{here}", str(self.here)).replace("{it}", f"{self.here}/it")
+
+    def runs(self, script: str, env: dict[str, str]) -> bool:
+        """Whether a shell script runs the program."""
+        self.caught.unlink(missing_ok=True)
+        shutil.rmtree(self.here / "new", ignore_errors=True)
+        program = ["/bin/sh", "-c", self.filled(script), "taskctl"]
+        subprocess.run(
+            program,
+            cwd=self.here,
+            env={name: self.filled(value) for name, value in env.items()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        return self.caught.exists()
+
+
+@pytest.fixture(scope="module")
+def own_program(tmp_path_factory: pytest.TempPathFactory) -> OwnProgram:
+    own = OwnProgram(tmp_path_factory.mktemp("programs"))
+    work = own.here
+    git(work.parent, "init", "--quiet", "work")
     (work / "tasks").mkdir()
     (work / "tasks" / "all.yaml").write_text("version: 1\n")
-    for name in ("it", "hooks/pre-commit", "template/hooks/pre-commit", "bin/git-own"):
+    for name in ("it", *HOOKS, "bin/git-own", "bin/git-remote-https"):
         path = work / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n: >'{folder}/caught'\nexit 1\n")
+        path.write_text(f"#!/bin/sh\n: >'{own.caught}'\nexit 1\n")
         path.chmod(0o755)
     (work / "included").write_text(f"[core]\n\tsshCommand = {work}/it\n")
     (work / "attributes").write_text("* filter=own\n")
@@ -364,20 +393,12 @@ def own_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(work, "add", "attributes")
     git(work, "init", "--quiet", "--bare", "evil.git")
     git(work / "evil.git", "config", "core.sshCommand", f"{work}/it")
-    return work
+    return own
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_no_setting_of_git_in_the_environment_runs_a_program(
-    own_program: Path, tmp_path: Path, way: str
-) -> None:
-    """Each way does run it without the script."""
-    settings, command = WAYS[way]
-    here, caught = own_program, own_program.parent / "caught"
-
-    def filled(text: str) -> str:
-        return text.replace("{here}", str(here)).replace("{it}", f"{here}/it")
-
+@pytest.fixture
+def quiet(tmp_path: Path) -> dict[str, str]:
+    """An environment without editors, in which git asks nothing."""
     author = {
         f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
@@ -386,21 +407,35 @@ def test_no_setting_of_git_in_the_environment_runs_a_program(
     for name in ("vi", "editor"):  # what git runs if no editor is set
         (tmp_path / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / "bin" / name).chmod(0o755)
-    env["PATH"] = f"{tmp_path}/bin:{env['PATH']}"
-    env |= configured({filled(name): filled(value) for name, value in settings.items()})
-    script = filled(command)
+    return env | {"PATH": f"{tmp_path}/bin:{env['PATH']}"}
 
-    def runs(start: str) -> bool:
-        caught.unlink(missing_ok=True)
-        shutil.rmtree(here / "new", ignore_errors=True)
-        program = ["/bin/sh", "-c", f"{start}\n{script}", "taskctl"]
-        subprocess.run(
-            program, cwd=here, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        return caught.exists()
 
-    assert runs("")
-    assert not runs(f". '{ROOT}/script/environment.sh'")
+@pytest.mark.parametrize("way", WAYS)
+def test_no_setting_of_git_in_the_environment_runs_a_program(
+    own_program: OwnProgram, quiet: dict[str, str], way: str
+) -> None:
+    """Each way does run it without the script."""
+    settings, command = WAYS[way]
+    env = quiet | configured(settings)
+    assert own_program.runs(command, env)
+    assert not own_program.runs(f". '{ROOT}/script/environment.sh'\n{command}", env)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_setting_of_git_runs_a_program_before_gitlab_has_the_script(
+    own_program: OwnProgram, quiet: dict[str, str], tmp_path: Path, way: str
+) -> None:
+    text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
+    target = tmp_path / "opt"
+    lines = pipeline_of(text.replace("/opt/taskctl", str(target)))[".taskctl"]["before_script"]
+    start = "\n".join(lines[: lines.index(f". {target}/script/environment.sh")])
+    env = quiet | configured(WAYS[way][0])
+    commit = git(own_program.here, "rev-parse", "HEAD").strip()
+    for source in ("{here}", "ssh://git@127.0.0.1:1/x", "git://127.0.0.1:1/x", "https://[::]:1/x"):
+        shutil.rmtree(target, ignore_errors=True)
+        env |= {"TASKCTL_REPOSITORY": source, "TASKCTL_COMMIT": commit}
+        assert not own_program.runs(start, env)
+        assert (target / "it").exists() is (source == "{here}")
 
 
 HARMLESS = {
@@ -435,6 +470,23 @@ def test_harmless_settings_of_urls_and_files_pass(trap: Trap, tmp_path: Path) ->
         "http.sslKey": f"{trap.clone}/pip.conf",
     }
     assert kept_settings(trap, tmp_path, {**settings, **harmful}) == {*settings}
+
+
+def test_what_was_removed_is_named_in_one_line(trap: Trap, tmp_path: Path) -> None:
+    """Without values and URLs, which may contain passwords, and only once."""
+    settings = {
+        "user.name": "x",
+        "credential.https://user:pa.ss@git.example/.helper": "store",
+        "include.path": "x",
+        "core.askPass": f"{trap.clone}/ssh",
+        "alias.a\n::error::b": "!x",
+    }
+    env = environment(tmp_path) | configured(settings) | {"GIT_SSH_COMMAND": f"{trap.clone}/ssh"}
+    script = f". '{ROOT}/script/environment.sh'; . '{ROOT}/script/environment.sh'"
+    ended = shell(script, trap.clone, env, "/bin/sh")
+    removed = "GIT_SSH_COMMAND credential.helper include.path core.askPass alias.*"
+    assert ended.stderr == f"taskctl: ignored git settings of the environment: {removed}\n"
+    assert shell(script, trap.clone, environment(tmp_path), "/bin/sh").stderr == ""
 
 
 def kept_settings(trap: Trap, home: Path, settings: dict[str, str]) -> set[str]:
