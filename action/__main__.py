@@ -125,7 +125,7 @@ class Action:
     def _title(requested: Requested) -> str:
         words = [requested.command, *requested.tasks]
         print(" ".join(words), flush=True)
-        named = " ".join(f"`{_plain(name, more='*?[]!')}`" for name in requested.tasks)
+        named = " ".join(f"`{_plain(name, more='*')}`" for name in requested.tasks)
         return f"**{requested.command}** {named}".rstrip()
 
     def _run_requested(self, requested: Requested) -> int:

@@ -27,7 +27,7 @@ ANSWERS = ("approve", "reject", "say", "cancel")
 COMMANDS = (*OPTIONS, *STATE, *ANSWERS)
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")
-_GLOB = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._/@*?\[\]!-]{0,300}")
+_GLOB = re.compile(r"[A-Za-z0-9*][A-Za-z0-9._/@*-]{0,300}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _NEEDS_ID = ("approve", "reject", "resolve")

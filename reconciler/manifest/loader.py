@@ -31,7 +31,6 @@ from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order
-from reconciler.model.glob import STAR
 from reconciler.model.task import DesiredTask, Due, Recurring, Removal, TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.system import disk, memory
@@ -78,9 +77,14 @@ class Manifests(Value, frozen=True):
         )
         entries = tuple(entry.in_org(org_name) for entry in self.entries)
         changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}
+        changed |= {
+            before.org_name is not None
+            for before, after in zip(self.removed, removed, strict=True)
+            if after.org_name == org_name
+        }
         diagnostics = self.diagnostics
         is_mixed = len(self.organizations) > 1 and any(task.after for task in tasks)
-        if len(changed) > 1 or removed != self.removed or is_mixed:
+        if len(changed) > 1 or is_mixed:
             reported = {_identity(d) for d in diagnostics}
             new = [
                 moved.in_file(task.file, task.line, task.column)
@@ -165,9 +169,10 @@ class _Loading:
         unusable = [task for document in documents for task in document.unusable]
         removed = [removal for document in documents for removal in document.removed]
         entries = self._declared_entries()
-        if too_many := list(_too_many(tasks, removed)):
-            self._diagnostics += too_many  # comparing them all would take too long
-        else:
+        too_many = list(_too_many(tasks))
+        self._diagnostics += too_many
+        # Comparing them all would take too long.
+        if not self._has_too_many_stars() and not too_many:
             for task, finding in compare(tasks, unusable, removed, entries):
                 self._documents[task.file].findings.append(finding)
         self._report()
@@ -248,6 +253,19 @@ class _Loading:
         for name, findings in in_prompts.items():
             self._diagnostics += located(findings, file=name)
 
+    def _has_too_many_stars(self) -> bool:
+        """Whether the globs of `removed` exceed the limit, with an error at the first that does."""
+        count = 0
+        for document in self._documents.values():
+            for number, removal in enumerate(document.removed):
+                count += removal.stars
+                if count > limits.GLOB_STARS:
+                    path, facts = ("removed", number), {"limit": limits.GLOB_STARS}
+                    found = Finding(Code.TOO_MANY_TASKS, path, "stars", facts)
+                    document.findings.append(found)
+                    return True
+        return False
+
     def _not_ignored(self, file: PromptFile) -> list[Finding]:
         """The findings of a prompt file that at least one of its tasks does not ignore."""
         kept = []
@@ -262,23 +280,17 @@ class _Loading:
         return kept
 
 
-def _too_many(tasks: Sequence[DesiredTask], removed: Sequence[Removal]) -> Iterator[Diagnostic]:
-    """Problems of all declarations of a run together."""
-    globs = [removal for removal in removed if not removal.is_key]
+def _too_many(tasks: Sequence[DesiredTask]) -> Iterator[Diagnostic]:
+    """Problems of all tasks of a run together."""
     organizations = {task.org_name: task for task in tasks}
-    counted: tuple[tuple[str, Sequence[DesiredTask | Removal], int], ...] = (
+    counted = (
         ("all", tasks, limits.TASKS),
-        ("globs", globs, limits.GLOBS),
         ("organizations", tuple(organizations.values()), limits.ORGANIZATIONS),
     )
     for case, found, most in counted:
         if len(found) > most:
             at = Place(found[most].file)
             yield error(Code.TOO_MANY_TASKS, case, at=at, count=len(found), limit=most)
-    stars, most = sum(removal.pattern.count(STAR) for removal in globs), limits.GLOB_STEPS
-    if (count := len(tasks) * stars) > most:
-        at = Place(globs[-1].file)
-        yield error(Code.TOO_MANY_TASKS, "steps", at=at, count=count, limit=most)
 
 
 def _is_ignored(found: Finding, ignores: IgnoreComments | None) -> bool:

@@ -228,6 +228,11 @@ class Removal(Value, frozen=True):
     def is_key(self) -> bool:
         return not glob.is_glob(self.pattern)
 
+    @property
+    def stars(self) -> int:
+        """What a comparison with a key costs."""
+        return self.pattern.count(glob.STAR)
+
     def matches(self, org_name: str | None, key: str) -> bool:
         return org_name == self.org_name and glob.matches(self.pattern, key)
 

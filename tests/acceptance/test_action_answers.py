@@ -91,6 +91,7 @@ def test_a_task_is_cancelled(runner: Runner) -> None:
         (request("say", id="odd", text="x"), "the input id must be empty for say"),
         (request("cancel", **{"max-creates": "3"}), "must be empty for cancel"),
         (request("apply", "--adopt"), "the input tasks must be"),
+        (request("apply", "acme/k?"), "the input tasks must be"),
         (request("apply", **{"max-creates": "3 --adopt"}), "must be a number"),
         (request("apply"), "the input expect-plan is required"),
         (request("replace", ""), "the input tasks is required"),

@@ -172,7 +172,7 @@ def test_csv_has_the_tokens_of_replaced_and_removed_tasks(
     ]
     assert {row["taskId"]: row["tokens"] for row in rows if row["taskId"] in before} == before
     assert [row["key"] for row in place.document("results")["tasks"]] == ["one"]
-    for words in (["three"], ["t?ree"], [ids["three"]]):
+    for words in (["three"], ["t*ree"], [ids["three"]]):
         (row,) = csv_rows(place, *words)
         assert (row["taskId"], row["tokens"]) == (ids["three"], before[ids["three"]])
     assert place.run("results", "--format", "csv", "neither")[0] == 1

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from reconciler.manifest import cross_file
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse import source
 from reconciler.model import limits
 from reconciler.model.diagnostics import has_errors
+from reconciler.model.glob import first_match
 from tests.support.manifest_cases import CASES, NAMES, expected, lines, loaded
 
 ROOT = Path(__file__).parents[3]
@@ -108,6 +111,51 @@ def test_an_organization_option_changes_nothing_else(tmp_path: Path) -> None:
     resolved = made.in_org("acme")
     assert resolved.diagnostics == made.diagnostics
     assert [task.ref for task in resolved.tasks] == [("acme", "k"), ("acme", "n")]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "found"),
+    [
+        ("orgName: acme\ntasks: {}\nremoved: [k*]\n", "tasks: {k: {message: z}}\n", "b.yaml:2:9"),
+        ("orgName: acme\ntasks: {k: {message: z}}\n", "tasks: {}\nremoved: [k]\n", "a.yaml:3:9"),
+        ("orgName: acme\ntasks: {}\nremoved: [n*]\n", "tasks: {k: {message: z}}\n", None),
+    ],
+)
+def test_an_organization_option_can_declare_a_removed_task(
+    tmp_path: Path, a: str, b: str, found: str | None
+) -> None:
+    made = of(tmp_path, a=a, b=b)
+    assert made.diagnostics == ()
+    expected = [] if found is None else [f"{found}: error: TC305 tasks.k"]
+    assert lines(made.in_org("acme")) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["orgName: acme\ntasks: {k: {message: x}}\n", "tasks: {k: {message: x}}\n"]
+)
+def test_an_organization_option_compares_tasks_with_globs_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Unless only some manifests specify an organization, nothing new can be found."""
+    compared: list[str] = []
+
+    def counting(patterns: Iterable[str], key: str) -> str | None:
+        compared.append(key)
+        return first_match(patterns, key)
+
+    monkeypatch.setattr(cross_file, "first_match", counting)
+    of(tmp_path, a=f"{text}removed: [old-*]\n").in_org("acme")
+    assert compared == ["k"]
+
+
+def test_the_first_glob_above_the_limit_is_reported(tmp_path: Path) -> None:
+    stars = "a*" * 100
+    made = of(
+        tmp_path,
+        a=f"tasks: {{}}\nremoved: [{stars}, {stars}]\n",
+        b=f"tasks: {{gone-x: {{message: x}}}}\nremoved: [gone-*, {stars}]\n",
+    )
+    assert lines(made) == ["b.yaml:3:19: error: TC314/stars removed[1]"]
 
 
 def test_tasks_without_errors_are_loaded(tmp_path: Path) -> None:
