@@ -1,4 +1,5 @@
-"""Checks of texts that a schema cannot express: blank texts, credentials, placeholders."""
+"""Checks of texts that a schema cannot express: blank texts, credentials, placeholders, hidden
+characters."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
 _PLACEHOLDER = r"\$\{[A-Za-z_]\w*\}|\bTODO\b"  # compiled if needed
+# Bidirectional embeddings, overrides and isolates, and tag characters. Marks of direction and
+# joiners stay: languages and emoji need them, and they hide nothing.
+_HIDDEN = r"[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
 
 
 def check_texts(key: str, given: Mapping[str, object]) -> Iterator[Finding]:
@@ -44,7 +48,8 @@ def _message_object(path: Path, message: Mapping[str, object]) -> Iterator[Findi
 
 
 def check_prompt(path: Path, text: object) -> Iterator[Finding]:
-    """Findings for a prompt that is blank, or the first placeholders and credentials in it."""
+    """Findings for a prompt that is blank, or the first placeholders, credentials and hidden
+    characters in it."""
     if not isinstance(text, str):
         return
     if text.isspace():
@@ -55,6 +60,14 @@ def check_prompt(path: Path, text: object) -> Iterator[Finding]:
         different = dict.fromkeys(re.findall(_PLACEHOLDER, text))
         for placeholder in islice(different, limits.TASK_FINDINGS):
             yield warning_finding(Code.PLACEHOLDER, path, "", {"text": placeholder})
+    yield from _hidden_characters(path, text)
+
+
+def _hidden_characters(path: Path, text: str) -> Iterator[Finding]:
+    """A warning at the first hidden character of a text."""
+    if not text.isascii() and (found := re.search(_HIDDEN, text)) is not None:
+        facts = {"character": f"U+{ord(found[0]):04X}", "text": found[0]}
+        yield warning_finding(Code.HIDDEN_CHARACTER, path, "", facts)
 
 
 def _entities(path: Path, given: Mapping[str, object]) -> Iterator[Finding]:
@@ -83,3 +96,5 @@ def _blank_texts(path: Path, entity: object) -> Iterator[Finding]:
 def check_name(path: Path, name: object) -> Iterator[Finding]:
     if isinstance(name, str) and name and not name.strip():  # the schema rejects an empty name
         yield Finding(Code.EMPTY_VALUE, path, "blank")
+    if isinstance(name, str):
+        yield from _hidden_characters(path, name)

@@ -69,6 +69,7 @@ class Code(StrEnum):
     PLACEHOLDER = "TC403"
     CUT_OFF_PROMPT = "TC404"
     PROMPT_IS_PATH = "TC407"
+    HIDDEN_CHARACTER = "TC408"
 
     # Policy and budget
     POLICY_VIOLATION = "TC501"
