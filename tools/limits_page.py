@@ -82,6 +82,7 @@ _ROWS = (
         f"{limits.RESPONSE_VALUES:,}",
         "response",
     ),
+    ("Chunks in which a response arrives", f"{limits.RESPONSE_PARTS:,}", "response"),
     (f"Responses above {_mib(limits.SMALL_RESPONSE_BYTES)} in memory", "1", "run"),
     ("Entries on a page of a list", f"{limits.PAGE_ENTRIES:,}", "response"),
     (

@@ -28,11 +28,12 @@ from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolM
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
 
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.addresses import split_url
-from reconciler.remote.exchange import Exchange, current
+from reconciler.remote.exchange import Exchange, TooLargeError, current
 from reconciler.remote.sanitize import bare_url, shown_text
 
 if TYPE_CHECKING:
@@ -50,11 +51,15 @@ class _TimedReader(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
         self._raw, self._sock, self._exchange = raw, sock, exchange
+        self._count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        self._count += 1
+        if self._count > limits.RESPONSE_PARTS:  # records of TLS with a byte each
+            raise TooLargeError
         timeout, previous = self._exchange.read_timeout(), self._sock.gettimeout() or 0.0
         if not 0.99 * previous <= timeout <= previous:
             self._sock.settimeout(timeout)
@@ -65,13 +70,26 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
+class _LineReader(io.BufferedReader):
+    """Limits the lines that are read of a response. Each chunk begins with one, and costs as much
+    time as thousands of bytes; a compressed chunk may also be empty."""
+
+    _count = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self._count += 1
+        if self._count > limits.RESPONSE_PARTS:
+            raise TooLargeError
+        return super().readline(size)
+
+
 class _Response(http.client.HTTPResponse):
     """Skips every 1xx (RFC 9110, section 15.2). http.client skips only 100, and would return a 103
     as the response, and the real response for the next request."""
 
     def __init__(self, sock: socket.socket, *args: Any, **settings: Any) -> None:
         super().__init__(sock, *args, **settings)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, current()))
+        self.fp = _LineReader(_TimedReader(self.fp.detach(), sock, current()))
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(MAX_INTERIM):

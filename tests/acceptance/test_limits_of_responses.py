@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from http.server import BaseHTTPRequestHandler
@@ -17,16 +19,25 @@ import pytest
 
 from reconciler.model import limits
 from tests.support.loopback import serving_on_loopback
-from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
+from tests.support.measured import (
+    FEW_SECONDS,
+    MAX_MIB,
+    MAX_SECONDS,
+    Measure,
+    measure,
+    write_tasks,
+)
 
 __all__ = ["measure"]
 pytestmark = pytest.mark.tools
 
 
 @contextmanager
-def _serving(page: Callable[[str], bytes | None]) -> Iterator[tuple[str, list[str]]]:
+def _serving(
+    page: Callable[[str], bytes | None], *, in_bytes: bool = False
+) -> Iterator[tuple[str, list[str]]]:
     """A service whose responses are gzipped; `page` makes one from its path, None for a 404. It
-    creates tasks with the IDs t1, t2, ..."""
+    creates tasks with the IDs t1, t2, ... If it sends `in_bytes`, each byte is a chunk."""
     asked: list[str] = []
     numbers = count(1)
 
@@ -51,9 +62,14 @@ def _serving(page: Callable[[str], bytes | None]) -> Iterator[tuple[str, list[st
             body = _gzipped(body)
             self.send_response(status)
             self.send_header("Content-Encoding", "gzip")
-            self.send_header("Content-Length", str(len(body)))
+            if in_bytes:
+                self.send_header("Transfer-Encoding", "chunked")
+                body = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+            else:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # the client reads no more than it has to
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -87,6 +103,24 @@ def test_a_compressed_response_is_limited(
         measured = measure("plan", "--backend", url)
     assert measured.code == 1
     assert measured.seconds < MAX_SECONDS
+    assert measured.mib < MAX_MIB
+
+
+@pytest.mark.reaches("RESPONSE_PARTS")
+@pytest.mark.parametrize("more", [False, True])
+def test_the_chunks_of_a_response_are_limited(
+    tmp_path: Path, measure: Measure, *, more: bool
+) -> None:
+    """Random text, so that the compressed bytes are about as many."""
+    write_tasks(tmp_path, "  a: {message: x}\n")
+    size = limits.RESPONSE_PARTS * (40 if more else 1) // 4 * 3
+    text = base64.b64encode(random.Random(1).randbytes(size)).decode()
+    body = json.dumps({"tasks": [], "x": text}).encode()
+    assert (len(_gzipped(body)) > limits.RESPONSE_PARTS) == more
+    with _serving(lambda _: body, in_bytes=True) as (url, _):
+        measured = measure("plan", "--backend", url)
+    assert (measured.code, measured.codes) == ((1, ["TC704"]) if more else (0, []))
+    assert measured.seconds < FEW_SECONDS
     assert measured.mib < MAX_MIB
 
 
