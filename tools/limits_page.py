@@ -23,6 +23,11 @@ _ROWS = (
     ("`*` in the globs under `removed`", f"{limits.GLOB_STARS}", "run"),
     ("Organizations of the tasks", f"{limits.ORGANIZATIONS}", "run"),
     ("Axes of `forEach`", f"{limits.AXES}", "entry"),
+    (
+        "The name of an axis, or of a field of its rows",
+        f"{limits.NAME_CHARACTERS} characters",
+        "name",
+    ),
     ("Values in the rows and combinations of entries", f"{limits.ROW_VALUES:,}", "run"),
     ("Items of `exclude` or `pilot`", f"{limits.MATCHERS}", "entry"),
     ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),

@@ -143,6 +143,26 @@ def test_the_axes_of_an_entry_are_limited(tmp_path: Path, measure: Measure) -> N
         assert (measured.code, set(measured.codes)) == (code, {"TC314"} if code else set())
 
 
+@pytest.mark.reaches("NAME_CHARACTERS")
+@pytest.mark.parametrize(
+    ("axes", "code"),
+    [
+        ("{}: [x]", "TC206"),
+        ("n: [{{{}: x, name: y}}]", "TC310"),
+        ("n: {{file: ../data/n.json}}", "TC310"),
+    ],
+)
+def test_the_names_of_axes_and_fields_are_limited(
+    tmp_path: Path, measure: Measure, axes: str, code: str
+) -> None:
+    for length, codes in ((limits.NAME_CHARACTERS, []), (limits.NAME_CHARACTERS + 1, [code])):
+        name = "a" * length
+        (tmp_path / "data/n.json").write_text(json.dumps([{name: "x", "name": "y"}]))
+        write_tasks(tmp_path, f"  e: {{forEach: {{{axes.format(name)}}}, message: do it}}\n")
+        measured = measure("validate")
+        assert measured.codes == codes
+
+
 @pytest.mark.reaches("ROW_VALUES")
 @pytest.mark.parametrize("more", [0, 1])
 def test_the_values_of_all_rows_are_limited(tmp_path: Path, measure: Measure, more: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.remarks import RemarkError
 from reconciler.model.value import Value
@@ -61,8 +62,16 @@ def rows_of_node(node: Node | None, *, file: str | None = None) -> list[Row]:
 
 def _value(node: Node) -> str | Fields:
     if isinstance(node, Mapping):
-        return {str(key.text): _text(value, str(key.text)) for key, value in node.items}
+        return {
+            _name(str(key.text), key.line): _text(value, str(key.text)) for key, value in node.items
+        }
     return _text(node, "")
+
+
+def _name(text: str, line: int) -> str:
+    if len(text) > limits.NAME_CHARACTERS:
+        raise RowError("longName", line, limit=limits.NAME_CHARACTERS)
+    return text
 
 
 def _text(node: Node, name: str) -> str:
@@ -106,7 +115,7 @@ def _header(cells: list[str], line: int) -> list[str]:
             raise RowError("noName", line, column=column)
         if cell in seen:
             raise RowError("sameName", line, name=cell)
-        seen.add(cell)
+        seen.add(_name(cell, line))
     return cells
 
 

@@ -42,6 +42,10 @@ _AFTER_A_VALUE = ("indentation", "list", "mapping")
 _ESCAPED = {'"': '\\"', "'": "''"}
 """The escapes of a quote within quotes of its kind."""
 
+_KEY_CHARACTERS = 1_024
+"""YAML permits no longer key without `?`."""
+_LAST_KEY = r"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^\s,{}\[\]"'][^,{}\[\]]*+)[ \t]*$"""
+
 
 def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
     """The first problem with the encoding or characters of a text, located; None if there is none.
@@ -87,6 +91,11 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
         return Finding(Code.INVALID_ALIAS, (), "name", position=position)
     at = (mark.line, mark.column) if mark is not None else (0, 0)
     end = (len(lines) - 1, len(lines[-1]))
+    if (start := _long_key(lines, *min(at, end))) is not None:
+        position = (at[0] + 1, start + 1)
+        return Finding(
+            Code.INVALID_YAML, (), "longKey", {"limit": _KEY_CHARACTERS}, position=position
+        )
     case, facts = _case(message, lines, *min(at, end))
     if begin is not None and (
         at >= end or re.search("quoted scalar|simple key|unknown directive", message)
@@ -94,6 +103,15 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
         at = begin.line, begin.column
     line, column = min(at, end)
     return Finding(Code.INVALID_YAML, (), case, facts, position=(line + 1, column + 1))
+
+
+def _long_key(lines: list[str], line: int, column: int) -> int | None:
+    """The column (from 0) of a key that is too long, if that is why there is an error at its
+    colon."""
+    if column <= _KEY_CHARACTERS or lines[line][column : column + 1] != ":":
+        return None
+    key = re.search(_LAST_KEY, lines[line][:column])
+    return key.start() if key is not None and len(key[0]) > _KEY_CHARACTERS else None
 
 
 def _case(message: str, lines: list[str], line: int, column: int) -> tuple[str, Facts]:

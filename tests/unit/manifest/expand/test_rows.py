@@ -20,6 +20,9 @@ from reconciler.manifest.expand.product import (
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import read_source
+from reconciler.model import limits
+
+LONG = "x" * (limits.NAME_CHARACTERS + 1)
 
 
 def nodes(text: str) -> Node | None:
@@ -75,6 +78,9 @@ def test_yaml_and_json_values_are_text_as_written() -> None:
         ("a.json", "{}", "notAList", 1),
         ("a.json", "[1,\n null]", "null", 2),
         ("a.json", '[1,\n {"a": {}}]', "nested", 2),
+        ("a.csv", f"\n{LONG},b\n1,2\n", "longName", 2),
+        ("a.yaml", f"- a\n- b: x\n  {LONG}: y\n", "longName", 3),
+        ("a.json", f'[\n{{"a": "x", "{LONG}": "y"}}]', "longName", 2),
         ("a.toml", "", "ending", 1),
     ],
 )
@@ -95,7 +101,11 @@ def test_csv_written_by_a_library_is_read_back(written: list[tuple[str, str]]) -
     assert found == [{"name": name, "owner": owner} for name, owner in written]
 
 
-@given(st.lists(st.dictionaries(st.text(), st.text(), max_size=3) | st.text(), max_size=6))
+# YAML permits 1,024 characters; `json` writes twelve for an emoji.
+names = st.text(max_size=1_000 // 12)
+
+
+@given(st.lists(st.dictionaries(names, st.text(), max_size=3) | st.text(), max_size=6))
 def test_json_written_by_a_library_is_read_back(written: list[object]) -> None:
     text = json.dumps(written, indent=1)
     assert [value for value, _ in rows("a.json", text)] == written
