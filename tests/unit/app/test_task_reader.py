@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.app.task_reader import TaskReader
+from reconciler.app.task_reader import FEW, TaskReader
 from reconciler.model.options import SETTLE_TIME
 from reconciler.model.service import RemoteTask
 from reconciler.model.task_state import TaskState
@@ -62,6 +62,31 @@ def test_one_404_does_not_prove_that_a_task_is_gone(
     (listed,) = reader_of(several).statuses([record("a", "1")], 1)
     assert found.state is listed.state is state
     assert one.calls == several.calls == calls
+
+
+class Pages(Listing):
+    """A client whose list has a page for each of its tasks."""
+
+    def __init__(self, ids: list[str]) -> None:
+        super().__init__(1)
+        self.ids = ids
+
+    def list_tasks(self, _: str) -> Iterator[list[RemoteTask]]:
+        for task_id in self.ids:
+            self.calls.append("page")
+            yield [remote(task_id)]
+
+    def get_task(self, _: str, task_id: str) -> RemoteTask | None:
+        self.calls.append("get")
+        return remote(task_id)
+
+
+def test_a_list_is_read_until_few_tasks_are_missing() -> None:
+    ids = [f"t{number}" for number in range(FEW + 3)]
+    client = Pages(ids)
+    found = reader_of(client).statuses([record(each, each) for each in ids], 1)
+    assert {each.state for each in found} == {TaskState.RUNNING}
+    assert client.calls == ["page"] * 3 + ["get"] * FEW
 
 
 def test_a_task_of_another_identity_is_not_gone() -> None:

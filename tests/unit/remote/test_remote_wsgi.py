@@ -90,6 +90,7 @@ def test_a_body_shorter_than_its_length_is_an_error() -> None:
             Refused("prompt is required", 400),
         ),
         ("500 Oops", b'{"code": 500, "message": "oops"}', Unknown("500: oops")),
+        ("500 Oops", b'{"taskId": "t1", "message": "oops"}', Unknown("500: oops")),
     ],
 )
 def test_a_client_works_over_wsgi(status: str, body: bytes, outcome: object) -> None:
