@@ -24,7 +24,7 @@ PAGES = {
     "docs/reference/manifest.md": manifest_page,
     "docs/reference/diagnostics.md": diagnostics_page,
     "tests/unit/messages/messages.txt": messages_file,
-    "SECURITY.md": limits_page,
+    "docs/reference/limits.md": limits_page,
     "docs/images/plan-and-apply.svg": plan_and_apply,
     "docs/images/results.svg": results,
     "docs/images/key.svg": diagrams.key,

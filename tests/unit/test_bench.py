@@ -3,6 +3,8 @@ measured by a test that reaches it."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from collections.abc import Iterable, Iterator
 from importlib import import_module
@@ -11,6 +13,7 @@ from typing import Any
 
 from bench.__main__ import ROWS
 from bench.limits import LIMITS
+from tools import limits_page
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = Path(__file__).resolve().parents[2] / "bench" / "README.md"
@@ -48,3 +51,13 @@ def test_each_limit_is_reached_by_a_test_that_measures_it() -> None:
     tests = [value for module in modules for value in vars(module).values()]
     names = {name for test in tests for name in reached(getattr(test, "pytestmark", ()))}
     assert names == LIMITS.keys() - NOT_REACHED
+
+
+def test_each_limit_stands_on_the_page() -> None:
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(inspect.getsource(limits_page)))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if node.value.id == "limits"
+    }
+    assert used - {"MIB"} == LIMITS.keys() - NOT_REACHED
