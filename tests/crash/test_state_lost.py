@@ -108,9 +108,7 @@ def test_a_yes_after_a_loss_sends_and_writes_nothing(
     assert files(sandbox) == before
     if lose in (remove_state, restore_older_copy):
         assert sandbox.run("apply", *ADOPT).code == 0
-        sandbox.on_state(
-            "resolve", "k*", "--not-created", "--yes", "--backend", sandbox.server.url
-        )
+        sandbox.on_state("resolve", "k*", "--not-created", "--yes", "--backend", sandbox.server.url)
     ended = sandbox.run("apply")
     assert ended.code == 0, ended.stdout
     sandbox.assert_exactly_one_each(TEXTS)

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.app.task_reader import FEW, TaskReader
+from reconciler.app.survey import FEW
+from reconciler.app.task_reader import TaskReader
 from reconciler.model.options import SETTLE_TIME
 from reconciler.model.service import RemoteTask
 from reconciler.model.task_state import TaskState
