@@ -54,14 +54,13 @@ class RecordedTasks(Value, frozen=True):
         selectors: Sequence[str],
         *,
         unrecorded: bool = False,
-        entries: bool = True,
     ) -> tuple[RecordedTasks, tuple[TaskRef, ...]]:
         """The recorded tasks, and those that match (`select_refs`). `unrecorded`: a selector may
         also be the `ORG/ID` of a task that the state does not know. Raises TaskctlError."""
         tasks = cls.open(ctx, selectors)
         if unrecorded:
             tasks = replace(tasks, state=_with_unrecorded(ctx, tasks.state, selectors))
-        return tasks, select_refs(ctx, tasks.state, selectors, entries=entries)
+        return tasks, select_refs(ctx, tasks.state, selectors)
 
     def record(self, ref: TaskRef) -> Record:
         """The record of a key. Raises TaskctlError if there is only an attempt."""
@@ -138,18 +137,16 @@ def with_entry(ctx: Context, state: State, name: str) -> str:
     return pattern_of(name, [t.ref for t in ctx.with_organizations(ctx.read(())).tasks])
 
 
-def select_refs(
-    ctx: Context, state: State, selectors: Sequence[str], *, entries: bool = True
-) -> tuple[TaskRef, ...]:
-    """The recorded tasks that match a selector: `KEY`, `ORG/KEY`, glob, PATH or, with `entries`, an
-    entry; all of them without selectors. A key takes precedence over an entry, and both over a
-    file. Raises StateError for a selector without a match."""
+def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[TaskRef, ...]:
+    """The recorded tasks that match a selector: `KEY`, `ORG/KEY`, glob, entry or PATH; all of them
+    without selectors. A key takes precedence over an entry, and both over a file. Raises StateError
+    for a selector without a match."""
     files = _files(state)
     if not selectors:
         return tuple(sorted(files, key=natural))
     found: set[TaskRef] = set()
     for selector in selectors:
-        if matching := _matching(ctx, state, files, selector, entries=entries):
+        if matching := _matching(ctx, state, files, selector):
             found |= matching
         elif ctx.settings.path(selector).exists():
             ctx.ui.note("no_tasks_in_path", path=selector)
@@ -164,17 +161,12 @@ def _files(state: State) -> dict[TaskRef, str]:
 
 
 def _matching(
-    ctx: Context,
-    state: State,
-    files: Mapping[TaskRef, str],
-    selector: str,
-    *,
-    entries: bool = False,
+    ctx: Context, state: State, files: Mapping[TaskRef, str], selector: str
 ) -> set[TaskRef]:
     """The keys that match one selector. Raises StateError if several organizations have the key."""
     if any(selector in (ref.key, str(ref)) for ref in files):
         return {find(state, selector)}
-    pattern = pattern_of(selector, files.keys()) if entries else selector
+    pattern = pattern_of(selector, files.keys())
     if pattern != selector:
         return {ref for ref in files if matches_key(pattern, [ref])}
     scope = [normalized(name) for name in ctx.settings.names([selector])]

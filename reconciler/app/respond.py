@@ -235,7 +235,7 @@ def _command(action: str, name: str, request_id: str, text: str) -> tuple[str, .
 def _open_requests(
     ctx: Context, action: str, selectors: Sequence[str], request_id: str | None, text: str
 ) -> list[tuple[Recipient, Approval]]:
-    tasks, refs = RecordedTasks.select(ctx, selectors, entries=False)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     if len(refs) == 1:
         command = _command(action, str(refs[0]), request_id, text) if request_id else ()
         task = Recipient.read(tasks, refs[0], command)
@@ -255,7 +255,7 @@ def _open_requests(
 def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:
     """Sends a follow-up message to the selected tasks; to several after confirmation. Raises
     TaskctlError."""
-    tasks, refs = RecordedTasks.select(ctx, [selector], entries=False)
+    tasks, refs = RecordedTasks.select(ctx, [selector])
     names = tuple(map(str, refs))
     again = ("say", selector, message, "-y")
     if len(refs) > 1 and not confirm(ctx, "ask.say", yes=yes, again=again, refs=names):
@@ -279,7 +279,7 @@ def cancel(
 ) -> Responses:
     """Cancels the selected tasks, each after confirmation, also those that the state does not know;
     `force` ends the session of a stuck task. Raises TaskctlError."""
-    tasks, refs = RecordedTasks.select(ctx, selectors, unrecorded=True, entries=False)
+    tasks, refs = RecordedTasks.select(ctx, selectors, unrecorded=True)
     for ref in refs:
         try:
             command = ("cancel", str(ref), *(("--force",) if force else ()))

@@ -1,4 +1,4 @@
-"""`show`: a saved plan, or everything about one task."""
+"""`show`: a saved plan, or everything about tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import record_of_id
 from reconciler.app.plan_file import read_plan_file
-from reconciler.app.recorded_tasks import RecordedTasks, find_task
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.service import RemoteTask
@@ -18,7 +18,7 @@ from reconciler.plan.plan import Change, Plan
 from reconciler.state.model import Record, State
 from reconciler.tasks.status import TaskStatus
 
-_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./@][a-z0-9._@-]++)*+", re.IGNORECASE)
+_KEY = re.compile(r"[a-z0-9*?\[][a-z0-9_*?\[\]!-]*(?:[./@][a-z0-9._@*?\[\]!-]++)*+", re.IGNORECASE)
 _PLAN = (".taskctl", ".plan", ".json")
 
 
@@ -35,26 +35,26 @@ class TaskReport(Value, frozen=True):
     replaced: tuple[TaskStatus, ...] = ()
 
 
-def load_plan_or_task(
+def load_plan_or_tasks(
     ctx: Context, name: str, *, only_plan: bool = False
-) -> Plan | tuple[TaskReport, datetime]:
-    """The saved plan in a file, or a task and the service's time. A `name` that is not a file but
-    looks like a key is read as a key; with `only_plan`, it is an error. Raises TaskctlError."""
+) -> Plan | tuple[tuple[TaskReport, ...], datetime]:
+    """The saved plan in a file, or tasks and the service's time. A `name` that is not a file but
+    looks like a key, a glob or an entry is read as one; with `only_plan`, it is an error. Raises
+    TaskctlError."""
     path = ctx.settings.path(name)
     if path.exists() or not _KEY.fullmatch(name) or name.endswith(_PLAN):
         return read_plan_file(path, name)
     if only_plan:
         raise TaskctlError.of(Code.USAGE, "formatOfTask")
-    tasks = RecordedTasks.open(ctx, [name])
-    return _report(tasks, name), ctx.now()
+    tasks, refs = RecordedTasks.select(ctx, [name])
+    statuses = {status.ref: status for status in tasks.statuses(refs)}
+    return tuple(_report(tasks, statuses[ref]) for ref in refs), ctx.now()
 
 
-def _report(tasks: RecordedTasks, key: str) -> TaskReport:
+def _report(tasks: RecordedTasks, status: TaskStatus) -> TaskReport:
     from reconciler.plan.diff import differences
 
-    state = tasks.state
-    ref = find_task(tasks.ctx, state, key)
-    status = tasks.statuses([ref])[0]
+    state, ref = tasks.state, status.ref
     record = state.records.get(ref)
     if record is None:
         return TaskReport(ref, state, status, None, None)

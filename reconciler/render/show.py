@@ -1,12 +1,13 @@
-"""Everything known about one task (`show KEY`): the state, the manifest and the service."""
+"""Everything known about tasks (`show KEY`): the state, the manifest and the service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from reconciler.app.show import TaskReport
 from reconciler.messages.commands import Commands
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age
@@ -21,14 +22,33 @@ from reconciler.tasks.results import pull_requests
 from reconciler.tasks.status import TaskStatus
 
 
-def report_text(report: TaskReport, style: Style, now: datetime) -> str:
+def reports_text(reports: Sequence[TaskReport], style: Style, now: datetime) -> str:
+    return "\n".join(_text(report, style, now) for report in reports)
+
+
+def _text(report: TaskReport, style: Style, now: datetime) -> str:
     text = task_text(report.state, report.ref, style, outputs=not report.status.raw)
     rows = [*_manifest_rows(report, style), *_status_rows(report.status, style, now)]
     rows += _replaced_rows(report.replaced, style)
     return text + "".join(f"{safe.without_commands(row)}\n" for row in rows)
 
 
-def report_document(report: TaskReport, now: datetime, commands: Commands) -> Document:
+def reports_document(
+    reports: Sequence[TaskReport],
+    problems: Sequence[Diagnostic],
+    now: datetime,
+    commands: Commands,
+) -> Document:
+    return json_document(
+        problems,
+        commands,
+        readAt=rfc3339(now),
+        summary=status_counts([report.status for report in reports]),
+        tasks=[_task(report, commands) for report in reports],
+    )
+
+
+def _task(report: TaskReport, commands: Commands) -> Document:
     desired, manifest = report.desired, None
     if desired is not None:
         manifest = {"file": desired.file, "line": desired.line, "inputs": desired.inputs}
@@ -40,13 +60,7 @@ def report_document(report: TaskReport, now: datetime, commands: Commands) -> Do
     if report.diff is not None:
         task["manifest"] = manifest
         task["diff"] = [change_item(change) for change in report.diff]
-    return json_document(
-        report.diagnostics,
-        commands,
-        readAt=rfc3339(now),
-        summary=status_counts([report.status]),
-        tasks=[task],
-    )
+    return task
 
 
 def _manifest_rows(report: TaskReport, style: Style) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The name of an entry selects all of its tasks, except where agents are spoken to."""
+"""The name of an entry selects all of its tasks."""
 
 from __future__ import annotations
 
@@ -39,15 +39,17 @@ def test_a_key_takes_precedence_over_an_entry_and_both_over_a_path(applied: InPr
     assert keys(applied, "status", "tasks") == {*ROWS, "other", "up2"}
 
 
-@pytest.mark.parametrize("words", [("approve",), ("say",), ("cancel", "-y")])
-def test_nothing_is_sent_to_the_tasks_of_an_entry(
-    applied: InProcess, words: tuple[str, ...]
-) -> None:
-    before = len(applied.server.of("respond"))
-    more = ("stop",) if words == ("say",) else ()
-    ended = applied.run(words[0], "up", *more, *words[1:])
-    assert (ended.code, "[TC617]" in ended.stderr) == (1, True), ended
-    assert len(applied.server.of("respond")) == before
+@pytest.mark.parametrize("words", [("say", "stop"), ("cancel",)])
+def test_the_tasks_of_an_entry_are_answered(applied: InProcess, words: tuple[str, ...]) -> None:
+    """The server refuses each of the answers."""
+    ended = applied.run(words[0], "up", *words[1:], "-y", "--format", "json")
+    assert {problem["key"] for problem in ended.document["diagnostics"]} == ROWS, ended
+
+
+def test_each_task_of_an_entry_or_a_glob_is_shown(applied: InProcess) -> None:
+    for name in ("up", "acme/up@*"):
+        assert keys(applied, "show", name) == ROWS
+        assert applied.run("show", name, "--format", "text").stdout.count("at the service:") == 2
 
 
 @pytest.mark.parametrize("name", ["up", "acme/up"])

@@ -13,7 +13,7 @@ from reconciler.cli.options import BACKEND, STATE
     STATE,
     examples=[
         ("taskctl doctor", "check the token, the service, the state, git and CI"),
-        ("taskctl doctor --format json", "print the results as JSON, for a program"),
+        ("taskctl doctor --format json", "print the results as JSON, for scripts"),
     ],
 )
 def command(call: Call) -> int:

@@ -19,7 +19,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
         ("taskctl logs rotate-iam-keys --follow", "follow it until the task has finished"),
         ("taskctl logs 'rotate-*'", "show several conversations, one after another"),
         ("taskctl logs rotate-iam-keys -v", "show it in full"),
-        ("taskctl logs rotate-iam-keys --format json", "print one event per line, for a program"),
+        ("taskctl logs rotate-iam-keys --format json", "print one event per line, for scripts"),
     ],
 )
 def command(call: Call, selectors: tuple[str, ...], follow: bool) -> int:

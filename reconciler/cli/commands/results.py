@@ -24,7 +24,7 @@ from reconciler.render import KEYS, TABLE_FORMATS
     examples=[
         ("taskctl results", "show the pull requests and answers of all tasks"),
         ("taskctl results upgrade -v", "show the full answers of the tasks of an entry"),
-        ("taskctl results --format json", "print JSON with the data in each answer, for a program"),
+        ("taskctl results --format json", "print JSON with the data in each answer, for scripts"),
         ("taskctl results --format csv > results.csv", "write a CSV file, with the tokens used"),
         ("taskctl results --report markdown=results.md", "also write a report for a comment"),
     ],

@@ -10,7 +10,7 @@ from reconciler.app.apply import apply
 from reconciler.app.fmt import fmt
 from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, InitOptions, init
 from reconciler.app.plan import plan
-from reconciler.app.show import load_plan_or_task
+from reconciler.app.show import load_plan_or_tasks
 from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.model.codes import Code
@@ -69,20 +69,20 @@ def test_show_reads_a_saved_plan_or_a_task(tmp_path: Path) -> None:
     (tmp_path / "a.tasks.yaml").write_text(TIDY)
     with context(tmp_path, RecordingUi()) as ctx:
         plan(ctx, (), PlanOptions(), out_file="plan.taskctl")
-        shown = load_plan_or_task(ctx, "plan.taskctl")
+        shown = load_plan_or_tasks(ctx, "plan.taskctl")
         assert isinstance(shown, Plan)
         assert [task.ref.key for task in shown.tasks] == ["one"]
         with pytest.raises(TaskctlError) as problem:
-            load_plan_or_task(ctx, "one")
+            load_plan_or_tasks(ctx, "one")
         assert codes(problem) == [Code.NO_TASK_YET]
         apply(ctx, ApplyRequest(yes=True))
-        found = load_plan_or_task(ctx, "one")
+        found = load_plan_or_tasks(ctx, "one")
         assert not isinstance(found, Plan)
-        report, _now = found
+        (report,), _now = found
         assert (report.ref.key, report.diff) == ("one", ())
         with pytest.raises(TaskctlError) as problem:
-            load_plan_or_task(ctx, "two")
+            load_plan_or_tasks(ctx, "two")
         assert codes(problem) == [Code.UNKNOWN_TASK]
         with pytest.raises(TaskctlError) as problem:
-            load_plan_or_task(ctx, "one", only_plan=True)
+            load_plan_or_tasks(ctx, "one", only_plan=True)
         assert codes(problem) == [Code.USAGE]

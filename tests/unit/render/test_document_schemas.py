@@ -22,7 +22,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Origin
 from reconciler.render import Report, render, view_of
 from reconciler.render.document import dump
-from reconciler.render.show import report_document
+from reconciler.render.show import reports_document
 from reconciler.render.state import state_document
 from reconciler.render.status import status_document
 from reconciler.render.style import Style
@@ -134,4 +134,4 @@ def test_the_document_of_a_task(
 ) -> None:
     for ref in known_refs(state):
         report = TaskReport(ref, state, status, desired, diff)
-        check_document("show", report_document(report, now, AS_WRITTEN))
+        check_document("show", reports_document([report], [], now, AS_WRITTEN))
