@@ -16,11 +16,12 @@ import signal
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from about import About, ref_of
 from github import PROBLEMS, GitHub
 from requested import ANSWERS, InputError, Requested
 
@@ -28,11 +29,11 @@ from reconciler.model.canonical import visible
 
 TASKCTL = (sys.executable, "-I", "-m", "reconciler")  # beside it, in its virtual environment
 COMMANDS = ("validate", "plan", "apply", "results", "run")
+MOST = 50  # tasks of an answer
 SHOWN = 5  # lines about keys, above the plan, which must fit into the same comment
 WAITING = 3  # only merges and people remain
 UNDONE = ("held", "failed", "unresolved", "notStarted")
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")  # never Markdown, or a command of the log
-_NOT_SHOWN = "The text ({:,} characters) is not shown: the input `show-text` is not `true`."
+_NOT_SHOWN = "The {} ({:,} characters) is not shown: the input `show-text` is not `true`."
 
 
 def _plain(text: str, more: str = "") -> str:
@@ -48,6 +49,32 @@ def _code(text: str) -> str:
 
 def _is_plan(path: Path) -> bool:
     return path.is_file() and path.suffix not in (".yaml", ".yml")
+
+
+def _as_lines(outputs: Mapping[str, object]) -> str:
+    """Outputs, as the file GITHUB_OUTPUT has them."""
+    end = secrets.token_hex(8)
+    text = {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in outputs.items()}
+    return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in text.items())
+
+
+def _outputs_of(about: About) -> dict[str, object]:
+    return {"has-changes": about.has_changes, "plan-digest": about.digest}
+
+
+def _parts(about: About, *, is_shown: bool) -> Iterator[str]:
+    """The tasks, the question and the answer, as Markdown. Texts only if `is_shown`."""
+    for task in about.tasks[:MOST]:
+        name = f"`{_plain(ref_of(task))}`"
+        name = f"[{name}]({task['url']})" if task["url"] else name
+        yield f"{name} {_plain(task['status'])}"
+    if len(about.tasks) > MOST:
+        yield f"and {len(about.tasks) - MOST:,} more"
+    if about.request is not None:
+        yield f"Request `{_plain(about.requested.id)}` for {about.wants}:"
+    for name, text in (("question", about.question), ("answer", about.requested.text)):
+        if text:
+            yield _code(text) if is_shown else _NOT_SHOWN.format(name, len(text))
 
 
 def tell(kind: str, text: str) -> None:
@@ -100,8 +127,6 @@ class Action:
         """The exit code of the step."""
         if self._requested is not None:
             self._put("GITHUB_STEP_SUMMARY", f"{self._title(self._requested)}\n\n")
-            if any(self._recorded(name) is None for name in self._requested.recorded):
-                return 1
             if self._command == "run":
                 return self._run_requested(self._requested)
         code = self._taskctl()
@@ -109,7 +134,10 @@ class Action:
         if self._command != "results":  # its annotations have texts of agents
             print(self._read("report.github"), end="", flush=True)
         document = json.loads(report) if report else {}
-        self._put("GITHUB_OUTPUT", self._outputs(document))
+        outputs = self._outputs(document)
+        if self._requested is not None and outputs and not self._requested.has_plan:
+            outputs |= _outputs_of(About.of(self._requested, document))
+        self._put("GITHUB_OUTPUT", _as_lines(outputs))
         shown = self._read("report.md")
         if shown:
             body = f"{self._heading()}{self._existed(document)}{shown}"
@@ -129,52 +157,50 @@ class Action:
         return f"**{requested.command}** {named}".rstrip()
 
     def _run_requested(self, requested: Requested) -> int:
-        """Edits the state or answers a task, or shows what would be sent."""
-        if self._is_preview:
-            self._put("GITHUB_OUTPUT", "has-changes=true\n")
+        """Edits the state or answers tasks, or shows what would be sent."""
         if requested.command in ANSWERS:
             return self._answer(requested)
         if requested.id:
             self._put("GITHUB_STEP_SUMMARY", f"Task `{_plain(requested.id)}`\n")
         if self._is_preview:
+            self._put("GITHUB_OUTPUT", "has-changes=true\n")
             return 0
+        if requested.command == "accept" and self._read_about(requested) is None:
+            return 1
         done, document = self._json(*requested.state_words)
         for edit in document.get("edits", ()):
             print(f"{edit['orgName']}/{edit['key']}: {edit['result']}", flush=True)
         return done
 
     def _answer(self, requested: Requested) -> int:
-        """Shows the answer, and sends it unless this is a preview."""
-        found = self._recorded(requested.tasks[0])
-        if found is None:
+        """Shows what an answer is about. Sends it unless this is a preview."""
+        about = self._read_about(requested)
+        if about is None:
             return 1
-        key, url = found
-        told = self._env.get("INPUT_SHOW_TEXT") == "true"
-        rows = [f"[Task]({url})" if url else ""]
-        if requested.id:
-            rows.append(f"Request `{_plain(requested.id)}`")
-        if text := requested.text:
-            rows.append(_code(text) if told else _NOT_SHOWN.format(len(text)))
-        self._put("GITHUB_STEP_SUMMARY", "\n\n".join(filter(None, rows)) + "\n")
+        if self._is_preview:
+            self._put("GITHUB_OUTPUT", _as_lines(_outputs_of(about)))
+        is_shown = self._env.get("INPUT_SHOW_TEXT") == "true"
+        self._put("GITHUB_STEP_SUMMARY", "\n\n".join(_parts(about, is_shown=is_shown)) + "\n")
         if self._is_preview:
             return 0
-        text = requested.text if requested.command == "say" else ""
-        done, document = self._json(*requested.answer_words(key), quiet=not told, said=text)
-        for response in document.get("responses", ()):
-            print(f"{key}: {response['result']}", flush=True)
-        return done
+        code, text = 0, requested.text if requested.command == "say" else ""
+        for words in requested.answer_words(about.refs):
+            done, document = self._json(*words, quiet=not is_shown, said=text)
+            for response in document.get("responses", ()):
+                print(f"{response['orgName']}/{response['key']}: {response['result']}", flush=True)
+            code = code or done
+        return code
 
-    def _recorded(self, name: str) -> tuple[str, str] | None:
-        """`ORG/KEY` and the address of the task with this name in the state."""
-        code, document = self._json("state", "list", "--", name)  # or those of a file
-        if code:
+    def _read_about(self, requested: Requested) -> About | None:
+        """What it is about; None if that cannot be read. Raises InputError if it is not what the
+        preview showed."""
+        code, document = self._json(*About.words(requested))
+        if code or "tasks" not in document:
             return None
-        for task in document["tasks"]:
-            key = f"{task['orgName']}/{task['key']}"
-            if name in (key, task["key"]) and KEY.fullmatch(key):
-                return key, str(task["url"] or "")
-        tell("error", f"no task in the state has the key {name}")
-        return None
+        about = About.of(requested, document)
+        if not self._is_preview:
+            about.check(self._env.get("INPUT_EXPECT_PLAN", ""))
+        return about
 
     def _json(self, *words: str, quiet: bool = True, said: str = "") -> tuple[int, dict[str, Any]]:
         """The exit code and the document of a command, whose input is `said`; its errors become
@@ -193,7 +219,8 @@ class Action:
         except ValueError:
             document = {}
         for problem in document.get("diagnostics", ()):
-            tell("error", f"{problem['summary']} [{problem['code']}]\n{problem['detail']}")
+            kind = "error" if problem["severity"] == "error" else "warning"
+            tell(kind, f"{problem['summary']} [{problem['code']}]\n{problem['detail']}")
         return done.returncode, document
 
     def _taskctl(self) -> int:
@@ -242,7 +269,7 @@ class Action:
         own = {"TASKCTL_STATE": self._state} if self._state else {}
         return {n: v for n, v in self._env.items() if not n.startswith("INPUT_")} | own
 
-    def _outputs(self, document: Mapping[str, Any]) -> str:
+    def _outputs(self, document: Mapping[str, Any]) -> dict[str, object]:
         summary = document.get("summary", {})
         made: dict[str, object] = {}
         if self._command == "plan" and "tasks" in document:
@@ -251,17 +278,14 @@ class Action:
                 + summary["replace"]
                 + sum(task["reason"] == "recreate" for task in document["tasks"])
             )
-            is_edit = self._requested is not None and not self._requested.has_plan
-            made = {"has-changes": is_edit or document["hasChanges"], "creates": creates}
+            made = {"has-changes": document["hasChanges"], "creates": creates}
             made |= {"apply-will-fail": document["applyWillFail"]}
             made |= {"plan-file": self._plan_file, "plan-digest": document["digest"]}
         if self._command == "apply" and "tasks" in document:
             creates = summary["created"] + summary["replaced"]
             done = (count for result, count in summary.items() if result not in UNDONE)
             made = {"has-changes": any(done), "creates": creates}
-        end = secrets.token_hex(8)
-        text = {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in made.items()}
-        return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in text.items())
+        return made
 
     def _name(self) -> str:
         """The directory of manifests, as shown in the comment and the summary."""

@@ -7,8 +7,9 @@ a script.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 OPTIONS = {
@@ -30,7 +31,8 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")
 _GLOB = re.compile(r"[A-Za-z0-9*][A-Za-z0-9._/@*-]{0,300}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _NUMBER = re.compile(r"[0-9]{1,6}")
-_NEEDS_ID = ("approve", "reject", "resolve")
+_NEEDS_REQUEST = ("approve", "reject")
+_NEEDS_ID = (*_NEEDS_REQUEST, "resolve")
 _TAKES = {
     "id": (*_NEEDS_ID, "replace"),
     "text": ("approve", "reject", "say"),
@@ -99,24 +101,29 @@ class Requested:
         self._check_tasks()
 
     def _check_tasks(self) -> None:
-        is_one = self.command in ANSWERS or bool(self.id)
-        form, example = (_KEY, "ORG/KEY") if is_one else (_GLOB, "ORG/KEY or a GLOB")
+        is_one = bool(self.id)
+        form, example = (_KEY, "ORG/KEY") if is_one else (_GLOB, "ORG/KEY, a GLOB or an entry")
         if not all(form.fullmatch(name) for name in self.tasks):
             raise InputError(f"the input tasks must be {example} for {self.command}")
-        if self.command in ANSWERS and not all("/" in name for name in self.tasks):
+        if self.command in _NEEDS_REQUEST and not all("/" in name for name in self.tasks):
             raise InputError(f"the input tasks must be ORG/KEY for {self.command}")
         if len(self.tasks) != 1 and (is_one or self.command in ("accept", "resolve")):
             raise InputError(f"the input tasks must name exactly one for {self.command}")
-        if not self.tasks and self.command in ("replace", "retry", "not-created"):
+        if not self.tasks and self.command in ("replace", "retry", "not-created", "say", "cancel"):
             raise InputError(f"the input tasks is required for {self.command}")
 
-    @property
-    def recorded(self) -> tuple[str, ...]:
-        """The tasks that must be recorded under exactly these names: a file or a directory would
-        select more of them."""
-        if self.command in ANSWERS:
-            return self.tasks
-        return tuple(filter(_KEY.fullmatch, self.tasks)) if self.command == "accept" else ()
+    def select(self, refs: Iterable[str]) -> list[str]:
+        """Those of the tasks `ORG/KEY` that the command is for. Raises InputError if one of its
+        names is neither a key, a glob nor an entry of them: taskctl would read it as a file."""
+        found: dict[str, None] = {}
+        listed = list(refs)
+        for name in self.tasks:
+            exact = [ref for ref in listed if name in (ref, _key_of(ref))]
+            matching = exact or [ref for ref in listed if _matches(name, ref)]
+            if not matching or not all(_KEY.fullmatch(ref) for ref in matching):
+                raise InputError(f"no task in the state has the key {name}")
+            found |= dict.fromkeys(matching)
+        return list(found)
 
     @property
     def has_plan(self) -> bool:
@@ -157,13 +164,6 @@ class Requested:
             yield f"--max-creates={self.max_creates}"
 
     @property
-    def words(self) -> list[str]:
-        """The command line of `taskctl`."""
-        if self.has_plan:
-            return ["apply", "--yes", *self.apply_words]
-        return self.answer_words(*self.tasks) if self.command in ANSWERS else self.state_words
-
-    @property
     def state_words(self) -> list[str]:
         """The command line that edits the state."""
         if self.command == "accept":
@@ -171,9 +171,28 @@ class Requested:
         found = f"--task-id={self.id}" if self.command == "resolve" else "--not-created"
         return ["state", "resolve", found, "--yes", "--lock-timeout=10m", "--", *self.tasks]
 
-    def answer_words(self, key: str) -> list[str]:
-        """The command line that answers the task `key`. A message is never an option or a file."""
+    def answer_words(self, refs: Iterable[str]) -> Iterator[list[str]]:
+        """The command lines that answer the tasks. A message is never an option or a file."""
         words = [self.command, "--yes"]
-        if self.command in ("approve", "reject"):
+        if self.command in _NEEDS_REQUEST:
             words += [f"--request={self.id}", *([f"--message={self.text}"] if self.text else [])]
-        return [*words, "--", key, *(["-"] if self.command == "say" else [])]
+        if self.command == "say":
+            yield from ([*words, "--", ref, "-"] for ref in refs)
+        else:
+            yield [*words, "--", *refs]
+
+
+def is_id(text: str) -> bool:
+    """Whether it is harmless in a log."""
+    return _ID.fullmatch(text) is not None
+
+
+def _key_of(ref: str) -> str:
+    return ref.partition("/")[2]
+
+
+def _matches(name: str, ref: str) -> bool:
+    """Whether a glob or an entry selects the task."""
+    return any(
+        fnmatchcase(each, name) or each.startswith(f"{name}@") for each in (ref, _key_of(ref))
+    )

@@ -3,8 +3,9 @@ RUN_COMMAND, RUN_TASKS, RUN_ID, RUN_TEXT and RUN_MAX_CREATES.
 
     python3 -I script/run_requested.py [--preview FILE]
 
-A preview shows the plan, whose digest goes to FILE as PLAN_DIGEST, or what is to be sent. Then
-exactly that plan is applied. The inputs are data: none is an option, a PATH or part of a script.
+A preview shows the plan, or what the command is about, and writes a digest of it to FILE as
+PLAN_DIGEST. The run does exactly that, or nothing. The inputs are data: none is an option, a PATH
+or part of a script.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "action"))
 
+from about import About, ref_of
 from requested import ANSWERS, InputError, Requested
 
 WAITING = 3  # only merges and people remain: nothing has failed
@@ -34,59 +36,85 @@ def main(arguments: list[str], env: Mapping[str, str]) -> int:
         if BOT.match(env.get("GITLAB_USER_LOGIN", "")):
             raise InputError("only a person may start this job, not a bot")
         requested = Requested.of_inputs(given)
-        for name in requested.recorded:
-            _check_recorded(name)
         if arguments:
             return _preview(requested, Path(arguments[-1]), env)
-        digest = env.get("PLAN_DIGEST", "")
-        if requested.has_plan and not digest:
-            raise InputError("the job show has no plan")
+        return _run(requested, env.get("PLAN_DIGEST", ""))
     except InputError as problem:
         print(problem, file=sys.stderr)
         return 1
+
+
+def _run(requested: Requested, digest: str) -> int:
+    """Does what the preview with this digest showed. Raises InputError if it would be something
+    else."""
+    if requested.has_plan:
+        if not digest:
+            raise InputError("the job show has no plan")
+        code = _taskctl("apply", "--yes", *requested.apply_words, f"--expect-plan={digest}")
+        return 0 if code == WAITING else code
+    if requested.command in (*ANSWERS, "accept"):
+        about = _about(requested)
+        about.check(digest)
+    if requested.command not in ANSWERS:
+        return _taskctl(*requested.state_words)
     text = requested.text if requested.command == "say" else ""
-    quiet = ["-q"] if requested.command in ANSWERS else []  # keeps what agents wrote out of the log
-    expected = [f"--expect-plan={digest}"] if requested.has_plan else []
-    words = ["taskctl", *quiet, *requested.words, *expected]
-    code = subprocess.run(words, input=text.encode(), check=False).returncode
-    return 0 if code == WAITING else code
+    # -q keeps what agents wrote out of the log
+    codes = [_taskctl("-q", *each, said=text) for each in requested.answer_words(about.refs)]
+    return max(codes)
 
 
 def _preview(requested: Requested, path: Path, env: Mapping[str, str]) -> int:
-    """Shows what the command will do. Writes the digest of its plan, or nothing, to `path`."""
+    """Shows what the command will do. Writes its digest, or nothing, to `path`."""
     print(" ".join([requested.command, *requested.tasks, requested.id]).strip(), flush=True)
     path.touch()
-    if requested.text:
-        is_shown = env.get("RUN_SHOW_TEXT") == "true"
-        print(
-            _visible(requested.text)
-            if is_shown
-            else f"({len(requested.text):,} characters of text)"
-        )
-    if not requested.preview_words:
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "plan.json")
-        words = ["taskctl", *requested.preview_words, f"--report=json={report}"]
-        code = subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
-        if not code:
-            path.write_text(f"PLAN_DIGEST={json.loads(report.read_text())['digest']}\n")
-    return code
+    if requested.command in ANSWERS:
+        about = _about(requested)
+        for line in _lines(about, is_shown=env.get("RUN_SHOW_TEXT") == "true"):
+            print(line)
+        path.write_text(f"PLAN_DIGEST={about.digest}\n")
+    elif requested.preview_words:
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder, "plan.json")
+            if code := _taskctl(*requested.preview_words, f"--report=json={report}"):
+                return code
+            plan = json.loads(report.read_text(encoding="utf-8"))
+        digest = plan["digest"] if requested.has_plan else About.of(requested, plan).digest
+        path.write_text(f"PLAN_DIGEST={digest}\n")
+    return 0
+
+
+def _about(requested: Requested) -> About:
+    """The tasks of the command. Raises InputError if they cannot be read."""
+    command = ["taskctl", *About.words(requested)[:1], "--format=json"]
+    command += About.words(requested)[1:]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    document = json.loads(ended.stdout or "{}")
+    if ended.returncode or "tasks" not in document:
+        for problem in document.get("diagnostics", ()):
+            print(_visible(f"{problem['summary']} [{problem['code']}]"), file=sys.stderr)
+        raise InputError("the tasks could not be read")
+    return About.of(requested, document)
+
+
+def _lines(about: About, *, is_shown: bool) -> Iterator[str]:
+    """The tasks, the question and the answer. Texts only if `is_shown`."""
+    for task in about.tasks:
+        yield f"{ref_of(task)}: {task['status']}"
+    if about.request is not None:
+        yield f"Request {about.requested.id} for {about.wants}:"
+    for name, text in (("question", about.question), ("answer", about.requested.text)):
+        if text:
+            yield _visible(text) if is_shown else f"({len(text):,} characters of the {name})"
+
+
+def _taskctl(*words: str, said: str = "") -> int:
+    return subprocess.run(["taskctl", *words], input=said.encode(), check=False).returncode
 
 
 def _visible(text: str) -> str:
     """The text with escapes for control characters and others that a log does not show."""
     shown = (c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
     return "".join(shown)
-
-
-def _check_recorded(name: str) -> None:
-    """Raises InputError unless it names a recorded task: a file would select several tasks."""
-    command = ["taskctl", "state", "list", "--format=json", "--", name]
-    listed = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    tasks = json.loads(listed.stdout)["tasks"] if not listed.returncode else ()
-    if name not in [f"{task['orgName']}/{task['key']}" for task in tasks]:
-        raise InputError(f"no task in the state has the key {name}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The GitHub Action answers a task as its creator: exactly one recorded task, and one request."""
+"""The GitHub Action answers tasks as their creator: recorded tasks, and an open request that
+reviewers have seen."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.action_runner import Runner
+from tests.support.action_runner import Runner, Step
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
 
@@ -26,64 +27,122 @@ def request(command: str, task: str = "acme/asks", **more: str) -> dict[str, str
     return {"command": command, "tasks": task, **more}
 
 
+def reviewed(runner: Runner, inputs: dict[str, str]) -> Step:
+    """What is done after a preview of it."""
+    shown = runner.requested(inputs, preview=True)
+    assert (shown.code, shown.outputs.get("has-changes")) == (0, "true"), shown.said
+    return runner.requested(inputs, digest=shown.outputs["plan-digest"])
+
+
 def test_a_request_is_approved(runner: Runner, place: LiveTasks) -> None:
     asked = place.request("asks")
-    ran = runner.requested(request("approve", id=asked))
+    ran = reviewed(runner, request("approve", id=asked))
     assert ran.code == 0, ran.said
     assert "acme/asks: approved" in ran.said
-    assert f"Request `{asked}`" in ran.summary
+    assert f"Request `{asked}` for an approval" in ran.summary
     assert "[Task](" not in ran.summary
     assert "May I run" not in ran.said + ran.summary  # the log may be public
     place.finish(asks="done", good="done")
-    again = runner.requested(request("approve", id=asked))
-    assert (again.code, "TC820" in again.said) == (1, True), again.said
 
 
-def test_a_preview_shows_it_and_sends_nothing(runner: Runner, place: LiveTasks) -> None:
-    asked = request("reject", id="approval-1", text="Use *a* preview.")
+def test_a_preview_shows_the_question_and_sends_nothing(runner: Runner, place: LiveTasks) -> None:
+    asked = request("reject", id=place.request("asks"), text="Use *a* preview.")
     ran = runner.requested(asked, preview=True)
     assert ran.code == 0, ran.said
-    assert ran.outputs == {"has-changes": "true"}
+    assert ran.outputs["has-changes"] == "true"
     assert ran.summary.startswith("**reject** `acme/asks`\n")
     assert "preview." not in ran.summary
-    assert "The text (16 characters) is not shown" in ran.summary
+    assert "May I" not in ran.summary + ran.said
+    assert "The answer (16 characters) is not shown" in ran.summary
+    assert "The question (" in ran.summary
     asked["text"] = "Use *a* preview.\n\U000e0041\u202e\u2028# Odd"
     shown = runner.requested(asked, preview=True, show_text="true")
+    assert "\n    May I run" in shown.summary
     assert "\n    Use *a* preview.\n    \\U000e0041\\u202e\\u2028# Odd\n" in shown.summary
+    assert "May I" not in shown.said
     assert place.statuses() == {"asks": "waiting", "good": "done"}
+
+
+def test_a_preview_refuses_what_cannot_be_answered(runner: Runner, place: LiveTasks) -> None:
+    """Otherwise a person reviews it, and the run fails."""
+    place.apply({"asks": "approving", "good": "finishing", "question": "asking"})
+    place.finish(asks="waiting", question="waiting", good="done")
+    answered = place.request("asks")
+    for inputs, why in (
+        (request("approve", id="odd"), f"no open request odd: open are {answered}"),
+        (request("approve", id=answered, text="Yes."), "asks no question"),
+        (request("approve", "acme/question", id=place.request("question")), "text is required"),
+        (request("reject", "acme/good", id=answered, text="No."), "it is done"),
+    ):
+        ran = runner.requested(inputs, preview=True)
+        assert (ran.code, why in ran.said, ran.outputs) == (1, True, {}), ran.said
+    assert reviewed(runner, request("approve", id=answered)).code == 0
+    ran = runner.requested(request("approve", id=answered), preview=True)
+    assert (ran.code, "no open request" in ran.said) == (1, True), ran.said
+
+
+def test_what_has_changed_since_the_preview_is_not_done(runner: Runner, place: LiveTasks) -> None:
+    inputs = request("cancel", "acme/*")
+    digest = runner.requested(inputs, preview=True).outputs["plan-digest"]
+    old = place.task_id("asks")
+    place.write({"asks": "approving it", "good": "finishing"})
+    assert place.run("apply", "-y", "--replace", f"asks={old}")[0] == 0
+    place.finish(asks="waiting", good="done")
+    for given in (digest, ""):
+        ran = runner.requested(inputs, digest=given)
+        assert ran.code == 1, ran.said
+        assert ("no longer what the preview showed" in ran.said) == bool(given)
+    assert place.statuses() == {"asks": "waiting", "good": "done"}
+    place.write({"asks": "approving anew", "good": "finishing"})
+    inputs = request("accept")
+    digest = runner.requested(inputs, preview=True).outputs["plan-digest"]
+    place.write({"asks": "approving all", "good": "finishing"})
+    ran = runner.requested(inputs, digest=digest)
+    assert (ran.code, "no longer what the preview showed" in ran.said) == (1, True), ran.said
+    assert reviewed(runner, inputs).code == 0
+    assert runner.requested(inputs, preview=True).outputs["has-changes"] == "false"
 
 
 def test_a_message_is_text_whatever_it_is(runner: Runner, place: LiveTasks) -> None:
     for message in ("-", "--force", "$(touch x); `touch x`"):
-        ran = runner.requested(request("say", "acme/good", text=message))
+        ran = reviewed(runner, request("say", "acme/good", text=message))
         assert (ran.code, "acme/good: sent" in ran.said) == (0, True), ran.said
         place.finish(asks="waiting", good="done")
     assert "$(touch x); `touch x`" in place.run("logs", "good")[1]
-    ran = runner.requested(request("reject", id=place.request("asks"), text="-"))
+    ran = reviewed(runner, request("reject", id=place.request("asks"), text="-"))
     assert ran.code == 0, ran.said
     assert not (place.folder / "x").exists()
 
 
-def test_a_task_is_cancelled(runner: Runner) -> None:
-    ran = runner.requested(request("cancel"))
-    assert (ran.code, "acme/asks: cancelled" in ran.said) == (0, True), ran.said
+def test_an_entry_is_cancelled_in_one_run(runner: Runner, place: LiveTasks) -> None:
+    """Of an entry and a glob, only the recorded tasks; the preview names each."""
+    place.write_rows("endless endless", more="good: {message: finishing}\n")
+    assert place.run("apply", "--yes")[0] == 0
+    for tasks in ("t", "acme/t", "acme/t@* t@a"):
+        shown = runner.requested(request("cancel", tasks), preview=True)
+        assert "`acme/t@a` running\n\n`acme/t@b` running" in shown.summary, shown.said
+        assert "acme/good" not in shown.summary
+    ran = reviewed(runner, request("cancel", "t"))
+    assert "acme/t@a: cancelled\nacme/t@b: cancelled" in ran.said
+    again = runner.requested(request("cancel", "acme/good"), preview=True)
+    assert (again.code, again.outputs["has-changes"]) == (0, "false")
 
 
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
-        (request("cancel", "*"), "the input tasks must be"),
-        (request("cancel", "acme/[a-z]*"), "the input tasks must be"),
         (request("cancel", "--force"), "the input tasks must be"),
-        (request("cancel", ""), "the input tasks must"),
-        (request("cancel", "asks"), "the input tasks must be ORG/KEY"),
-        (request("cancel", "acme/asks acme/good"), "the input tasks must"),
+        (request("cancel", ""), "the input tasks is required"),
+        (request("approve", "asks", id="odd"), "the input tasks must be ORG/KEY"),
+        (request("approve", "acme/*", id="odd"), "the input tasks must be ORG/KEY"),
+        (request("approve", "acme/asks acme/good", id="odd"), "the input tasks must name"),
         (request("cancel", "tasks/all.yaml"), "no task in the state has the key"),
-        (request("accept", "tasks/all.yaml"), "no task in the state has the key"),
-        (request("accept", "tasks"), "no task in the state has the key"),
+        (request("cancel", "tasks"), "no task in the state has the key"),
+        (request("accept", "tasks/all.yaml"), "[TC"),
+        (request("accept", "tasks"), "[TC"),
         (request("approve"), "the input id is required"),
         (request("approve", id="$(x)"), "the input id is invalid"),
-        (request("approve", id="odd"), "TC820"),
+        (request("approve", id="odd"), "no open request odd"),
         (request("reject", id="odd"), "the input text is required"),
         (request("say", text=" "), "the input text is required"),
         (request("say", text="TEXT"), "replace TEXT"),

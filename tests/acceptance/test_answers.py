@@ -157,7 +157,9 @@ def test_a_task_that_ci_replaced_can_be_cancelled(
     assert words[-3:] == ["command=cancel", "-f", f"tasks=acme/{old}"]
     env = {"TASKCTL_BACKEND": asked.url, "TASKCTL_STATE": "taskctl.state.json"}
     runner = Runner(tmp_path / "runner", asked.folder, pull_request=None, env=env)
-    ran = runner.requested({"command": "cancel", "tasks": f"acme/{old}"})
+    inputs = {"command": "cancel", "tasks": f"acme/{old}"}
+    digest = runner.requested(inputs, preview=True).outputs["plan-digest"]
+    ran = runner.requested(inputs, digest=digest)
     assert (ran.code, f"acme/{old}: cancelled" in ran.said) == (0, True), ran.said
 
 
@@ -274,12 +276,12 @@ def test_the_jobs_of_gitlab_run_one_command(asked: LiveTasks, tmp_path: Path) ->
     asked.apply({"asks": "approving", "also": "approving too"}, isShared=True)
     asked.finish(asks="waiting", also="waiting")
     request = asked.request("asks")
-    for key in ("tasks/all.yaml", "*", "acme/*", "asks", "acme/none", "--force", ""):
+    for key in ("tasks/all.yaml", "tasks", "acme/none", "--force", ""):
         assert ask("cancel", key) == 1
     assert ask("accept", "tasks/all.yaml") == 1
-    assert ask("say", "*", text="Go on.") == 1
     assert ask("approve", "tasks", id=request) == 1
     assert ask("approve", "acme/asks", id="odd") == 1
+    assert f"acme/asks has no open request odd: open are {request}" in said
     bot = {"GITLAB_USER_LOGIN": "project_7_bot_1a2b"}
     inputs = {"command": "approve", "tasks": "acme/asks", "id": request}
     assert [job(name, bot, **inputs) for name in ("show", "run")] == [1, 1]
@@ -287,9 +289,14 @@ def test_the_jobs_of_gitlab_run_one_command(asked: LiveTasks, tmp_path: Path) ->
     odd = {"GITLAB_USER_LOGIN": "ana", "RUN_SHOW_TEXT": "true", "RUN_TEXT": "\x1b]0;t\x07\nYes."}
     assert job("show", odd, command="say", tasks="acme/asks", text="x") == 0
     assert "\n\\x1b]0;t\\x07\nYes.\n" in said
+    shown = {"GITLAB_USER_LOGIN": "ana", "RUN_SHOW_TEXT": "true"}
+    assert job("show", shown, command="approve", tasks="acme/asks", id=request) == 0
+    assert f"Request {request} for an approval:\nMay I run" in said
+    assert job("run", shown, command="approve", tasks="acme/asks", id=request) == 1  # no digest
     assert ask("approve", "acme/asks", id=request) == 0
+    assert "May I" not in said
     asked.finish(asks="done", also="waiting")
-    assert ask("cancel", "acme/also") == 0
+    assert ask("cancel", "acme/al*") == 0
     asked.write({"asks": "approving", "new": "finishing"}, isShared=True)
     assert ask("apply", "acme/new", meanwhile=True) == 1
     assert "[TC854]" in said
