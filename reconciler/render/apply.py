@@ -63,7 +63,7 @@ class ApplyWaitView(StatusesView):
     command = "apply"
 
     def __init__(self, report: ApplyWaitReport) -> None:
-        super().__init__(report.statuses, report.diagnostics)
+        super().__init__(report.statuses, report.diagnostics, report.read_at)
         self.report = report
 
     def rows(self, style: Style) -> Iterable[str]:

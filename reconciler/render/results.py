@@ -24,6 +24,7 @@ from reconciler.render.document import FORMAT_VERSION, Document, diagnostic_item
 from reconciler.render.status import (
     address_rows,
     reason_rows,
+    request_line,
     request_rows,
     status_counts,
     status_summary,
@@ -43,11 +44,13 @@ _LEVELS = {0: None, 1: Severity.ERROR, 2: Severity.WARNING, 3: Severity.WARNING}
 class StatusesView(ReportView):
     """Tasks and their statuses."""
 
-    def __init__(self, statuses: Sequence[TaskStatus], diagnostics: Sequence[Diagnostic]) -> None:
-        self.statuses, self.diagnostics = statuses, diagnostics
+    def __init__(
+        self, statuses: Sequence[TaskStatus], diagnostics: Sequence[Diagnostic], read_at: datetime
+    ) -> None:
+        self.statuses, self.diagnostics, self._read_at = statuses, diagnostics, read_at
 
     def tasks(self, style: Style) -> list[TaskView]:
-        return [_status_view(status, style) for status in self.statuses]
+        return [_status_view(status, style, self._read_at) for status in self.statuses]
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView]:
         """The tasks in the order of `status`: tasks that need attention first."""
@@ -59,7 +62,7 @@ class ResultsView(StatusesView):
     command = "results"
 
     def __init__(self, report: ResultsReport) -> None:
-        super().__init__(report.statuses, report.diagnostics)
+        super().__init__(report.statuses, report.diagnostics, report.read_at)
         self.report = report
 
     def rows(self, style: Style) -> Iterable[str]:
@@ -95,7 +98,7 @@ class WaitView(StatusesView):
     command = "wait"
 
     def __init__(self, report: WaitReport) -> None:
-        super().__init__(report.statuses, report.diagnostics)
+        super().__init__(report.statuses, report.diagnostics, report.read_at)
         self.report = report
 
     def rows(self, style: Style) -> Iterable[str]:
@@ -115,20 +118,23 @@ class WaitView(StatusesView):
         return f"Wait: {status_summary(self.statuses)}".removesuffix(".")
 
 
-def _status_view(status: TaskStatus, style: Style) -> TaskView:
+def _status_view(status: TaskStatus, style: Style, now: datetime) -> TaskView:
     """A task that was waited for."""
     traits = status.state.traits
     level = _LEVELS[traits.exit_code]
-    commands = [style.commands.completed(request.command_line) for request in open_requests(status)]
+    requests = open_requests(status)
+    commands = [style.commands.completed(request.command_line) for request in requests]
     hints = tuple(Hint("", tuple(lines.split("\n"))) for lines in commands[:1] if lines)
     result, reasons = result_of(status), [word(reason, style.commands) for reason in status.unmet]
     repairs = (Hint(why.detail, tuple(why.command.split("\n"))) for why in reasons if why.command)
     hints = (*hints, *dict.fromkeys(repairs))
-    why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
+    asks = [request_line(request, now, message=False) for request in requests]
+    whys = [*(reason.summary for reason in reasons), *filter(None, [result.error]), *asks]
+    why, question = "\n".join(whys), "\n\n".join(request.message for request in requests)
     view = view_of_task(status, status.state, traits.sign, level, Words(why, hints), style.locate)
     broken = level is Severity.ERROR and status.state is not TaskState.UNMET
     view = replace(view, pull_requests=result.pull_requests, answer=result.answer)
-    return replace(view, is_broken=broken, quotes_agent=bool(result.error))
+    return replace(view, question=question, is_broken=broken, quotes_agent=bool(result.error))
 
 
 _HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")

@@ -30,8 +30,8 @@ class TaskView(Value, frozen=True):
     """One task. `word` is its action, result or status, `label` the same for readers. `level` is
     set if the task needs attention. `inputs` are the settings of a task that is to be created.
     `unattended`: it may act without approval. `pull_requests` and `answer` are its results.
-    `is_broken`: its error is not an unmet expectation. `quotes_agent`: `why` quotes its agent. The
-    text is not escaped yet."""
+    `question`: what its agent asks a person. `is_broken`: its error is not an unmet expectation.
+    `quotes_agent`: `why` quotes its agent. The text is not escaped yet."""
 
     ref: TaskRef
     word: str
@@ -49,6 +49,7 @@ class TaskView(Value, frozen=True):
     unattended: bool = False
     pull_requests: tuple[ListedPullRequest, ...] = ()
     answer: str = ""
+    question: str = ""
     is_broken: bool = False
     quotes_agent: bool = False
 
@@ -59,13 +60,14 @@ class TaskView(Value, frozen=True):
     def details(self) -> Iterator[Block]:
         """All but its answer, for formats that can fold it."""
         hints = chain.from_iterable(self.hints)
-        yield from filter(None, (self.why, self.inputs, list(self.diff), *hints))
+        yield from filter(None, (self.why, self.question, self.inputs, list(self.diff), *hints))
 
     @property
     def text(self) -> str:
         """The label, the reason and the hints, for plain-text formats."""
         head = f"{self.label}: {self.why}" if self.why else self.label
-        return "\n".join([head, *(line for hint in self.hints for line in hint.lines)])
+        asked = [self.question] if self.question else []
+        return "\n".join([head, *asked, *(line for hint in self.hints for line in hint.lines)])
 
 
 def view_of_task(

@@ -195,3 +195,14 @@ def test_patterns_cancel_several_and_show_their_conversations(place: LiveTasks) 
     assert "==>" not in place.run("logs", "good")[1]
     for options in (["--follow"], ["--format", "json"]):
         assert place.run("logs", "s*", *options)[0] == 1
+
+
+def test_the_comment_has_the_question_only_if_texts_are_shown(place: LiveTasks) -> None:
+    place.apply({"asks": "approving"})
+    place.finish(asks="waiting")
+    report = place.folder / "results.md"
+    for more, is_shown in (((), False), (("-v",), True)):
+        place.run("results", *more, "--report", f"markdown={report}")
+        text = report.read_text()
+        assert "asks for approval" in text
+        assert ("May I run" in text) == is_shown

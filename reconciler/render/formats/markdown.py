@@ -56,8 +56,9 @@ def render(view: ReportView, style: Style) -> str:
 
 
 def _without_agents_text(task: TaskView) -> TaskView:
-    """The task without its answer, or the reason that its agent gave for a failure."""
-    return replace(task, answer="", why="" if task.quotes_agent else task.why)
+    """The task without its answer, its question, or the reason that its agent gave for a
+    failure."""
+    return replace(task, answer="", question="", why="" if task.quotes_agent else task.why)
 
 
 def _shorten(head: str, problems: list[str], rows: list[str], items: Items, see_all: str) -> str:
