@@ -28,7 +28,7 @@ from requested import ANSWERS, InputError, Requested
 from reconciler.model.canonical import visible
 
 TASKCTL = (sys.executable, "-I", "-m", "reconciler")  # beside it, in its virtual environment
-COMMANDS = ("validate", "plan", "apply", "results", "run")
+COMMANDS = ("validate", "plan", "apply", "results", "status", "run")
 MOST = 50  # tasks of an answer
 SHOWN = 5  # lines about keys, above the plan, which must fit into the same comment
 WAITING = 3  # only merges and people remain
@@ -129,6 +129,8 @@ class Action:
             self._put("GITHUB_STEP_SUMMARY", f"{self._title(self._requested)}\n\n")
             if self._command == "run":
                 return self._run_requested(self._requested)
+        if self._command == "status":
+            return self._status()
         code = self._taskctl()
         report = self._read("report.json")
         if self._command != "results":  # its annotations have texts of agents
@@ -148,6 +150,20 @@ class Action:
         if self._requested is not None and code == WAITING:
             return 0  # nothing has failed; a red job would say so
         return 0 if code == 2 and self._command == "plan" else code
+
+    def _status(self) -> int:
+        """Names each task that has failed and that nobody has decided about, and its command. Only
+        then the step fails: not for tasks that run or wait. Shows no text of an agent."""
+        more = shlex.split(self._env.get("INPUT_ARGS", ""))
+        code, document = self._json("status", "--exit-code", *more, "--", *self._paths)
+        for task in document.get("failed", ()):
+            name, command = f"{_plain(ref_of(task))}: {_plain(task['status'])}", task["command"]
+            line = shlex.join(map(visible, command)) if command else ""
+            tell("error", f"{name}\n{line}".rstrip())
+            self._put(
+                "GITHUB_STEP_SUMMARY", f"{name}\n\n{_code(line)}\n\n" if line else f"{name}\n\n"
+            )
+        return int(code == 1)
 
     @staticmethod
     def _title(requested: Requested) -> str:

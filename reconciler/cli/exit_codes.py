@@ -57,6 +57,12 @@ def of_statuses(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic
     return max(codes, key=(0, 2, 3, 1).index, default=0) or of_problems(diagnostics)
 
 
+def of_status(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic]) -> int:
+    """As of `of_statuses`, but a task that a person has cancelled is done."""
+    undecided = [status for status in statuses if not status.state.is_decided]
+    return of_statuses(undecided, diagnostics)
+
+
 def of_apply(applied: Applied) -> int:
     """The code of a signal that arrived, or of the wait; else 1 if something failed, a rollout has
     stopped, or the state is full."""

@@ -65,6 +65,11 @@ class TaskState(StrEnum):
         return self.traits.exit_code not in (2, 3)
 
     @property
+    def is_decided(self) -> bool:
+        """Whether a person has decided that nothing more is to be done."""
+        return self is TaskState.CANCELLED
+
+    @property
     def has_ended(self) -> bool:
         """Whether the task exists, and its agent has stopped working."""
         lost = (TaskState.GONE, TaskState.NOT_VISIBLE, TaskState.UNRESOLVED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from reconciler.messages import wording
 from reconciler.messages.commands import AS_WRITTEN, Commands
@@ -17,6 +18,9 @@ from reconciler.render.document import Document, diagnostic_items, json_document
 from reconciler.render.style import Style
 from reconciler.tasks.status import OpenRequest, RequestKind, TaskStatus, counts, open_requests
 
+if TYPE_CHECKING:
+    from reconciler.app.status import StatusReport
+
 _HEADER = ("KEY", "STATUS", "AGE", "TOKENS")
 _RIGHT = frozenset({2, 3})
 _ASKS = {
@@ -26,12 +30,13 @@ _ASKS = {
 }
 
 
-def status_rows(statuses: Sequence[TaskStatus], style: Style, now: datetime) -> list[str]:
-    """The table, one row per task in the given order, then the counts. Below a task are its reasons
-    and open requests and, with `verbose`, its address."""
+def status_rows(report: StatusReport, style: Style) -> list[str]:
+    """The table, one row per task in the given order, then the counts. Below a task are its
+    reasons, its open requests, the command that it needs and, with `verbose`, its address."""
+    statuses, now = report.statuses, report.read_at
     if not statuses:
         return ["No matching tasks are recorded."]
-    below = [list(_rows_below(status, style, now)) for status in statuses]
+    below = [list(_rows_below(status, report, style)) for status in statuses]
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_status_row(status, now, style, with_org=several) for status in statuses)]
     head, *shown = cells.table_rows(table, _RIGHT)
@@ -41,11 +46,20 @@ def status_rows(statuses: Sequence[TaskStatus], style: Style, now: datetime) -> 
     return [*rows, "", *cells.wrap_words(status_summary(statuses), style.width)]
 
 
-def _rows_below(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
+def _rows_below(status: TaskStatus, report: StatusReport, style: Style) -> Iterator[str]:
     for row in address_rows(status, style):
         yield style.palette.dim(f"  {row}")
-    for row in (*reason_rows(status, style), *request_rows(status, style, now)):
+    line = _remedy(status, report, style.commands)
+    remedies = line.split("\n") if line else []
+    requests = request_rows(status, style, report.read_at)
+    for row in (*reason_rows(status, style), *requests, *remedies):
         yield style.palette.yellow(f"  {row}")
+
+
+def _remedy(status: TaskStatus, report: StatusReport, commands: Commands) -> str:
+    """The command line for a task without success; empty if there is none."""
+    words = report.remedies.get(status.ref, ())
+    return commands.completed(" ".join(words)) if words else ""
 
 
 def status_summary(statuses: Sequence[TaskStatus]) -> str:
@@ -110,13 +124,23 @@ def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
 
 
 def status_document(
-    statuses: Sequence[TaskStatus],
-    now: datetime,
+    report: StatusReport,
     diagnostics: Sequence[Diagnostic] = (),
     commands: Commands = AS_WRITTEN,
 ) -> Document:
     """The status document, with every output of the service, including unknown outputs."""
-    return json_document(diagnostics, commands, **statuses_part(statuses, now, commands))
+    failed = [
+        {
+            "orgName": status.ref.org_name,
+            "key": status.ref.key,
+            "status": status.state.value,
+            "command": _words(_remedy(status, report, commands)),
+        }
+        for status in report.statuses
+        if status.state.traits.exit_code == 1 and not status.state.is_decided
+    ]
+    part = statuses_part(report.statuses, report.read_at, commands)
+    return json_document(diagnostics, commands, **part, failed=failed)
 
 
 def statuses_part(statuses: Sequence[TaskStatus], now: datetime, commands: Commands) -> Document:
@@ -159,12 +183,16 @@ def status_task(status: TaskStatus, commands: Commands) -> Document:
 
 
 def _request_item(request: OpenRequest, commands: Commands) -> Document:
-    line = commands.completed(request.command_line)
-    may_run = line.startswith(("taskctl ", "gh ", "pulumi ")) and "\n" not in line
     return {
         "wants": request.kind.value,
         "message": request.message or None,
         "since": timestamp(request.since),
         "requestId": request.approval.id if request.approval is not None else None,
-        "command": shlex.split(line) if may_run else None,
+        "command": _words(commands.completed(request.command_line)),
     }
+
+
+def _words(line: str) -> list[str] | None:
+    """The words of a command line; None if it is none that everyone may run."""
+    may_run = line.startswith(("taskctl ", "gh ", "pulumi ")) and "\n" not in line
+    return shlex.split(line) if may_run else None

@@ -102,6 +102,22 @@ def retried_names(statuses: Iterable[TaskStatus], declared: Collection[TaskRef])
     return tuple(sorted(names))
 
 
+def remedy(status: TaskStatus, declared: Collection[TaskRef]) -> tuple[str, ...]:
+    """The words of the command that a task without success needs; empty if there is none."""
+    ref = key_word(str(status.ref))
+    match status.state:
+        case TaskState.UNRESOLVED:
+            return ("taskctl", "plan")
+        case TaskState.GONE if status.ref in declared:
+            return ("taskctl", "apply", f"--allow-recreate={ref}")
+        case state if state in _RETRIED and status.ref in declared:
+            return ("taskctl", "apply", "--retry", ref)
+        case state if state in (*_RETRIED, TaskState.GONE):
+            return ("taskctl", "state", "rm", ref)
+        case _:
+            return ()
+
+
 def count_in(outputs: Mapping[str, object], name: str) -> int | None:
     """A non-negative int64 (API document); None for anything else."""
     value = outputs.get(name)

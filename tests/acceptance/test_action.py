@@ -293,7 +293,7 @@ def test_a_bad_manifest_is_annotated_and_fails_the_step(runner: Runner, github: 
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
-        ({"command": "destroy"}, "validate, plan, apply, results, run"),
+        ({"command": "destroy"}, "validate, plan, apply, results, status, run"),
         ({"working_directory": "nowhere"}, "is not a directory"),
         ({"command": "results", "issue_number": "7/../8"}, "input issue-number must be"),
     ],

@@ -169,6 +169,7 @@ def test_each_job_with_the_token_of_the_machine_user_names_an_environment(path: 
         "github-apply.yml": {
             "plan": ("taskctl", "taskctl-show"),
             "apply": ("taskctl", "taskctl-apply"),
+            "failed": ("taskctl", "taskctl-show"),
         },
         "github-plan.yml": {"plan": ("taskctl-plan", None)},
         "github-results.yml": {"results": ("taskctl", "taskctl-show")},

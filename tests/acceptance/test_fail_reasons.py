@@ -256,3 +256,13 @@ def test_what_another_users_lost_create_leaves_to_be_done_fails_nothing(
     assert here.run("apply").code == 0
     assert here.server.world.by_id[new].shown["name"] == "A name"
     assert here.run("apply").document["tasks"] == []
+
+
+def test_a_cancelled_task_fails_the_wait_but_not_the_status(place: LiveTasks) -> None:
+    declare(place, {"one": {"message": "endless one"}})
+    assert place.run("apply", "--yes")[0] == 0
+    assert place.run("status", "--exit-code")[0] == 2
+    assert place.run("cancel", "one", "--yes")[0] == 0
+    place.finish(one="cancelled")
+    assert place.run("status", "--exit-code")[0] == 0
+    assert place.run("wait")[0] == 1

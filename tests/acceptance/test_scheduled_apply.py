@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.cli.main import run
+from tests.support.action_runner import Runner
 from tests.support.checkout import git
 from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
@@ -107,3 +108,28 @@ def test_the_workflow_applies_on_the_default_branch(
     assert made["on"]["push"] == {"branches": ["trunk"]}
     jobs = [made["jobs"][name] for name in ("plan", "apply")]
     assert [job["steps"][0]["with"]["ref"] for job in jobs] == ["trunk", "trunk"]
+
+
+def test_the_scheduled_run_is_red_only_while_a_task_has_failed(
+    place: LiveTasks, tmp_path: Path
+) -> None:
+    job = workflow()["jobs"]["failed"]
+    assert (job["needs"], "'schedule'" in job["if"]) == (["due", "plan", "apply"], True)
+    assert job["steps"][-1]["with"]["command"] == "status"
+    env = {"TASKCTL_BACKEND": place.url, "TASKCTL_STATE": "taskctl.state.json"}
+    runner = Runner(tmp_path / "runner", place.folder, pull_request=None, env=env)
+    (place.folder / "taskctl.toml").write_text('run-workflow = "taskctl-run.yml"\n')
+    place.apply({"bad": "failing: it <b>hurts</b>", "asks": "approving", "slow": "endless"})
+    place.finish(bad="failed", asks="waiting", slow="running")
+    ran = runner.script("status")
+    assert ran.code == 1, ran.said
+    assert "::error title=taskctl::acme/bad: failed%0Agh workflow run taskctl-run.yml " in ran.said
+    assert "-f command=retry -f tasks=acme/bad" in ran.said
+    assert "acme/bad: failed\n\n    gh workflow run " in ran.summary
+    for text in ("hurts", "May I", "acme/asks", "acme/slow"):
+        assert text not in ran.said + ran.summary
+    place.write({"bad": "finishing", "asks": "approving", "slow": "endless"})
+    assert place.run("apply", "-y", "--retry", "bad")[0] == 0
+    place.finish(bad="done", asks="waiting", slow="running")
+    ran = runner.script("status")
+    assert (ran.code, ran.said, ran.summary) == (0, "", "")

@@ -96,3 +96,32 @@ def test_an_unsupported_format_is_an_error_in_text(place: LiveTasks) -> None:
     code, out, err = place.run("status", "--format", "html")
     assert (code, out) == (1, "")
     assert "'html' is not one of 'text', 'json', 'keys'" in err
+
+
+def test_a_task_that_failed_is_named_with_the_command_until_somebody_decides(
+    place: LiveTasks,
+) -> None:
+    failing = {name: f"failing {name}" for name in ("retried", "replaced", "removed")}
+    place.apply({**failing, "cancelled": "endless"})
+    place.time.advance(LONGER)
+
+    def failed() -> dict[str, list[str]]:
+        code, out, _ = place.run("status", "--exit-code", "--format", "json")
+        found = {each["key"]: each["command"][:4] for each in json.loads(out)["failed"]}
+        assert (code == 1) == bool(found)
+        return found
+
+    retry = ["taskctl", "apply", "--retry"]
+    assert failed() == {name: [*retry, f"acme/{name}"] for name in failing}
+    rows = place.run("status")[1].splitlines()
+    at = next(n for n, row in enumerate(rows) if row.startswith("retried "))
+    assert any(
+        row.startswith("  taskctl apply --retry acme/retried") for row in rows[at + 1 : at + 4]
+    )
+    assert place.run("cancel", "cancelled", "-y")[0] == 0
+    assert "cancelled" not in failed()
+    place.write({"retried": "finishing", "replaced": "finishing too", "cancelled": "endless"})
+    assert failed()["removed"] == ["taskctl", "state", "rm", "acme/removed"]
+    assert place.run("state", "rm", "removed", "-y")[0] == 0
+    assert place.run("apply", "-y", "--replace", "replaced", "--retry", "retried")[0] == 0
+    assert failed() == {}

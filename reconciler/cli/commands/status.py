@@ -80,7 +80,8 @@ def command(
     """Show the status of recorded tasks, and their open requests. Changes nothing.
 
     The service only reports running or idle; the other statuses are derived from its events. A task
-    that is unmet, gone, stopped, cancelled or unresolved counts as failed.
+    that is unmet, gone, stopped or unresolved counts as failed, until it is retried, replaced or
+    removed. A cancelled task is done: a person decided it.
     """
     from reconciler.app.status import status
 
@@ -89,7 +90,7 @@ def command(
     severity = Severity.ERROR if exits else Severity.WARNING
     problems = [replace(each, severity=severity) for each in report.diagnostics]
     _show(out, report, problems)
-    return exit_codes.of_statuses(report.statuses, problems) if exits else 0
+    return exit_codes.of_status(report.statuses, problems) if exits else 0
 
 
 def _show(out: Output, report: StatusReport, problems: Sequence[Diagnostic]) -> None:
@@ -102,11 +103,11 @@ def _show(out: Output, report: StatusReport, problems: Sequence[Diagnostic]) -> 
         return
 
     def text(style: Style) -> str:
-        rows = status_rows(report.statuses, style, report.read_at)
+        rows = status_rows(report, style)
         return "".join(f"{row}\n" for row in rows)
 
     out.result(
-        lambda: status_document(report.statuses, report.read_at, problems, out.commands),
+        lambda: status_document(report, problems, out.commands),
         text,
         problems,
     )

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.app.show import TaskReport
+from reconciler.app.status import StatusReport
 from reconciler.app.wait import End
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.cli.commands.schema import SCHEMAS
@@ -114,7 +115,9 @@ def test_the_document_of_any_report_satisfies_its_schema(report: Report) -> None
 
 @given(st.lists(statuses, max_size=4), some.moments, st.lists(some.diagnostics, max_size=2))
 def test_the_document_of_statuses(found: list[TaskStatus], now: Any, problems: list[Any]) -> None:
-    check_document("status", json.loads(dump(status_document(found, now, problems))))
+    check_document(
+        "status", json.loads(dump(status_document(StatusReport(tuple(found), now), problems)))
+    )
 
 
 @given(some.states())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reconciler.app.status import StatusReport
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells
@@ -23,7 +24,7 @@ TASKS = [
 
 @pytest.mark.parametrize("verbose", [False, True])
 def test_addresses_are_shown_with_verbose(verbose: bool) -> None:
-    shown = status_rows(TASKS, Style(width=60, verbose=verbose), NOW)
+    shown = status_rows(StatusReport(tuple(TASKS), NOW), Style(width=60, verbose=verbose))
     assert shown[0].split() == ["KEY", "STATUS", "AGE", "TOKENS"]
     assert sum(URL in row for row in shown) == (3 if verbose else 0)
     assert (shown[2] == f"  {URL}") is verbose
@@ -36,17 +37,18 @@ def test_a_task_is_one_line_of_100_columns_with_a_key_of_40() -> None:
     }
     tasks = [TaskStatus(TaskRef("acme", "k" * 40), state, raw=raw, url=URL) for state in TaskState]
     for style in (Style(width=100), Style(width=100, links=True)):
-        rows = status_rows(tasks, style, NOW)
+        rows = status_rows(StatusReport(tuple(tasks), NOW), style)
         assert [cells.without_markup(row)[:40] for row in rows[1:-3]] == ["k" * 40] * len(tasks)
         assert max(map(cells.width, rows)) <= 100
 
 
 def test_keys_open_their_tasks_on_a_terminal_with_hyperlinks() -> None:
-    shown = status_rows(TASKS, Style(links=True, color=True), NOW)
-    plain = status_rows(TASKS, Style(), NOW)
+    shown = status_rows(StatusReport(tuple(TASKS), NOW), Style(links=True, color=True))
+    plain = status_rows(StatusReport(tuple(TASKS), NOW), Style())
     assert f"\x1b]8;;{URL}\x1b\\key-0\x1b]8;;\x1b\\" in shown[1]
     assert [cells.without_markup(row) for row in shown] == plain
 
 
 def test_the_total_fits_the_width() -> None:
-    assert status_rows(TASKS, Style(width=20), NOW)[-2:] == ["1 waiting, 1", "running, 1 done."]
+    rows = status_rows(StatusReport(tuple(TASKS), NOW), Style(width=20))
+    assert rows[-2:] == ["1 waiting, 1", "running, 1 done."]
