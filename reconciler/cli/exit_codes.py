@@ -64,8 +64,8 @@ def of_status(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic])
 
 
 def of_apply(applied: Applied) -> int:
-    """The code of a signal that arrived, or of the wait; else 1 if something failed, a rollout has
-    stopped, or the state is full."""
+    """The code of a signal that arrived, or of the wait; else 1 if something failed, or the state
+    is full. A stopped rollout does not make it fail: `status` reports what has stopped it."""
     from reconciler.app.apply import ApplyWaitReport
 
     report = applied.report
@@ -73,9 +73,8 @@ def of_apply(applied: Applied) -> int:
         return applied.signal
     if isinstance(report, ApplyWaitReport):
         return _of_wait(report)
-    codes = (Code.ROLLOUT_STOPPED, Code.STATE_FULL)
-    has_stopped = not report.only_new and any(d.code in codes for d in report.diagnostics)
-    return int(has_stopped or report.failed())
+    is_full = any(d.code is Code.STATE_FULL for d in report.diagnostics)
+    return int((is_full and not report.only_new) or report.failed())
 
 
 def _of_wait(report: ApplyWaitReport) -> int:

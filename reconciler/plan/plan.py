@@ -277,7 +277,6 @@ class FailReason(NamedTuple):
 
 _WARNED: dict[tuple[Code, str], bool] = {
     (Code.BUDGET_EXHAUSTED, "planned"): True,
-    (Code.ROLLOUT_STOPPED, ""): False,
     (Code.STATE_FULL, "planned"): False,
 }
 """The warnings of a plan that make apply exit 1, and whether they are blocking."""

@@ -132,7 +132,7 @@ def test_fail_on_adds_causes(place: LiveTasks) -> None:
     assert reasons(place, "--fail-on", "changed") == [("TC825", None, False)]
 
 
-def test_a_stopped_rollout_fails_plan_and_apply(place: LiveTasks) -> None:
+def test_a_stopped_rollout_is_a_warning_of_plan_and_apply(place: LiveTasks) -> None:
     entry = {
         "forEach": {"t": ["a", "b", "c"]},
         "message": "failing {{ t }}",
@@ -141,16 +141,23 @@ def test_a_stopped_rollout_fails_plan_and_apply(place: LiveTasks) -> None:
     declare(place, {"t": entry})
     code, out, _ = place.run("apply", "--yes", "--wait", "--interval", "50ms")
     assert code == 1
-    code, out, _ = place.run("plan")
-    assert code == 1
-    assert last(out).endswith("2 held, 1 unchanged. Apply will exit 1: 1 stopped.")
-    assert reasons(place) == [("TC318", "t", False)]
+    code, out, err = place.run("plan")
+    assert (code, last(out)) == (0, "Plan: 0 to create, 2 held, 1 unchanged.")
+    assert "[TC318]" in err
+    assert reasons(place) == []
     code, out, err = place.run("apply", "--yes")
-    assert (code, last(out)) == (1, "Apply: 0 created, 2 held.")
+    assert (code, last(out)) == (0, "Apply: 0 created, 2 held.")
     assert "[TC318]" in err
     assert "raise `stopAfter`" in err
     assert "Once the tasks" not in err  # another apply would change nothing
     assert place.document("apply", "--yes")["summary"]["held"] == 2
+    waits = (("wait",), ("apply", "--yes", "--wait"), ("status", "--exit-code"))
+    for command in (*waits, ("results", "--exit-code")):
+        assert place.run(*command)[0] == 1, command
+    declare(place, {"t": entry, "other": {"message": "finishing other"}})
+    assert place.run("plan", "--detailed-exitcode")[0] == 2
+    assert place.run("apply", "--yes")[0] == 0
+    assert "other" in place.statuses()
 
 
 def test_the_result_counts_what_is_held_and_says_how_to_continue(place: LiveTasks) -> None:

@@ -101,7 +101,7 @@ def pilot_is_unmet(fleet: Fleet) -> None:
     """The pilot passes once it is corrected and merged; until then, nothing else is created."""
     assert fleet.apply() == 1
     assert fleet.counted() == {"toMerge": PILOT - 1, "unmet": 1}
-    assert fleet.place.run("plan")[0] == 1
+    assert fleet.place.run("status", "--exit-code")[0] == 1
     fleet.say(fleet.unmet[0])
     assert fleet.apply() == 3
     assert fleet.counted() == {"toMerge": PILOT}

@@ -50,7 +50,7 @@ REPORTS = [
     (ApplyReport((), (HINT,)), 0),
     (ApplyReport((), (PROBLEM,)), 1),
     (ApplyReport((TaskResult(REF, Result.FAILED),)), 1),
-    (ApplyReport((), (note(Code.ROLLOUT_STOPPED),)), 1),
+    (ApplyReport((), (note(Code.ROLLOUT_STOPPED),)), 0),
     (ApplyReport((), (note(Code.STATE_FULL),)), 1),
     (ApplyReport((), (note(Code.STATE_FULL),), only_new=True), 0),
 ]
