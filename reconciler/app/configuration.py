@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.app.settings import Settings
+from reconciler.app.toml_source import TomlSource
 from reconciler.manifest.discovery import FOLDER, LONE_SUFFIX
 from reconciler.manifest.repository import (
     CONFIG,
@@ -36,9 +37,6 @@ NAME = CONFIG
 
 _MAX_PATHS = 1_000
 _MAX_PROBLEMS = 100
-_MAX_PARTS = 30
-_LONG_KEY = rb"(?<![\w.-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % _MAX_PARTS
-"""A dotted key. For each part, the library copies all parts before it."""
 
 
 # Values
@@ -209,12 +207,13 @@ def config_in(home: Path) -> Config:
         data = disk.read_start(path, limits.CONFIG_BYTES)
     except OSError as problem:
         why = problem.strerror or str(problem)
-        raise TaskctlError([_problem("unreadable", Place(name), why=why)]) from problem
+        at = Place(name)
+        raise TaskctlError([error(Code.INVALID_CONFIG, "unreadable", at=at, why=why)]) from problem
+    source = TomlSource(data, name)
     values: dict[str, Any] = {}
-    table, lines = _parsed(data, name), _lines(data.decode("utf-8", "replace"))
     problems: list[Diagnostic] = []
-    for key, value in table.items():
-        problems += _checked(key, value, path.parent, values, Place(name, lines.get(key)))
+    for key, value in source.table().items():
+        problems += _checked(key, value, path.parent, values, source)
         if len(problems) == _MAX_PROBLEMS:
             break
     if problems:
@@ -222,52 +221,21 @@ def config_in(home: Path) -> Config:
     return Config(path, values)
 
 
-def _parsed(data: bytes, name: str) -> dict[str, object]:
-    import tomllib
-
-    if re.search(_LONG_KEY, data):
-        raise TaskctlError([_problem("parts", Place(name), most=_MAX_PARTS)])
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as problem:
-        raise TaskctlError([_problem("encoding", Place(name))]) from problem
-    except tomllib.TOMLDecodeError as problem:
-        match = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(problem))
-        what, line, column = match.groups() if match else (str(problem), None, None)
-        place = Place(name, int(line) if line else None, int(column) if column else None)
-        what = what[:1].lower() + what[1:]
-        raise TaskctlError([_problem("toml", place, why=what)]) from problem
-    except (ValueError, RecursionError) as problem:
-        raise TaskctlError([_problem("extreme", Place(name))]) from problem
-
-
 def _checked(
-    key: str, value: object, home: Path, values: dict[str, Any], place: Place
+    key: str, value: object, home: Path, values: dict[str, Any], source: TomlSource
 ) -> Iterator[Diagnostic]:
     """Adds the value to `values`, or yields the problem."""
     if key in FORBIDDEN:
-        yield error(Code.FORBIDDEN_SETTING, key, at=place, setting=key)
+        yield source.problem_of_key(Code.FORBIDDEN_SETTING, key, key)
     elif key not in KEYS:
         from difflib import get_close_matches
 
         near = get_close_matches(key.replace("_", "-").lower(), KEYS, n=1)
-        facts = {"near": near[0]} if near else {"known": tuple(KEYS)}
-        yield _problem("near" if near else "unknown", place, setting=key, **facts)
+        facts: dict[str, Arg] = {"near": near[0]} if near else {"known": tuple(KEYS)}
+        case = "near" if near else "unknown"
+        yield source.problem_of_key(Code.INVALID_CONFIG, case, key, **facts)
     else:
         try:
             values[key.replace("-", "_")] = KEYS[key](value, home)
         except RemarkError as problem:
-            yield _problem(problem.case, place, setting=key, **problem.facts)
-
-
-def _problem(case: str, place: Place, **facts: Any) -> Diagnostic:
-    return error(Code.INVALID_CONFIG, case, at=place, **facts)
-
-
-def _lines(text: str) -> dict[str, int]:
-    """The first line that sets each key, which tomllib does not provide."""
-    found: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if (name := re.match(r"([^=.]*+)[=.]", line)) is not None:
-            found.setdefault(name[1].strip().strip("\"'"), number)
-    return found
+            yield source.problem_of_value(problem, key)

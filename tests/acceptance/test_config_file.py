@@ -273,3 +273,57 @@ def test_a_plan_with_another_token_than_that_of_apply_says_that_its_digest_diffe
     with (repository / "taskctl.toml").open("a") as file:
         file.write('apply-as = "login:somebody"\n')
     assert "plan of login:somebody has a different digest" in plan()[1][0]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "state = git:origin",
+            """\
+taskctl.toml:2:9: error: invalid TOML: invalid value; text needs quotes [TC805]
+    2 | state = git:origin
+      |         ^^^^^^^^^^
+""",
+        ),
+        (
+            "max_creates = 3  # per run",
+            """\
+taskctl.toml:2:1: error: max_creates: unknown property; did you mean `max-creates`? [TC805]
+    2 | max_creates = 3  # per run
+      | ^^^^^^^^^^^
+""",
+        ),
+        (
+            'paths = ["tasks"]',
+            """\
+taskctl.toml:2:1: error: duplicate key, first defined on line 1 [TC805]
+    2 | paths = ["tasks"]
+      | ^^^^^
+""",
+        ),
+        (
+            "parallelism = 0  # none",
+            """\
+taskctl.toml:2:15: error: parallelism: must be an integer of at least 1 [TC805]
+    2 | parallelism = 0  # none
+      |               ^
+""",
+        ),
+    ],
+)
+def test_an_error_looks_like_that_of_a_manifest(
+    repository: Path, capsys: pytest.CaptureFixture[str], line: str, shown: str
+) -> None:
+    (repository / "taskctl.toml").write_text(f'paths = ["agents"]\n{line}\n')
+    assert run(["validate"]) == 1
+    assert capsys.readouterr().err == shown
+
+
+def test_a_line_of_a_file_with_a_credential_is_not_shown(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = "ghp_aB3dE5fG7hI9jK1lM2nO4pQ6rS8tU0vW2xY4"
+    (repository / "taskctl.toml").write_text(f'token = "{token}"\nx = 1\n')
+    assert run(["validate"]) == 1
+    assert token not in capsys.readouterr().err

@@ -97,7 +97,7 @@ def test_a_policy_outside_of_the_repository_is_refused(
     for path in ("../policy.json", "/etc/hostname", "link.json", ".git/config"):
         (repository / "taskctl.toml").write_text(f'policy = "{path}"\n')
         assert run(["validate"]) == 1
-        assert "taskctl.toml:1: error: policy: " in capsys.readouterr().err
+        assert "taskctl.toml:1:10: error: policy: " in capsys.readouterr().err
     (repository / "taskctl.toml").write_text("policy = 1\n")
     assert run(["validate"]) == 1
     assert "policy: must be a path" in capsys.readouterr().err

@@ -178,8 +178,15 @@ def test_an_invalid_value_is_reported_with_its_line(repository: Path, line: str,
 @pytest.mark.parametrize(
     ("content", "place", "case"),
     [
-        (b"a = \n", (1, 5), "toml"),
-        (b"a = 1\na = 2\n", (2, 6), "toml"),
+        (b"a = \n", (1, 5), "value"),
+        (b"a = 1\na = 2\n", (2, 1), "duplicate"),
+        (b"a = 1\n[b]\n[b]\n", (3, 2), "duplicate"),
+        (b"state = git:origin\n", (1, 9), "value"),
+        (b"lock-timeout = 10m\n", (1, 18), "end"),
+        (b"state: git:origin\n", (1, 1), "equals"),
+        (b"= 1\n", (1, 1), "statement"),
+        (b'state = "git:origin\n', (1, 20), "quote"),
+        (b"paths = ['a'\n", (1, 9), "bracket"),
         (b"a = '\xff'\n", (None, None), "encoding"),
     ],
 )
@@ -235,7 +242,7 @@ def test_a_file_with_errors_stops_a_command_with_a_message(
         assert (problem["file"], problem["line"]) == ("taskctl.toml", 1)
     else:
         assert said.out == ""
-        assert said.err.startswith("taskctl.toml:1: error: backend: ")
+        assert said.err.startswith("taskctl.toml:1:1: error: backend: ")
     assert run(["try", "--help"]) == 0
 
 
