@@ -13,7 +13,7 @@ import click
 from reconciler.app.settings import Connection, ReportFile
 from reconciler.cli import options
 from reconciler.cli.help import NAMES, Examples, WithExamples, format_of
-from reconciler.cli.options import UsageError
+from reconciler.cli.usage import UsageError
 from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import MAX_ALIKE
 from reconciler.model.options import PlanOptions

@@ -4,13 +4,14 @@ apply sends requests."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 import click
 
 from reconciler.cli.console.terminal import write_stderr
-from reconciler.cli.options import UsageError
+from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic
@@ -58,8 +59,16 @@ def _usage_problem(error: click.ClickException, called: click.Context | None) ->
         return diagnostic(Code.USAGE, what=_click_message(error), command=command)
     if error.param is None:
         return diagnostic(Code.USAGE, what=error.cause, command=command)
-    name = error.param.get_error_hint(error.ctx)
+    name = _name_of(error.param)
     return diagnostic(Code.USAGE, "value", parameter=name, what=error.cause, command=command)
+
+
+def _name_of(parameter: click.Parameter) -> str:
+    """The option, with the variable that may have set it; or the name of the argument."""
+    if not isinstance(parameter, click.Option):
+        return f"`{parameter.metavar or parameter.human_readable_name}`"
+    variable = f" (or the variable {parameter.envvar})" if parameter.envvar else ""
+    return f"`{max(parameter.opts, key=len)}`{variable}"
 
 
 def _click_message(error: click.ClickException) -> str:
@@ -69,7 +78,8 @@ def _click_message(error: click.ClickException) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
     if not message[:2].isupper():
         message = message[:1].lower() + message[1:]
-    return message
+    message = message.replace(". Did you mean", "; did you mean")
+    return re.sub(r"'([^' ]+)'", r"`\1`", message)  # click quotes names of options
 
 
 CLOSE = 0.75

@@ -82,6 +82,17 @@ _HELP_ALL = printing_option(
 )
 
 
+class Choice(click.Choice[str]):
+    """One of several words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.choices:
+            from reconciler.cli.usage import UsageError
+
+            raise UsageError("choice", value=str(value), known=tuple(self.choices))
+        return super().convert(value, param, ctx)
+
+
 class WithExamples(click.Command):
     """A command whose help ends with its `exit_codes`, if they are given, and examples. With
     `formats`, the output formats of its result, it also has the shared options. If `everyday`
@@ -175,7 +186,7 @@ def format_of(ctx: click.Context, formats: Sequence[str]) -> str:
     """The format that `--format` asks for, before or after the command; empty if there is none."""
     asked: str = ctx.params.get("format_name") or ctx.find_root().params.get("format_name") or ""
     if asked and asked not in formats:
-        from reconciler.cli.options import UsageError
+        from reconciler.cli.usage import UsageError
 
         raise UsageError("format", known=tuple(formats))
     return asked
@@ -191,7 +202,7 @@ def _shared_options(formats: Sequence[str], command: click.Command) -> list[clic
     is_group = isinstance(command, click.Group)
     format_option = click.Option(
         ["--format", "format_name"],
-        type=click.Choice(formats),
+        type=Choice(formats),
         metavar="FORMAT" if is_group else None,
         help="Output format. Each command's help lists its formats."
         if is_group
@@ -209,7 +220,7 @@ def _shared_options(formats: Sequence[str], command: click.Command) -> list[clic
         *([format_option] if len(formats) > 1 else []),
         click.Option(
             ["--color"],
-            type=click.Choice(["auto", "always", "never"]),
+            type=Choice(["auto", "always", "never"]),
             help="Use colors. auto: on a terminal; NO_COLOR and FORCE_COLOR are respected.",
         ),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),

@@ -100,7 +100,7 @@ class Commands(WithExamples, click.Group):
             return super().resolve_command(ctx, args)
         from difflib import get_close_matches
 
-        from reconciler.cli.options import UsageError
+        from reconciler.cli.usage import UsageError
 
         if near := get_close_matches(name, COMMANDS, n=1, cutoff=0.7):
             raise UsageError("similarCommand", name=name, near=near[0])

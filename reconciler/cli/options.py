@@ -12,12 +12,13 @@ from click.core import ParameterSource
 from reconciler.app.settings import Connection
 from reconciler.cli import completion
 from reconciler.cli.completion import Complete
+from reconciler.cli.help import Choice
+from reconciler.cli.usage import UsageError
 from reconciler.model import limits
-from reconciler.model.codes import Code
 from reconciler.model.fields import PATCHED
 from reconciler.model.glob import is_glob, other_sign
 from reconciler.model.options import PlanOptions, parse_duration, parse_settle_time
-from reconciler.model.remarks import Arg, Remark, RemarkError
+from reconciler.model.remarks import RemarkError
 
 
 def option(*names: str, help: str, **attributes: Any) -> click.Option:  # noqa: A002 - as in click
@@ -29,6 +30,17 @@ def argument(name: str, metavar: str, complete: Complete | None = None, **more: 
 
 
 # Types of values
+
+
+class Number(click.IntRange):
+    """An integer between two limits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as problem:
+            case = "number" if self.max is None else "numberUpTo"
+            raise UsageError(case, value=str(value), least=self.min, most=self.max) from problem
 
 
 def duration(value: str | timedelta) -> timedelta:
@@ -117,7 +129,7 @@ STATE = option(
 )
 PARALLELISM = option(
     "--parallelism",
-    type=click.IntRange(1, limits.PARALLELISM),
+    type=Number(1, limits.PARALLELISM),
     default=limits.DEFAULT_PARALLELISM,
     metavar="N",
     help="Number of concurrent requests, up to 256.",
@@ -195,7 +207,7 @@ PLAN = [
     ),
     option(
         "--max-creates",
-        type=click.IntRange(min=0),
+        type=Number(min=0),
         metavar="N",
         help="Fail before sending anything if the plan creates more than N tasks.",
     ),
@@ -221,14 +233,14 @@ INTERVAL = option("--interval", type=duration, default="2s", help="Polling inter
 TIMEOUT = option("--timeout", type=duration, default="30m", help="How long to wait.")
 STOP_ON = option(
     "--stop-on",
-    type=click.Choice(["waiting"]),
+    type=Choice(["waiting"]),
     help="Also stop waiting once every unfinished task waits for a person.",
 )
 
 FAIL_ON = option(
     "--fail-on",
     multiple=True,
-    type=click.Choice(["changed", "orphaned", "none"]),
+    type=Choice(["changed", "orphaned", "none"]),
     help="Also exit 1 if a task differs from its manifest (changed), or is no longer in any "
     "manifest (orphaned). Repeatable. none: exit 0 even if apply would fail; apply "
     "itself then exits 1 only for failures that its plan does not predict.",
@@ -273,13 +285,3 @@ def first_given(ctx: click.Context, names: Sequence[str]) -> str | None:
     """The first of these options on the command line."""
     given = ParameterSource.COMMANDLINE
     return next((name for name in names if ctx.get_parameter_source(name) is given), None)
-
-
-class UsageError(click.BadParameter):
-    """A command line that cannot be run: the case of its wording (TC804 in `messages/usage.md`)
-    and its facts. The help of the called command explains it. click adds the parameter of an
-    invalid value."""
-
-    def __init__(self, case: str, /, **facts: Arg) -> None:
-        super().__init__(case, click.get_current_context(silent=True))
-        self.cause = Remark(case, facts, Code.USAGE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.cli import exit_codes
-from reconciler.cli.options import UsageError, option
+from reconciler.cli.options import option
+from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:

@@ -43,6 +43,8 @@ _DENIED = {
     "extra": (Code.STATE_EXTRA_MISSING, ""),
     "rejected": (Code.STATE_REJECTED, ""),
     "address": (Code.STATE_ADDRESS, ""),
+    "clone": (Code.STATE_ADDRESS, "clone"),
+    "remote": (Code.STATE_ADDRESS, "remote"),
     "tls": (Code.STATE_ACCESS_DENIED, "tls"),
     "repository": (Code.GIT_UNUSABLE, ""),
 }

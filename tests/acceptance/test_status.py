@@ -95,7 +95,7 @@ def test_status_without_tasks(place: LiveTasks) -> None:
 def test_an_unsupported_format_is_an_error_in_text(place: LiveTasks) -> None:
     code, out, err = place.run("status", "--format", "html")
     assert (code, out) == (1, "")
-    assert "'html' is not one of 'text', 'json', 'keys'" in err
+    assert '"html" is not one of text, json or keys' in err
 
 
 def test_a_task_that_failed_is_named_with_the_command_until_somebody_decides(

@@ -13,11 +13,11 @@ from reconciler.cli.options import (
     PLAN,
     STOP_ON,
     TIMEOUT,
-    UsageError,
     argument,
     first_given,
     option,
 )
+from reconciler.cli.usage import UsageError
 
 
 def _digest(value: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, UsageError, option
+from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, option
 from reconciler.cli.responses import REQUEST, check_request, message_text, show_responses
+from reconciler.cli.usage import UsageError
 
 
 @make_command(

@@ -14,12 +14,12 @@ from click.shell_completion import (
     add_completion_class,
 )
 
-from reconciler.cli.help import printing_command
+from reconciler.cli.help import Choice, printing_command
 
 
 @printing_command(
     "completion",
-    click.Argument(["shell"], metavar="bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"])),
+    click.Argument(["shell"], metavar="bash|zsh|fish", type=Choice(["bash", "zsh", "fish"])),
     examples=[
         (
             "taskctl completion bash > ~/.local/share/bash-completion/completions/taskctl",

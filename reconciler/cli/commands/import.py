@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import completion, exit_codes
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import CONNECTION, UsageError, argument, option
+from reconciler.cli.options import CONNECTION, argument, option
+from reconciler.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from reconciler.cli.console.output import Output

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import UsageError, argument, option
+from reconciler.cli.options import argument, option
+from reconciler.cli.usage import UsageError
 from reconciler.model.shell import is_org_name
 
 

@@ -12,10 +12,10 @@ from reconciler.cli.options import (
     PATHS,
     PLAN,
     PLAN_WAIT,
-    UsageError,
     option,
     time,
 )
+from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Severity, TaskctlError
 from reconciler.model.value import replace

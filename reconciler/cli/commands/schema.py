@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.help import printing_command
+from reconciler.cli.help import Choice, printing_command
 from reconciler.system.resources import schema_text
 
 SCHEMAS = (
@@ -16,7 +16,7 @@ SCHEMAS = (
 
 @printing_command(
     "schema",
-    click.Argument(["name"], metavar="[NAME]", type=click.Choice(SCHEMAS), default="manifest"),
+    click.Argument(["name"], metavar="[NAME]", type=Choice(SCHEMAS), default="manifest"),
     examples=[
         (
             "taskctl schema > manifest.schema.json",

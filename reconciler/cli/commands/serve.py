@@ -11,10 +11,10 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import click
-
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import UsageError, duration, option
+from reconciler.cli.help import Choice
+from reconciler.cli.options import Number, duration, option
+from reconciler.cli.usage import UsageError
 from reconciler.manifest.repository import repository_root, resolved
 
 SCENARIOS = (
@@ -36,7 +36,7 @@ DATABASE = ".taskctl/local.db"
     option("--host", default="127.0.0.1", help="Address to listen on."),
     option(
         "--port",
-        type=click.IntRange(0, 65535),
+        type=Number(0, 65535),
         default=8765,
         help="Port to listen on; 0 selects a free port.",
     ),
@@ -49,7 +49,7 @@ DATABASE = ".taskctl/local.db"
     option("--db", default=DATABASE, metavar="PATH", hidden=True, help="SQLite file."),
     option(
         "--scenario",
-        type=click.Choice([*SCENARIOS, "by-prompt"]),
+        type=Choice([*SCENARIOS, "by-prompt"]),
         default="finishing",
         help="How tasks behave; by-prompt: the first word of each prompt selects the scenario.",
     ),

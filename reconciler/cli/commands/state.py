@@ -16,10 +16,10 @@ from reconciler.cli.options import (
     SELECTION,
     STATE,
     YES,
-    UsageError,
     argument,
     option,
 )
+from reconciler.cli.usage import UsageError
 from reconciler.render import KEYS
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import click
 
 from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import READS, SELECTION, UsageError, option
+from reconciler.cli.options import READS, SELECTION, option
+from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace

@@ -53,11 +53,21 @@ class Unsure(EngineError):
 
 
 Cause = Literal[
-    "credentials", "permission", "tls", "container", "extra", "rejected", "address", "repository"
+    "credentials",
+    "permission",
+    "tls",
+    "container",
+    "extra",
+    "rejected",
+    "address",
+    "clone",
+    "remote",
+    "repository",
 ]
 """The reason why access is denied: no or invalid credentials; not permitted; no verified TLS
 connection; bucket, database, table or remote missing; a Python extra or program is not installed;
-the remote rejects the ref or the object; the address cannot be used; git cannot use the clone."""
+the remote rejects the ref or the object; the address cannot be used; the directory is in no clone;
+the clone lacks the remote; git cannot use the clone."""
 
 
 class Denied(EngineError):

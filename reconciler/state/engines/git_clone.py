@@ -27,7 +27,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r"(?:Permission denied|Host key verification failed)"), "credentials"),
     (re.compile(r"(?:returned error: 403|[Pp]ermission to .* denied)"), "permission"),
     (re.compile(r"(?:[Rr]epository .*not found|not appear to be a git repos)"), "container"),
-    (re.compile(r"(?:not a git repository|cannot use bare repository)"), "address"),
+    (re.compile(r"(?:not a git repository|cannot use bare repository)"), "clone"),
     (
         re.compile(
             r"(?:dubious ownership|bad (?:numeric )?config|unknown option"
@@ -83,7 +83,7 @@ class Clone(NamedTuple):
             remotes.setdefault(name, {}).setdefault(kind, []).append(url)
         if remote not in remotes:
             others = f" (remotes: {', '.join(remotes)})" if remotes else ", which has none"
-            raise Denied(f"{remote} is not a remote of this clone{others}", "address")
+            raise Denied(f"{remote} is not a remote of this clone{others}", "remote")
         urls = remotes[remote].get("pushurl") or remotes[remote]["url"]
         if len(urls) > 1:
             raise Denied(f"{remote} has several URLs for pushes", "address")

@@ -165,11 +165,11 @@ def test_an_unknown_command_has_a_suggestion(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["plan", "--nope"], "no such option '--nope'\n"),
-        (["plan", "--paralelism", "3"], "Did you mean '--parallelism'?"),
-        (["plan", "--parallelism", "x"], "invalid value for '--parallelism': 'x' is not"),
-        (["state", "mv"], "missing argument 'OLD|GLOB'"),
-        (["completion"], "missing argument 'bash|zsh|fish'"),
+        (["plan", "--nope"], "no such option `--nope`\n"),
+        (["plan", "--paralelism", "3"], "did you mean `--parallelism`?"),
+        (["plan", "--parallelism", "x"], 'invalid value for `--parallelism`: "x" is not'),
+        (["state", "mv"], "missing argument `OLD|GLOB`"),
+        (["completion"], "missing argument `bash|zsh|fish`"),
         (["plan", "--report", "odt"], 'unknown format "odt"'),
         (["deploy"], 'unknown command "deploy"\n'),
     ],
