@@ -12,13 +12,14 @@ import re
 import stat
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from reconciler.manifest.comments import blocks
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document, PromptFile
-from reconciler.manifest.finding import Finding
+from reconciler.manifest.finding import Facts, Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.repository import (
@@ -33,12 +34,22 @@ from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 from reconciler.system import disk
 
 _PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
 """Texts that may be the path of a file: few prompts are one line that ends with a suffix, or one
 word."""
+
+_WORD = r"(?!\w+://)[^\s{}]*[^\s{}/]\.(?:md|markdown|txt|prompt)"
+"""Texts that are no prompt: one word, with the suffix of a text."""
+
+
+_SIMILAR = {"prompt": "prompt.similar", "untracked": "untracked.similar"}
+"""The cases for a missing file, and those that name a similar file."""
+
+_LISTED = 1_000
+"""Files of a directory among which a similar name is searched."""
 
 
 class NamedFile(Value, frozen=True):
@@ -90,12 +101,17 @@ class NamedFiles:
                 if self._real(self._root / name) != real:  # a link leads elsewhere
                     name = self._real_name(real)
                 self._files[real] = self._read_tracked(real, folder, name)
+            found = self._files[real]
+            return _with_similar(found, given, real) if isinstance(found, Finding) else found
+        except FileNotFoundError as problem:
+            reason = problem.strerror or str(problem)
+            facts: Facts = {"file": given, "reason": reason}
+            return _with_similar(Finding(Code.UNREADABLE_FILE, (), "prompt", facts), given, real)
         except OSError as problem:
             reason = problem.strerror or str(problem)
             return Finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
         except ValueError:  # the system's encoding cannot represent it
             return Finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
-        return self._files[real]
 
     def _read_tracked(self, real: FilePath, folder: FilePath, name: str) -> NamedFile | Finding:
         if (refused := self._untracked(real, folder)) is not None:
@@ -157,7 +173,7 @@ class NamedFiles:
 
     def _paths(self, document: Document) -> Iterator[Finding]:
         """An error for each prompt that is the path of an existing file, relative to the manifest
-        or to the working directory."""
+        or to the working directory; a warning for one that can only be a path."""
         for path, text in _prompts(document.data):
             given = text.strip()
             if "\n" in given or re.fullmatch(_PATH, given) is None:
@@ -168,6 +184,9 @@ class NamedFiles:
                     facts = {"file": FilePath(name).as_posix()}
                     yield Finding(Code.PROMPT_IS_PATH, path, "", facts)
                     break
+            else:
+                if re.fullmatch(_WORD, given, re.IGNORECASE):
+                    yield warning_finding(Code.PROMPT_IS_PATH, path, "missing", {"file": given})
 
     def _is_shared_file(self, path: FilePath, folder: FilePath) -> bool:
         """Whether this file exists, and a manifest in `folder` may refer to it, tracked or not."""
@@ -224,6 +243,29 @@ _TOO_DEEP = Finding(Code.UNREADABLE_FILE, (), "parts", {"most": limits.PATH_PART
 def _is_deep(path: FilePath, top: FilePath) -> bool:
     """Whether a path in `top` has too many parts below it. Each costs a few system calls."""
     return len(path.parts) - len(top.parts) > limits.PATH_PARTS and path.is_relative_to(top)
+
+
+def _with_similar(finding: Finding, given: str, real: FilePath) -> Finding:
+    """The finding, with the name of a similar file if the file is missing."""
+    if finding.case not in _SIMILAR or (near := _similar_name(real)) is None:
+        return finding
+    facts = {"file": given, "near": FilePath(given).with_name(near).as_posix()}
+    return replace(finding, case=_SIMILAR[finding.case], facts=facts)
+
+
+def _similar_name(missing: FilePath) -> str | None:
+    """The only file beside a missing file that has a similar name."""
+    from reconciler.manifest.schema_findings import similar
+
+    try:
+        if missing.exists():
+            return None
+        with os.scandir(missing.parent) as entries:
+            names = {FilePath(entry.name).stem: entry.name for entry in islice(entries, _LISTED)}
+    except OSError:
+        return None
+    near = similar(missing.stem, [name for name in names if not name.startswith(".")])
+    return None if near is None else names[near]
 
 
 def _prompts(data: object) -> Iterator[tuple[Path, str]]:

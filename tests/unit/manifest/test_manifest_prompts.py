@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.manifest.loader import load
 from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Severity
 from reconciler.model.limits import NAMED_FILE_BYTES, PATH_PARTS
 from tests.support.manifest_cases import lines, loaded, only_code
 from tests.support.repository import committed, git, new_repository, track
@@ -35,6 +37,38 @@ def test_the_path_of_two_files_instead_of_a_prompt_is_one_error(repository: Path
         (folder / "p.md").write_text("Rotate.\n")
     found = loaded("version: 1\ntasks: {rotate: {message: p.md}}\n", repository, "tasks/a.yaml")
     assert only_code(found) == Code.PROMPT_IS_PATH
+
+
+@pytest.mark.parametrize(
+    ("prompt", "warns"),
+    [
+        ("prompts/b.md", True),
+        ("Fix-keys.TXT", True),
+        ("https://example.com/a.md", False),
+        ("Fix README.md", False),
+        ("{{row}}.md", False),
+        (".md", False),
+    ],
+)
+def test_a_prompt_of_one_word_that_is_a_path_is_a_warning(
+    repository: Path, prompt: str, warns: bool
+) -> None:
+    found = loaded(f"version: 1\ntasks: {{rotate: {{message: '{prompt}'}}}}\n", repository)
+    problems = [d for d in found.diagnostics if d.code is Code.PROMPT_IS_PATH]
+    assert [(d.case, d.severity) for d in problems] == [("missing", Severity.WARNING)] * warns
+
+
+@pytest.mark.parametrize("is_tracked", [True, False])
+def test_a_file_of_a_similar_name_is_suggested(repository: Path, is_tracked: bool) -> None:
+    if not is_tracked:
+        shutil.rmtree(repository / ".git")
+    for given, near in (
+        ("prompts/rotat.md", "prompts/rotate.md"),
+        ("prompts/other.md", None),
+        ("promts/rotate.md", None),
+    ):
+        found = loaded(manifest(given), repository, "tasks/a.yaml").diagnostics[0]
+        assert (found.case.endswith(".similar"), found.args.get("near")) == (near is not None, near)
 
 
 @pytest.mark.parametrize(
