@@ -56,7 +56,7 @@ FIELDS = (
     ),
     Field("planMode", default=False, identifies=True),
     Field("role", default="", patched=True),
-    Field("agentDefinitionId", default="", returned=False),
+    Field("agentDefinitionId", default=""),
     Field("cliIntegrations", returned=False),
     Field("enabledIntegrations", returned=False),
     Field("isShared", default=False, sent=False, patched=True),

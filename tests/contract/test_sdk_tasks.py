@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pulumi_cloud_sdk import models
 
+from reconciler.model.fields import FIELDS
 from tests.support.embedded_sdk import ORG, SENT_AT, Sdk, refused, user_message
 from tests.support.embedded_server import running_server
 from tests.support.skipped_time import skipped_now
@@ -44,6 +45,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def sdk(url: str, request: pytest.FixtureRequest) -> Sdk:
     """An identity for this test alone, so that no test sees the tasks of another."""
     return Sdk.of(url, token=request.node.name)
+
+
+def test_the_returned_settings_are_those_of_a_task_of_the_sdk() -> None:
+    shown = {value for name, value in vars(models.AgentTask).items() if name.startswith("FIELDS_")}
+    assert {f.name for f in FIELDS if f.returned} == {f.name for f in FIELDS} & shown
 
 
 def test_create_with_every_input_and_read_it_back(sdk: Sdk) -> None:
