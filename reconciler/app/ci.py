@@ -91,7 +91,7 @@ def this_run(client: Client | None, clock: Clock) -> Run:
 
 
 def adopting_workflows(top: Path) -> list[Diagnostic]:
-    """An error for each line with `--adopt` in a workflow that starts by itself, up to a limit."""
+    """An error for each line with `--adopt` in a workflow that runs automatically, limited."""
     found = (
         error(Code.ADOPT_IN_WORKFLOW, at=Place(name, number))
         for name, text in _workflows(top)

@@ -108,7 +108,7 @@ def _git(ctx: Context) -> Remark | None:
 
 
 def _ci(ctx: Context) -> Remark | None:
-    """A workflow that starts by itself must not confirm what only a person can confirm."""
+    """A workflow that runs automatically must not confirm what only a person can confirm."""
     top = repository_root(ctx.settings.root)
     if top is None:
         return None

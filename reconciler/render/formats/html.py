@@ -139,6 +139,6 @@ def _filters(tasks: Sequence[TaskView]) -> Iterator[str]:
     yield '<label for="search" class="visually-hidden">Filter by text</label>'
     yield '<input id="search" type="search" autocomplete="off" spellcheck="false"'
     yield ' placeholder="Filter by key, file or text   ( / )"></div>'
-    yield '<div class="tools" data-js hidden><button type="button" data-open="true">Unfold all'
-    yield '</button> <button type="button" data-open="false">Fold all</button></div>'
+    yield '<div class="tools" data-js hidden><button type="button" data-open="true">Expand all'
+    yield '</button> <button type="button" data-open="false">Collapse all</button></div>'
     yield '</form><p class="found" role="status" data-js hidden></p></div>'

@@ -92,7 +92,7 @@ class PlanView(ReportView):
 
     def _about(self, marked: Callable[[str], str]) -> Iterator[str]:
         """The service, the budgets and the outcome, for formats for the web; names as `marked`."""
-        yield f"At {service_of(self.plan, marked)}."
+        yield f"On {service_of(self.plan, marked)}."
         yield from budget_lines(self.plan.budgets, marked)
         if not self.plan.complete:
             yield INCOMPLETE

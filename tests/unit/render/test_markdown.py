@@ -240,9 +240,9 @@ def test_truncation_never_breaks_a_fence(hostile: list[str], times: int) -> None
 
 def test_a_plan_names_the_embedded_service_in_words() -> None:
     local = replace(PLAN, backend="local")
-    assert "\n\nAt the embedded service.\n\n" in render("markdown", local, Style())
-    assert 'class="about">At the embedded service.<' in render("html", local, Style())
-    assert f"\n\nAt `{PLAN.backend}`.\n\n" in render("markdown", PLAN, Style())
+    assert "\n\nOn the embedded service.\n\n" in render("markdown", local, Style())
+    assert 'class="about">On the embedded service.<' in render("html", local, Style())
+    assert f"\n\nOn `{PLAN.backend}`.\n\n" in render("markdown", PLAN, Style())
 
 
 def test_a_plan_that_can_be_applied_shows_its_digest() -> None:
