@@ -51,11 +51,11 @@ def digests() -> str:
 
 
 def _report(kind: str) -> str:
-    """The plan of the README's manifest in this format."""
+    """The plan of the manifest in docs/getting-started.md, in this format."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tasks").mkdir()
         manifest = Path(folder) / "tasks" / "buckets.yaml"
-        manifest.write_text(manifest_of("README.md"), encoding="utf-8")
+        manifest.write_text(manifest_of("docs/getting-started.md"), encoding="utf-8")
         words = ["plan", "--backend", "local", "--report", f"{kind}=plan"]
         subprocess.run(
             [sys.executable, "-m", "reconciler", *words],

@@ -65,7 +65,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def plan_and_apply() -> str:
     """The SVG of an apply, which shows its plan, and a second apply."""
     return _picture(
-        manifest_of("README.md"),
+        manifest_of("docs/getting-started.md"),
         ["apply --yes --backend local"] * 2,
         "taskctl apply shows two tasks to create, and creates them; a second apply does nothing",
     )

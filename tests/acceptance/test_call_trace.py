@@ -14,7 +14,7 @@ from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks, prompts
 from tests.unit.test_architecture import row
 
-ARCHITECTURE = Path(__file__).resolve().parents[2] / "docs/architecture.md"
+ARCHITECTURE = Path(__file__).resolve().parents[2] / "docs/contributing/architecture.md"
 MAX_CALLBACKS = 3
 UI = ("cli.console.output", "cli.signals")
 """The command line's implementation of `app.ui.Ui`, through which use cases show and ask."""
