@@ -103,7 +103,7 @@ def _invalid(violation: Violation) -> _Facts:
     match violation.rule:
         case "type":
             types = [expected] if isinstance(expected, str) else list(expected)
-            return _wrong_type(value, types)
+            return _wrong_type(violation.path, value, types)
         case "enum":
             return _not_among(value, [str(choice) for choice in expected if choice is not None])
         case "const":
@@ -127,11 +127,15 @@ def _invalid(violation: Violation) -> _Facts:
             return Code.INVALID_VALUE, "", {"rule": str(violation.rule), **fact}
 
 
-def _wrong_type(value: object, types: list[str]) -> _Facts:
+def _wrong_type(path: Path, value: object, types: list[str]) -> _Facts:
     kinds = tuple(_KINDS[kind] for kind in types if kind != "null")
     facts: dict[str, Arg] = {"kinds": kinds, "value": shown_value(value)}
     if value is None:
         return Code.WRONG_TYPE, "null", facts
+    if path == ("tasks",) and isinstance(value, list):
+        return Code.WRONG_TYPE, "tasks", facts
+    if len(path) == _TASK and path[0] == "tasks" and isinstance(value, str):
+        return Code.WRONG_TYPE, "task", facts
     if "boolean" in types and isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS:
         boolean = _YAML_1_1_BOOLEANS[value.lower()]
         return Code.WRONG_TYPE, "yaml-1.1", {**facts, "boolean": boolean}
