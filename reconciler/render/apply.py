@@ -122,12 +122,14 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     shown = [task for task in report.tasks if not style.quiet or task.result.severity]
     together: dict[tuple[Result, tuple[Remark, ...]], list[str]] = {}
     several = not style.quiet and sum(bool(_look_alike(task)) for task in shown) > 1
+    with_org = len({task.ref.org_name for task in report.tasks}) > 1
     for task in shown:
+        name = str(task.ref) if with_org else task.ref.key
         if task.result is Result.NOT_STARTED or (several and _look_alike(task)):
             problems = _look_alike(task) or task.problems
-            together.setdefault((task.result, problems), []).append(task.ref.key)
+            together.setdefault((task.result, problems), []).append(name)
         else:
-            yield from _result_rows(task, style)
+            yield from _result_rows(task, safe.line(name), style)
     for (result, problems), keys in together.items():
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
         label = palette.paint(result.color)(LABELS.get(result, result.value))
@@ -144,17 +146,16 @@ def _look_alike(task: TaskResult) -> tuple[Remark, ...]:
     return tuple(problem for problem in task.problems if problem.case == "lookAlike.same")
 
 
-def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
-    """`created rotate-iam-keys https://...` (without the address if the key is a hyperlink),
+def _result_rows(task: TaskResult, name: str, style: Style) -> Iterator[str]:
+    """`created rotate-iam-keys https://...` (without the address if the name is a hyperlink),
     followed by what went wrong."""
     palette = style.palette
     label = palette.paint(task.result.color)(LABELS.get(task.result, task.result.value))
-    key = safe.line(task.ref.key)
-    linked = style.link(key, task.url)
+    linked = style.link(name, task.url)
     named = task.url or (f"task ID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
-    if linked != key and not style.verbose:
-        where = ""  # the key links to it
+    if linked != name and not style.verbose:
+        where = ""  # the name links to it
     yield f"{label} {palette.bold(linked)}  {where}".rstrip()
     if task.replaced:
         yield palette.dim(f"    replaces {safe.line(task.replaced)}")

@@ -90,7 +90,7 @@ def test_a_signal_while_an_attempt_settles_ends_the_wait(
     sandbox.settle = "60s"
     server.set_rules(Rule("create", Fault("reset"), contains="do 1"))
     process = sandbox.start("apply")
-    process.until_said("outcome unknown for k1")
+    process.until_said("outcome unknown for acme/k1")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate()
     assert process.returncode == 130

@@ -323,3 +323,15 @@ def test_tasks_of_another_organization_are_not_visible(jobs: Jobs, status: int) 
     assert place.run("status", "acme-dev/*", "--exit-code")[0] == 0
     jobs.use(PROD)
     assert place.run("results", "acme/*", "--exit-code")[0] == 0
+
+
+def test_apply_names_the_organization_where_a_run_has_several(place: LiveTasks) -> None:
+    place.write_tasks(fix={"message": "finishing"}, other={"message": "finishing too"})
+    _, out, _ = place.run("apply", "--yes")
+    assert "created fix  " in out
+    place.write_tasks(
+        new={"message": "finishing it"}, there={"message": "finishing", "orgName": "acme-dev"}
+    )
+    _, out, _ = place.run("apply", "--yes")
+    assert "created acme/new  " in out
+    assert "created acme-dev/there  " in out

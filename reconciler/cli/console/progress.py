@@ -119,7 +119,7 @@ def _named(names: Sequence[str]) -> str:
 
 def _waiting(waiting: Waiting, now: datetime) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
-    keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
+    keys = _named([f"{ref} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
     facts: dict[str, Arg] = {"keys": keys, "seconds": left}
     note, why = "awaiting", waiting.why
     if waiting.problem:

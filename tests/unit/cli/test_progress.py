@@ -75,7 +75,7 @@ def test_a_log_has_one_line_per_wait_and_half_a_minute(
         shown.waiting(Waiting({ONE: sent}, until, why))
         now += timedelta(seconds=1)
     assert capfd.readouterr().err.splitlines() == [
-        "outcome unknown for a (sent 11:59:55 UTC); checking whether the task exists, up to "
+        "outcome unknown for acme/a (sent 11:59:55 UTC); checking whether the task exists, up to "
         f"{left} s left (503: down)"
         for left in (160, 130, 100)
     ]
