@@ -96,7 +96,7 @@ def outcome(plan: Plan) -> str:
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
         which = "selected" if is_limited else "declared"
         return f"No changes. All {which} tasks exist."
-    return "" if plan.fail_reasons() else "Apply would make no changes."
+    return "" if plan.fail_reasons() else "Nothing to apply."
 
 
 def shortened_count(plan: Plan, *, verbose: bool) -> str:
