@@ -268,11 +268,20 @@ def test_a_plan_with_another_token_than_that_of_apply_says_that_its_digest_diffe
     (repository / "agents/b.yaml").write_text(manifest("x"))
     digest, told = plan()
     assert told == []
+
+    def comment() -> str:
+        assert run(["plan", *served, "--format", "markdown"]) == 0
+        return capsys.readouterr().out
+
+    assert digest in comment()
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
     assert plan()[0] != digest
     with (repository / "taskctl.toml").open("a") as file:
         file.write('apply-as = "login:somebody"\n')
-    assert "plan of login:somebody has a different digest" in plan()[1][0]
+    digest, told = plan()
+    assert "plan of login:somebody has a different digest" in told[0]
+    assert digest not in comment()  # nobody can use it
+    assert comment().rindex("[TC721]") > comment().rindex("</details>")
 
 
 @pytest.mark.parametrize(

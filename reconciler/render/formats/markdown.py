@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from reconciler.model.diagnostics import Severity
 from reconciler.model.value import replace
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
@@ -35,24 +36,32 @@ def render(view: ReportView, style: Style) -> str:
     shown = [task for task in tasks if task.word != "unchanged"]
     several = len({task.ref.org_name for task in tasks}) > 1
     head = "\n\n".join(view.markdown_head(shown))
-    problems = [
-        render_one(problem, Style(commands=style.commands)).rstrip("\n")
-        for problem in diagnostics_of(view, style)
-    ]
+    problems, notes = _problems(view, style)
     items = view.items(shown)
     rows = _table(HEADER, [_row(item, several=several) for item in items])
-    room = LIMIT - len(_join(head, problems, rows, ()))
+    last = [fence("\n".join(notes))] if notes else []
+    room = LIMIT - len(_join(head, problems, rows, last))
     if not style.verbose:  # a public repository would show them to everyone
         items = [_without_agents_text(i) if isinstance(i, TaskView) else i for i in items]
     unfolding, left_out = _fit(_details(items, LIMIT), room)
     if room >= 0 and not left_out:
-        return _join(head, problems, rows, unfolding)
+        return _join(head, problems, rows, [*unfolding, *last])
     commands = style.commands
     see_all = {
         "plan": commands.see_whole_plan(),
         "validate": commands.completed("taskctl validate"),
     }.get(view.command, "")
-    return _shorten(head, problems, rows, items, see_all)
+    return _shorten(head, [*problems, *notes], rows, items, see_all)
+
+
+def _problems(view: ReportView, style: Style) -> tuple[list[str], list[str]]:
+    """The errors and warnings, and the notes, which are at the end of the report."""
+    problems: list[str] = []
+    notes: list[str] = []
+    for problem in diagnostics_of(view, style):
+        text = render_one(problem, Style(commands=style.commands)).rstrip("\n")
+        (notes if problem.severity is Severity.NOTE else problems).append(text)
+    return problems, notes
 
 
 def _without_agents_text(task: TaskView) -> TaskView:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import phrase
 from reconciler.messages.template import Words
+from reconciler.model.codes import Code
 from reconciler.model.service import Identity
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Plan, PlannedTask
@@ -79,7 +80,8 @@ class PlanView(ReportView):
             meant.append(f"**[{UNATTENDED}]**: {phrase('unattended')}")
         if meant:
             yield "<br>\n".join(meant)
-        if plan.has_changes():
+        is_for_other = any(d.code is Code.WRONG_IDENTITY for d in plan.diagnostics)
+        if plan.has_changes() and not is_for_other:
             yield f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(plan)}`"
 
     def page_head(self) -> tuple[str, list[str]]:
