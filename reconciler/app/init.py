@@ -28,14 +28,20 @@ from reconciler.system.resources import schema_text, template_text
 
 HOOK = ".pre-commit-config.yaml"
 GITIGNORE = ".gitignore"
-SCHEMA = "tasks/manifest.schema.json"
+SCHEMA = "taskctl.schema.json"
+EXAMPLE = "tasks/example.yaml"
 RUN = "taskctl-run.yml"
 WORKFLOWS = {
     ".github/workflows/taskctl-plan.yml": "github-plan.yml",
     ".github/workflows/taskctl-apply.yml": "github-apply.yml",
     f".github/workflows/{RUN}": "github-run.yml",
 }
-_SHARED = f'state = "git:origin"\nmax-creates = 10\nrun-workflow = "{RUN}"\n'
+_SHARED = f"""\
+# Create this state once: taskctl state init
+state = "git:origin"
+max-creates = 10
+run-workflow = "{RUN}"
+"""
 
 
 class InitOptions(Value, frozen=True):
@@ -106,6 +112,12 @@ class _Starter:
         self.report = InitReport("" if where == "." else where)
         self._prefix = f"{self.report.folder}/" if self.report.folder else ""
 
+    @property
+    def _config(self) -> str:
+        """The text of a new configuration; its last line is about a state that is not shared."""
+        lines = template_text(NAME).splitlines(keepends=True)
+        return "".join(lines[:-1]) + self._shared if self._shared else "".join(lines)
+
     def separate(self) -> None:
         """Creates the configuration first if the files above belong to another user, so that they
         are not read."""
@@ -117,7 +129,7 @@ class _Starter:
             disk.make_folder(self._folder)
             descriptor = disk.create(self._folder / NAME, PUBLIC)
             with os.fdopen(descriptor, "wb") as file:
-                file.write((template_text(NAME) + self._shared).encode())
+                file.write(self._config.encode())
             self.report.written.append(self._prefix + NAME)
 
     def write_manifest(self, org: str | None) -> None:
@@ -131,7 +143,7 @@ class _Starter:
         text = template_text("example.yaml")
         if org is not None:
             text = text.replace("# orgName: my-org", f"orgName: {org}")
-        self._create("tasks/example.yaml", text)
+        self._create(EXAMPLE, text)
         self._create(SCHEMA, schema_text("manifest"))
 
     def update_schema(self) -> None:
@@ -162,19 +174,22 @@ class _Starter:
             return
         config = find_config(self._folder)
         if config.file is None:
-            self._create(NAME, template_text(NAME) + self._shared)
+            self._create(NAME, self._config)
+            return
+        if self._shared and _read(self._folder / NAME) == template_text(NAME).encode():
+            self._write(NAME, self._config.encode())  # it is as an earlier `init` wrote it
             return
         name = os.path.relpath(config.file)
         self.report.kept.append(name)
         if not config.file.parent.samefile(self._folder):
             self.report.tasks = self._typed + "tasks"
-        if not config.claims(resolved(self._folder / SCHEMA).with_suffix(".yaml")):
+        if not config.claims(resolved(self._folder / EXAMPLE)):
             tasks = os.path.relpath(resolved(self._folder / "tasks"), resolved(config.file.parent))
             self._ctx.ui.note("not_read", config=name, folder=tasks)
         lines = [
             f"{line}\n"
             for line in self._shared.splitlines()
-            if line.partition(" =")[0].replace("-", "_") not in config.values
+            if "=" in line and line.partition(" =")[0].replace("-", "_") not in config.values
         ]
         if lines:
             self.report.shown.append((name, "".join(lines)))

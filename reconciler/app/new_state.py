@@ -36,7 +36,8 @@ def begin_state(ctx: Context, space: Workspace) -> None:
     if isinstance(location, LocalState) and location.is_new and not adopts:
         others = _in_parents(ctx)
         case = "begins_state_below" if others else "begins_state"
-        ctx.ui.note(case, file=location.display_name, others=others)
+        if others or not ctx.backend.is_local:
+            ctx.ui.note(case, file=location.display_name, others=others)
     elif adopts and isinstance(location, SharedState) and not location.exists(ctx.backend.name):
         new = State(os.urandom(16).hex(), 0, ctx.backend.name)
         location.create(replace(new, recovering=noted_recoveries(space.desired, new)))

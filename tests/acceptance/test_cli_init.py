@@ -26,9 +26,9 @@ ALL = [
     ".github/workflows/taskctl-run.yml",
     ".gitignore",
     ".pre-commit-config.yaml",
+    "taskctl.schema.json",
     "taskctl.toml",
     "tasks/example.yaml",
-    "tasks/manifest.schema.json",
 ]
 FIRST = [".gitignore", *ALL[5:]]
 """The files that are always written."""
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [".gitignore", "tasks/manifest.schema.json"])
+@pytest.mark.parametrize("name", [".gitignore", "taskctl.schema.json"])
 def test_a_huge_file_is_not_read(
     folder: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,7 +72,9 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     assert (len(manifests.tasks), manifests.diagnostics) == (1, ())
     content = (folder / "tasks/example.yaml").read_bytes()
     assert not format_manifest(content, "example.yaml").changed
-    assert run(["apply", "--backend", "local", "--yes", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["apply", "--backend", "local", "--yes"]) == 0
+    assert capsys.readouterr().err == ""  # in particular, nothing about a lost state
 
 
 @pytest.mark.parametrize("words", [["init", "infra"], ["init", "-C", "infra"]])
@@ -181,7 +183,7 @@ def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]
     assert document["formatVersion"] == 1
     assert document["written"] == [".gitignore", "taskctl.toml"]
     assert sorted(document["kept"]) == [*ALL[:3], ".pre-commit-config.yaml", "tasks/own.yaml"]
-    assert files(folder) == [*ALL[:6], "tasks/own.yaml"]
+    assert files(folder) == [*ALL[:5], "taskctl.toml", "tasks/own.yaml"]
     assert (folder / ".gitignore").read_text() == "mine\n" + template_text("gitignore")
     assert (folder / ".pre-commit-config.yaml").read_text() == "mine"
     before = {name: (folder / name).read_bytes() for name in files(folder)}
@@ -276,6 +278,21 @@ def test_the_configuration_that_applies_is_named(
     assert not (folder / "infra/taskctl.toml").exists()
     assert run(["init", "other"]) == 0
     assert "taskctl.toml applies here, but does not read other/tasks" in capsys.readouterr().err
+
+
+def test_a_configuration_that_init_wrote_gets_the_shared_state(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["init"]) == run(["init", "--workflow"]) == 0
+    out = capsys.readouterr().out
+    assert ("wrote  taskctl.toml\n" in out, "taskctl.toml exists" in out) == (True, False)
+    text = (folder / "taskctl.toml").read_text()
+    assert 'state = "git:origin"\nmax-creates = 10\n' in text
+    assert "add state" not in text
+    (folder / "taskctl.toml").write_text("parallelism = 3\n")
+    assert run(["init", "--workflow"]) == 0
+    assert 'Add what it lacks of:\n\n    state = "git:origin"\n' in capsys.readouterr().out
+    assert (folder / "taskctl.toml").read_text() == "parallelism = 3\n"
 
 
 def test_a_workflow_needs_no_edit_if_everything_is_known(

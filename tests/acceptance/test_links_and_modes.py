@@ -133,7 +133,7 @@ WRITERS = {
     "plan.taskctl": ["plan", *LOCAL, "--out", "plan.taskctl"],
     "report.json": ["validate", "--report", "json=report.json"],
     ".gitignore": ["init"],
-    "tasks/manifest.schema.json": ["init"],
+    "taskctl.schema.json": ["init"],
     "tasks/more.yaml": ["import", "--mine", "--write", "tasks/more.yaml", *LOCAL],
     "own.db": ["plan", "--backend", "local:own.db"],
     ".taskctl/local.db": ["apply", "--yes", *LOCAL],

@@ -19,7 +19,7 @@ SCHEMAS = (
     click.Argument(["name"], metavar="[NAME]", type=Choice(SCHEMAS), default="manifest"),
     examples=[
         (
-            "taskctl schema > manifest.schema.json",
+            "taskctl schema > taskctl.schema.json",
             "write the schema of manifests to a file, for an editor",
         ),
         ("taskctl schema plan", "print the schema of `taskctl plan --format json`"),
