@@ -19,7 +19,7 @@ from typing import NamedTuple
 from reconciler.manifest.comments import blocks
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document, PromptFile
-from reconciler.manifest.finding import Facts, Finding, warning_finding
+from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.repository import (
@@ -44,9 +44,6 @@ word."""
 _WORD = r"(?!\w+://)[^\s{}]*[^\s{}/]\.(?:md|markdown|txt|prompt)"
 """Texts that are no prompt: one word, with the suffix of a text."""
 
-
-_SIMILAR = {"prompt": "prompt.similar", "untracked": "untracked.similar"}
-"""The cases for a missing file, and those that name a similar file."""
 
 _LISTED = 1_000
 """Files of a directory among which a similar name is searched."""
@@ -102,16 +99,17 @@ class NamedFiles:
                     name = self._real_name(real)
                 self._files[real] = self._read_tracked(real, folder, name)
             found = self._files[real]
-            return _with_similar(found, given, real) if isinstance(found, Finding) else found
-        except FileNotFoundError as problem:
-            reason = problem.strerror or str(problem)
-            facts: Facts = {"file": given, "reason": reason}
-            return _with_similar(Finding(Code.UNREADABLE_FILE, (), "prompt", facts), given, real)
+        except FileNotFoundError:
+            missing = Finding(Code.UNREADABLE_FILE, (), "missing", {"file": given})
+            return self._with_similar(missing, "missing.similar", given, real, folder)
         except OSError as problem:
             reason = problem.strerror or str(problem)
             return Finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
         except ValueError:  # the system's encoding cannot represent it
             return Finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
+        if isinstance(found, Finding) and found.case == "untracked":
+            return self._with_similar(found, "untracked.similar", given, real, folder)
+        return found
 
     def _read_tracked(self, real: FilePath, folder: FilePath, name: str) -> NamedFile | Finding:
         if (refused := self._untracked(real, folder)) is not None:
@@ -126,6 +124,29 @@ class NamedFiles:
         if not is_repository:
             return None
         return self._tracked.refusal(top, real, self._real_name(real), content)
+
+    def _with_similar(
+        self, finding: Finding, case: str, given: str, real: FilePath, folder: FilePath
+    ) -> Finding:
+        """The finding, or with another `case` and the name, if exactly one file in the same
+        directory has a similar name and may be read. Reveals no untracked file."""
+        from reconciler.manifest.schema_findings import similar
+
+        try:
+            with os.scandir(real.parent) as entries:
+                listed = [entry.name for entry in islice(entries, _LISTED)]
+        except OSError:
+            return finding
+        names = {
+            FilePath(name).stem: name
+            for name in listed
+            if not name.startswith(".") and self._untracked(real.parent / name, folder) is None
+        }
+        near = similar(real.stem, names)
+        if near is None:
+            return finding
+        facts = {"file": given, "near": FilePath(given).with_name(names[near]).as_posix()}
+        return replace(finding, case=case, facts=facts)
 
     def _real_name(self, real: FilePath) -> str:
         root = self._real_root
@@ -243,29 +264,6 @@ _TOO_DEEP = Finding(Code.UNREADABLE_FILE, (), "parts", {"most": limits.PATH_PART
 def _is_deep(path: FilePath, top: FilePath) -> bool:
     """Whether a path in `top` has too many parts below it. Each costs a few system calls."""
     return len(path.parts) - len(top.parts) > limits.PATH_PARTS and path.is_relative_to(top)
-
-
-def _with_similar(finding: Finding, given: str, real: FilePath) -> Finding:
-    """The finding, with the name of a similar file if the file is missing."""
-    if finding.case not in _SIMILAR or (near := _similar_name(real)) is None:
-        return finding
-    facts = {"file": given, "near": FilePath(given).with_name(near).as_posix()}
-    return replace(finding, case=_SIMILAR[finding.case], facts=facts)
-
-
-def _similar_name(missing: FilePath) -> str | None:
-    """The only file beside a missing file that has a similar name."""
-    from reconciler.manifest.schema_findings import similar
-
-    try:
-        if missing.exists():
-            return None
-        with os.scandir(missing.parent) as entries:
-            names = {FilePath(entry.name).stem: entry.name for entry in islice(entries, _LISTED)}
-    except OSError:
-        return None
-    near = similar(missing.stem, [name for name in names if not name.startswith(".")])
-    return None if near is None else names[near]
 
 
 def _prompts(data: object) -> Iterator[tuple[Path, str]]:

@@ -130,7 +130,7 @@ def test_the_same_problem_of_all_tasks_is_reported_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "files", "expected"),
     [
-        ("forEach: {s: {file: ../data/no.csv}}", {}, (Code.UNREADABLE_FILE, "prompt", 4, None)),
+        ("forEach: {s: {file: ../data/no.csv}}", {}, (Code.UNREADABLE_FILE, "missing", 4, None)),
         (
             "forEach: {s: {file: ../../x.csv}}",
             {},

@@ -71,6 +71,15 @@ def test_a_file_of_a_similar_name_is_suggested(repository: Path, is_tracked: boo
         assert (found.case.endswith(".similar"), found.args.get("near")) == (near is not None, near)
 
 
+def test_an_untracked_file_is_not_suggested(repository: Path) -> None:
+    """Its name may be known only to the machine, and whether a file exists, too."""
+    (repository / "tasks/prompts/secret-plan.md").write_text("x")
+    for given in ("prompts/secret-plans.md", "prompts/secret-plan.md", "prompts/none.md"):
+        (repository / "tasks/a.yaml").write_text(manifest(given))
+        found = load(["tasks/a.yaml"], root=repository).diagnostics[0]
+        assert (found.code, found.case) == (Code.OUTSIDE_REPOSITORY, "untracked")
+
+
 @pytest.mark.parametrize(
     ("content", "prompt"),
     [
