@@ -221,7 +221,8 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
 
 
 def _with_optional_values(args: Sequence[str]) -> list[str]:
-    """`--allow-recreate` alone means every key; it does not consume the next argument."""
+    """The arguments, with `--allow-recreate=*` for an `--allow-recreate` without a value, so that
+    click does not take the next argument as its value."""
     end = args.index("--") if "--" in args else len(args)
     bare, full = "--allow-recreate", "--allow-recreate=*"
     return [full if arg == bare else arg for arg in args[:end]] + list(args[end:])

@@ -21,8 +21,9 @@ from reconciler.render import safe
 def failure_of(
     error: BaseException, called: click.Context | None = None, *, verbose: bool = False
 ) -> Sequence[Diagnostic]:
-    """The reason why a command failed; `called` is None if the command is unknown. `verbose`: also
-    shows the traceback of an unexpected error."""
+    """The diagnostics for an exception that ended a command. `called` is the context of the
+    command, None if no command was recognized. With `verbose`, also prints the traceback of an
+    unexpected error."""
     match error:
         case KeyboardInterrupt():
             return [diagnostic(Code.INTERRUPTED)]

@@ -229,8 +229,8 @@ def _shared_options(formats: Sequence[str], command: click.Command) -> list[clic
 
 
 def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Sets the defaults of the other options from the configuration file. This option is eager, so
-    it is parsed before them."""
+    """The callback of `-C`: takes the defaults of all options from the configuration that applies
+    in that directory. `-C` is eager, so click parses it before the others."""
     if isinstance(ctx.command, WithExamples) and ctx.command.reads_config:
         from reconciler.cli.config import config_of
 

@@ -185,7 +185,7 @@ class ExitHandler:
         return self.code if self.code > exit_codes.SIGNALLED else code
 
     def _show(self, error: BaseException) -> None:
-        """Shows why the command failed: in a result for programs, unless it is already written,
+        """Shows why the command failed: in the JSON document or report if that is not written yet,
         else on stderr."""
         from reconciler.cli.console.output import Output
         from reconciler.cli.failures import failure_of

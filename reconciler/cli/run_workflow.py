@@ -32,7 +32,7 @@ _MODES = {name: name for name in ("update", "replace", "retry", "adopt")} | {
 """The options of apply that are commands of the workflow."""
 
 _NO_INPUT = {"org", "state", "over_budget", "settle_time", "force"}
-"""The options without an input of the workflow."""
+"""The options for which the workflow has no input."""
 
 _AFTER_MERGING = ("apply", "accept")
 _PROJECT = re.compile(r"[\w-][\w.-]*(?::\d+)?(?:/[\w-][\w.-]*){2,20}", re.ASCII)
@@ -180,8 +180,8 @@ class RunWorkflow:
 
 
 def _apply_inputs(own: Mapping[str, Any]) -> dict[str, str] | None:
-    """The inputs for an apply with these options and PATHs. `tasks` limits it to the tasks of its
-    option."""
+    """The inputs of the workflow for an apply with these options and PATHs; None if the workflow
+    cannot do exactly that. An input `tasks` limits the apply to these tasks."""
     modes = [name for name in _MODES if own.get(name)]
     if len(modes) > 1:
         return None

@@ -75,7 +75,8 @@ def may_have_credentials(text: str) -> bool:
 
 _ESCAPE = r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|[\r\n]\s*+|(.))"
 _PROPERTIES = r": (?:[&!|>]\S*+ )++"
-"""Anchors, tags and the starts of block scalars before a value."""
+"""What YAML allows between a colon and its value: anchors, tags, and the header of a block
+scalar."""
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -27,10 +27,11 @@ def compare(
     removed: Sequence[Removal] = (),
     entries: Sequence[DeclaredEntry] = (),
 ) -> list[Found]:
-    """Errors for keys, task IDs and former keys of two tasks, for keys that are also listed under
-    `removed`, and for `after`; errors for equal tasks, warnings for other duplicate prompts.
+    """The problems of several tasks together: keys, task IDs and former keys that two tasks have,
+    keys that are also listed under `removed`, invalid `after`, and duplicate prompts. These are
+    errors, except for duplicate prompts of tasks that differ otherwise, which are warnings.
 
-    `unusable` are tasks whose own errors are reported already: only their keys count.
+    The errors of `unusable` tasks were already reported, so only their keys count.
     """
     everything = list(tasks)
     if unusable:

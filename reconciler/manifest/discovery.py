@@ -40,7 +40,7 @@ class Finder:
     def find(self, paths: Sequence[str]) -> None:
         """Finds the manifests at `paths`, or at the default locations if there are none."""
         for path in paths:
-            self._path(path)
+            self._add_path(path)
         if not paths:
             self._default_locations()
         elif self._data and not self.files and not self.diagnostics:
@@ -57,9 +57,9 @@ class Finder:
             inside = self._real_root.name == FOLDER
             self.diagnostics.append(error(Code.NO_MANIFESTS, "inside" if inside else ""))
 
-    def _path(self, given: str) -> None:
-        """A PATH argument: a file, or a directory with at least one manifest. Ignores a data file,
-        since a shell's `*.yaml` matches these, too."""
+    def _add_path(self, given: str) -> None:
+        """Adds the manifests of a PATH argument: a file, or a directory with at least one manifest.
+        Data files are ignored, because `*.yaml` in a shell also matches them."""
         place, name = self._root / given, shown_name(self._root, given)
         if name.endswith(DATA_SUFFIXES) and place.is_file():
             self._data.append(name)
@@ -73,8 +73,8 @@ class Finder:
             self.diagnostics.append(error(Code.NO_MANIFESTS, "directory", directory=name))
 
     def _given(self, place: Path, name: str) -> None:
-        """A file or directory that was named explicitly, not found in a directory. Links on the way
-        to another repository are the user's own, those in it are not."""
+        """Adds a file or directory that the user named. It may be reached through links that lead
+        out of the repository, but no link inside the repository may lead out of it."""
         real = resolved(place)
         plain = Path(os.path.normpath(self._real_root / name))
         top = self._top

@@ -1,5 +1,5 @@
-"""A manifest's data with the tasks that its entries generate -> desired tasks: defaults applied,
-messages in the form of the API.
+"""Builds tasks from the data of a manifest and of its expanded entries: applies defaults, and gives
+messages the form of the API.
 
 A finding in a generated task is reported at its entry, with the row that the task comes from.
 """

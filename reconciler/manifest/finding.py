@@ -172,7 +172,7 @@ _QUOTING = (Code.PLACEHOLDER, Code.INVALID_TEMPLATE, Code.HIDDEN_CHARACTER)
 """The codes whose fact `text` is a part of the value."""
 
 _SHOWN = 200
-"""Characters of a line in each part of an excerpt."""
+"""The maximum length of each part of an excerpt, in characters."""
 
 
 def _excerpt(at: _Location, text: str, lines: LineIndex) -> Excerpt | None:

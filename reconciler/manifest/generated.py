@@ -125,7 +125,7 @@ def use_prompts(document: Document, room: Room) -> None:
 
 
 def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) -> bool:
-    """Whether the text of a file is a valid template of the entry."""
+    """Whether a prompt file is a valid template of the entry. Adds findings to the file if not."""
     path: Path = ("tasks", name, "message")
     wrong = expansion.vocabulary.check(text, path) if expansion.vocabulary is not None else []
     lines = LineIndex(text)

@@ -90,7 +90,7 @@ def _insert_into(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
         content = f"{head}{text}".encode()
         try:
             return _checked(content, text, source.data, file, made)
-        except _NotReadBackError:  # blank lines are text after a `|+`
+        except _NotReadBackError:  # after a block scalar `|+`, the empty line is part of its text
             continue
     raise _NotReadBackError
 
@@ -100,11 +100,12 @@ class _NotReadBackError(Exception):
 
 
 def _ends(source: Source) -> Iterator[tuple[str, int, str]]:
-    """The text to which new tasks can be appended, with and without an empty line, the column of
-    their keys, and the end of a line. None if another key follows `tasks`."""
+    """The text that new tasks can be appended to, first with an empty line at its end and then
+    without, with the column of their keys and the line end to use. Yields nothing if another key
+    follows `tasks`."""
     line_end = "\r\n" if "\r\n" in source.text else "\n"
     head = source.text.rstrip("\r\n") + line_end
-    whole = source.text if source.text.endswith("\n") else head  # with the lines of a `|+`
+    whole = source.text if source.text.endswith("\n") else head  # keeps the line breaks of a `|+`
     keys = list(source.keys.get("tasks", {}).values())
     if list(source.data)[-1] != "tasks":
         return
@@ -138,7 +139,8 @@ def _task_lines(tasks: Sequence[NewTask], indent: int) -> list[str]:
 
 
 def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[NewTask]:
-    """The tasks as the file needs them: null for each default that does not apply to them."""
+    """The tasks with the settings that the file needs: null for each of its defaults that a task
+    does not have."""
     defaults = {
         name: value
         for name, value in (data.get("defaults") or {}).items()
@@ -225,7 +227,8 @@ def scalar(value: object) -> str:
 
 
 def _item(head: str, value: object, column: int) -> list[str]:
-    """The lines of a key or a dash (`head`) and its value; `column` is that of the collection."""
+    """The lines of an item of a collection, which begins in `column`: `head` (`KEY:` or `-`), and
+    the value."""
     inner = column + STEP
     if isinstance(value, str) and "\n" in value:
         first, *more = _block(value, inner) if _is_block(value) else _folded(value, inner)

@@ -46,14 +46,18 @@ _PARTS_OF_LIMITS = ("exclusiveMinimum", "exclusiveMaximum")
 
 _MAX_DIGITS = 6  # of an index in a reference
 _SHORTEST = 4
-"""Other names are too close to shorter keywords: `note` and `id`, to `not` and `if`."""
+"""The shortest keyword with which names are compared: names such as `note` and `id` are too close
+to `not` and `if`."""
 
 
 def ignored_keywords(schema: object, draft: Collection[str]) -> Iterator[tuple[Path, str]]:
-    """The paths of names that are one edit away from a keyword, and that keyword; and those of
-    keywords that the draft, whose keywords are given, ignores: wherever a schema is, also one that
-    is only referred to. Names that begin with `x-` are never misspelled. The schema's levels must
-    be limited."""
+    """The paths of names in a schema that have no effect: misspelled keywords, each with the
+    keyword that was probably meant, and keywords that the draft ignores, each with an empty text.
+    `draft` has the keywords of the draft.
+
+    Follows local references. Names that begin with `x-` are never misspelled. The schema's levels
+    must be limited.
+    """
     seen: set[int] = set()  # by identity, for mappings that aliases share
 
     def walk(part: object, path: Path) -> Iterator[tuple[Path, str]]:

@@ -274,7 +274,9 @@ class _Loading:
                 (finding.at_path(("tasks", key, "message")), self._documents[manifest].ignores)
                 for manifest, key in file.users
             ]
-            ignored = [_is_ignored(*pair) for pair in moved]  # each comment counts as used
+            ignored = [
+                _is_ignored(*pair) for pair in moved
+            ]  # a list, so that each comment is marked as used
             if not all(ignored):
                 kept.append(finding)
         return kept

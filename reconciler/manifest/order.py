@@ -28,7 +28,8 @@ _MAX_SUGGESTIONS = 10
 def check_order(
     tasks: Sequence[DesiredTask], known: Iterable[DesiredTask], entries: Iterable[DeclaredEntry]
 ) -> Iterator[tuple[DesiredTask, Finding]]:
-    """The errors in `after` of `tasks`. `known` also has tasks with other errors."""
+    """The errors in `after` of these tasks. `known` are all tasks that `after` may name, including
+    those with other errors."""
     names = _Names(known, entries)
     is_right = True
     for task in tasks:

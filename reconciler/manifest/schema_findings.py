@@ -61,7 +61,7 @@ def findings(violation: Violation, schema: Mapping[str, object]) -> Iterator[Fin
 
 
 def without_consequences(found: Sequence[Finding]) -> Iterator[Finding]:
-    """The findings, without missing properties that another finding reports as misspelled."""
+    """The findings, except for a missing property that another finding reports as misspelled."""
     misspelled = {
         (*f.path[:-1], str(f.facts["near"])) for f in found if "near" in f.facts and f.on_key
     }
@@ -191,8 +191,8 @@ _SHORTEST = 4
 
 
 def meant_property(name: str, known: Collection[str]) -> str | None:
-    """The property that `name` was probably meant to be, if it is among the `known` ones; the path
-    of a nested setting, and `NAME: VALUE` for a value of a setting."""
+    """The property that was probably meant by `name`, if it is one of `known`. Also `NAME: VALUE`,
+    for a name that is a value of a setting."""
     meant = _MEANT.get(_folded(name))
     if meant is not None and re.split("[.:]", meant)[0] in known:
         return meant

@@ -66,7 +66,7 @@ def texts_in(value: object, *, names: bool = False) -> Iterator[str]:
 
 
 ABSENT = UNSET
-"""The value of an absent field, where null has another meaning."""
+"""Stands for an absent field where None means null."""
 
 INVISIBLE = (
     r"\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"

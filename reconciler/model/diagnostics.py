@@ -121,10 +121,11 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 MAX_ALIKE = 100
-"""The number of diagnostics with one code in one file that are shown; the rest is counted."""
+"""The maximum number of diagnostics with the same code and file that are shown; the others are
+counted."""
 
 MAX_NOTES = 1
-"""The same for notes, which every run repeats, in all files together."""
+"""The maximum number of notes with the same code that are shown: each run repeats them."""
 
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

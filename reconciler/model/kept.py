@@ -11,11 +11,12 @@ from reconciler.model.typed_json import encode_json
 
 _NO_MARKS = bytes(set(range(256)) - set(b",:[{"))
 _VALUE = 50
-"""Bytes that are counted for each value, however short."""
+"""The bytes that each value counts for, in addition to its text."""
 
 
 class Kept:
-    """Counts kept data; the limit grows with the number of values, up to `TASKS`. Thread-safe."""
+    """Counts the bytes of kept data. The limit grows with the number of values, up to `TASKS`
+    values. Thread-safe."""
 
     def __init__(self, case: str = "kept") -> None:
         """`case` selects the message."""
@@ -23,8 +24,8 @@ class Kept:
         self._lock = threading.Lock()
 
     def keep(self, value: object, before: int = 0) -> int:
-        """Counts a value, instead of an earlier one of the size `before`, and returns its size.
-        Raises RemoteError if it is too much."""
+        """Counts a value and returns its size; `before` is the size of the value that it replaces,
+        if any. Raises RemoteError above the limit."""
         text = encode_json(value)
         size = len(text) + _VALUE * len(text.translate(None, _NO_MARKS))
         with self._lock:

@@ -44,7 +44,7 @@ def said(text: str) -> Remark:
 
 
 def map_fact(change: Callable[[Any], Any], kind: type, fact: Any) -> Any:
-    """The fact, with each value of that kind changed; a tuple has several."""
+    """Applies `change` to the fact if it is of this `kind`; to each value of a tuple."""
     if isinstance(fact, tuple):
         return tuple(map_fact(change, kind, each) for each in fact)
     return change(fact) if isinstance(fact, kind) else fact

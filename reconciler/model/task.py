@@ -49,9 +49,9 @@ entry."""
 
 
 class Recurring(Value, frozen=True):
-    """An entry that recurs: the names of its next periods, which are not due yet, and of the first
-    and the last period that `from` and `until` allow (empty: no limit; names sort by date).
-    `expect` is what its tasks must deliver."""
+    """The periods of a recurring entry, by name; names sort by date. `upcoming` are the next
+    periods, which are not due yet. `first` and `last` are the limits that `from` and `until` set
+    (empty: no limit). `expect` is what its tasks must deliver."""
 
     upcoming: frozenset[str] = frozenset()
     first: str = ""

@@ -120,15 +120,15 @@ def builtins_of(value: object) -> Any:
 
 
 def shareable(kind: T) -> T:
-    """The type `kind`, which threads can then use at the same time."""
+    """Prepares a type to be decoded by several threads at once, and returns it."""
     _decoder(kind)
     return kind
 
 
 @cache
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    """msgspec crashes if several threads use a struct with structs in it for the first time at
-    once."""
+    """The decoder of a type, created under a lock: msgspec crashes if several threads use a struct
+    that contains structs for the first time at the same moment."""
     with _LOCK:
         return msgspec.json.Decoder(kind)
 
@@ -141,7 +141,7 @@ def indented(data: bytes) -> bytes:
 
 
 def _shape_error(problem: Exception) -> ShapeError:
-    """An error of msgspec, with its path as a separate value."""
+    """The ShapeError for an error of msgspec, whose message contains the path."""
     if isinstance(problem, UnicodeDecodeError):
         return ShapeError("", "utf8")
     if isinstance(problem, RecursionError):

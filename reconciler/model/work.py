@@ -54,7 +54,7 @@ def message_of(inputs: Inputs) -> FirstMessage:
 
 
 def inputs_of(message: FirstMessage | None) -> dict[str, object]:
-    """The inputs of a task with this first message, as far as they are known."""
+    """The inputs that the first message of a task shows; empty if there is no message."""
     if message is None:
         return {}
     diff = {"entity_diff": {"add": list(message.entities)}} if message.entities else {}
@@ -62,8 +62,9 @@ def inputs_of(message: FirstMessage | None) -> dict[str, object]:
 
 
 def comparable_text(text: str) -> str:
-    """A prompt for comparison: Unicode's NFD, `\\n`, and no whitespace at the end of lines or
-    around the text. In NFC, a character could differ because of a placeholder next to it."""
+    """A prompt for comparison: in Unicode's NFD, with `\n` as line ends, and without whitespace at
+    the end of lines and around the text. In NFC, a placeholder could change the character before
+    it."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():

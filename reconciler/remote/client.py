@@ -45,7 +45,8 @@ def _utc_now() -> datetime:
 
 
 class Client:
-    """The service that `transport` reaches. `wall_clock` is a parameter for tests."""
+    """A client of the service that `transport` sends requests to. `wall_clock` is a parameter for
+    tests."""
 
     def __init__(
         self,

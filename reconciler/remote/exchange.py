@@ -28,10 +28,10 @@ class Timeouts(Value, frozen=True):
 
 
 class Request(Value, frozen=True):
-    """`path` is percent-encoded, begins with a slash and includes the query.
+    """A request. `path` is percent-encoded, begins with a slash and includes the query.
 
-    For messages: `org_name` is the organization that it is about, if any; `is_task`: it is about
-    one of its tasks.
+    For error messages, `org_name` is the organization that the request is about, if any, and
+    `is_task` says whether it is about a task.
     """
 
     method: str
@@ -88,15 +88,15 @@ class TooLateError(Exception):
 
 @dataclass(slots=True)
 class Exchange:
-    """The limits of one request and its response, in seconds.
+    """The time limits of one request and its response, in seconds.
 
     `connect`, `read` and `whole` are as in Timeouts; `whole` starts when the request is written. A
-    pooled connection that was idle for longer than `max_idle`, by `clock`, is reopened. `resets`:
-    closing the connection early resets it, so that bytes of the request in kernel buffers cannot
-    arrive later.
+    pooled connection that was idle for longer than `max_idle`, by `clock`, is opened again. With
+    `resets`, a connection that is closed early is reset, so that bytes of the request that the
+    kernel still holds cannot arrive later.
 
-    `begun` is False only if no byte of the request was handed to a socket; a proxy's CONNECT and a
-    TLS handshake do not count.
+    `begun` becomes False if it is certain that no byte of the request was handed to a socket. The
+    CONNECT of a proxy and the TLS handshake are not part of the request.
     """
 
     connect: float

@@ -156,18 +156,21 @@ def _classified(response: ServiceResponse, request: Request) -> _Classified:
 
 
 def service_sent(response: ServiceResponse, *statuses: int) -> bool:
-    """Whether the service itself sent one of these statuses; a proxy's error page is no proof."""
+    """Whether the response has one of these statuses and comes from the service: an error page of a
+    proxy does not count."""
     return response.status in statuses and _message(response) is not None
 
 
 def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, Remark]:
-    """Status and message of a rejection. Status 0 if the response is not the service's."""
+    """The status and the message of a rejection; status 0 if the response does not come from the
+    service."""
     message = _message(response)
     return (response.status, said(scrub(message))) if message else (0, answer(response, scrub))
 
 
 def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
-    """The outcome of a create request with a complete response; Unknown unless it is certain."""
+    """The outcome of a create request according to a complete response: Created or Refused only if
+    that is certain, else Unknown."""
     status, data = response.status, _object(response)
     task_id = wire.created_task_id(data) if 200 <= status < 300 else None
     if task_id is not None:

@@ -182,8 +182,8 @@ class Transport:
         return requests.Request(request.method, url, headers, data=request.body).prepare()
 
     def _body(self, response: requests.Response, exchange: Exchange) -> tuple[bytes, object]:
-        """The beginning of the body, and its data. Values take up to fifty times their size, so
-        threads read and decode large bodies one after the other."""
+        """The beginning of the body, and its data. Decoded values take up to fifty times the size
+        of the body, so large bodies are read and decoded one at a time."""
         if 300 <= response.status_code < 400:
             return b"", NOT_JSON  # a redirect is not used
         body, is_large = bytearray(), False

@@ -12,7 +12,7 @@ from reconciler.render.style import Palette, Style
 from reconciler.tasks.conversation import ConversationEntry, Kind
 from reconciler.tasks.events import Approval, text_in
 
-TOOL_ROWS = 4  # of a tool's output; -v shows all
+TOOL_ROWS = 4  # the rows that show the output of a tool, without -v
 _NARROWEST = 10  # columns of text
 _NAME = 11  # columns
 _GUTTER = 10 + _NAME  # the time of day and the name

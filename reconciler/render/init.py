@@ -40,7 +40,9 @@ def _next_steps(report: InitReport, commands: Commands) -> str:
     """Commands to run from here."""
     completed = commands.completed
     there = ("-C", report.folder) if report.folder else ()
-    new = (report.tasks,) if report.tasks else there  # -C would select the manifests above
+    new = (
+        (report.tasks,) if report.tasks else there
+    )  # with -C, the configuration above would select its own manifests
     known = {PurePath(name).name for name in (*report.written, *report.kept)}
     steps = [
         (completed(command_line("validate", *new)), "check the manifests, offline"),

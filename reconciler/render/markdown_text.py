@@ -41,7 +41,7 @@ def fence(text: str, language: str = "text") -> str:
 
 
 def _ticks(text: str, least: int) -> str:
-    """More backticks than any run of them in the text."""
+    """At least `least` backticks, and more than any run of backticks in the text."""
     return "`" * max([least, *(len(run) + 1 for run in _TICKS.findall(text))])
 
 

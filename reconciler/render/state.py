@@ -88,8 +88,8 @@ def _changes(state: State, record: Record) -> Mapping[str, str]:
 
 
 def created_at(record: Record) -> datetime | None:
-    """The time when the service created the task: until its outputs are read, the time of the
-    response; unknown for an adopted task."""
+    """The time when the service created the task or, until the outputs of the task are read, the
+    time of the response. None for an adopted task whose outputs are not read yet."""
     return instant(record.outputs.get("createdAt")) or (record.created_at if record.marks else None)
 
 
@@ -231,7 +231,8 @@ def location_text(change: LocationChange) -> str:
 
 
 def _may_be_in_file(place: str) -> bool:
-    """Whether a file in the repository may refer to it, because it is a remote of the clone."""
+    """Whether taskctl.toml may contain this location: only remotes of the clone are allowed
+    there."""
     return place.startswith("git:")
 
 

@@ -10,7 +10,7 @@ from reconciler.render import cells, safe
 from reconciler.render.style import Style, counted
 
 CONTEXT = 2  # unchanged lines shown around a change
-DIFF_ROWS = 40  # of one field's difference, unless -v
+DIFF_ROWS = 40  # the rows that show the change of one field, without -v
 
 
 class Excerpt(NamedTuple):

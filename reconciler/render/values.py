@@ -97,7 +97,7 @@ def change_rows(diff: Sequence[Change], style: Style) -> list[str]:
 
 
 def hint_rows(hints: Iterable[Hint], style: Style) -> Iterator[str]:
-    """Wrapped rows, except for commands, which must be copyable."""
+    """The rows of hints, wrapped, except for commands, which people copy."""
     for hint in hints:
         if hint.text:
             yield from cells.wrap_words(safe.line(hint.text), style.width)

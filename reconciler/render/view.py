@@ -35,7 +35,7 @@ class ReportView:
         raise NotImplementedError
 
     def table(self) -> Iterable[Sequence[object]]:
-        """The rows of CSV, the first of which has the names of the columns."""
+        """The rows for CSV; the first has the column names."""
         raise NotImplementedError
 
     # For formats for reports about tasks.
@@ -45,7 +45,7 @@ class ReportView:
         raise NotImplementedError
 
     def tasks(self, style: Style) -> list[TaskView]:
-        """The tasks, in the order in which they are shown."""
+        """The tasks, in the order of the report."""
         del style
         return []
 

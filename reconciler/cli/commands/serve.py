@@ -135,7 +135,8 @@ def _merge(call: Call, database: Path, pattern: str) -> int:
 
 @contextmanager
 def _access(call: Call) -> Iterator[tuple[str, Path | None]]:
-    """The only valid token, and the file that was created for it, which is removed at the end."""
+    """The only token that is accepted, and the file that contains it, if one was created. The file
+    is removed at the end."""
     if (token := _token(os.environ)) is not None:
         yield token, None
         return

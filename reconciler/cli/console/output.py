@@ -105,7 +105,8 @@ class Output:
             self._document["diagnostics"] += diagnostic_items(diagnostics, self.commands)
 
     def end(self) -> None:
-        """Writes a result that contains diagnostics: once nothing else can fail."""
+        """Writes a result that contains diagnostics. Called last, when nothing can add a
+        diagnostic."""
         if self.has_result or self.options.format in WITHOUT_DIAGNOSTICS:
             return
         self.has_result = True
@@ -193,7 +194,8 @@ class Output:
             write_stderr(self._wrapped(self._text(note, **facts)) + "\n")
 
     def _wrapped(self, text: str) -> str:
-        """Text for a terminal; elsewhere, lines stay whole, so that logs can be searched."""
+        """The text, wrapped on a terminal. In a log, lines stay whole, so that they can be
+        searched."""
         from reconciler.render.cells import wrap_sentences
 
         return wrap_sentences(text, columns()) if sys.stderr.isatty() else text
@@ -205,7 +207,8 @@ class Output:
         return safe.block(self.commands.completed(note_text(note, facts)))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
-        """Shows a request, except with `quiet` in a script, whose log others may read."""
+        """Shows a request. With `quiet`, only on a terminal: others may read the log of a
+        script."""
         if self.options.quiet and not self.interactive:
             return
         from reconciler.render.conversation import approval_rows

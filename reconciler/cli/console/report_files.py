@@ -36,6 +36,7 @@ def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -
 
 
 def _is_state_file(path: Path) -> bool:
-    """Whether it is, or belongs to, a state file, by its name or by the lock next to it."""
+    """Whether the path is a state file or one of its companion files. A state file of any name is
+    recognized by its lock file."""
     name = re.sub(r"\.(journal|backup|lock)$", "", path.name)
     return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()

@@ -81,7 +81,8 @@ class Construction:
         self._duplicates: list[tuple[dict[str, object], str]] = []
 
     def run(self) -> None:
-        """Raises UnreadableDocumentError at a problem after which the rest cannot be read."""
+        """Constructs all documents. Raises UnreadableDocumentError if the rest of the text cannot
+        be read."""
         next_event, stack = self._next, self._stack
         mapping: dict[str, object] | None = None
         items: list[object] = self.documents

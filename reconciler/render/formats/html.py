@@ -128,7 +128,8 @@ def _list(items: Sequence[TaskView | EntryView], *, several: bool, unfolded: boo
 
 
 def _filters(tasks: Sequence[TaskView]) -> Iterator[str]:
-    """The counts, which the script turns into a filter, next to a text filter."""
+    """The counts by action, and a field for text. The script of the page makes both of them
+    filters."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
     for (name, label), number in Counter((task.word, task.label) for task in tasks).items():

@@ -57,7 +57,8 @@ class _Suites:
         return cases[org_name, key]
 
     def add_problem(self, problem: Diagnostic, command: str, commands: Commands) -> None:
-        """Adds it to the case of its task in any organization, or to the case of its file."""
+        """Adds a problem to the test case of its task, whatever the organization, or else to that
+        of its file."""
         key = problem.key or (_FILE if problem.file else command or "failed")
         cases = self.by_file.get(problem.file or ELSEWHERE, {})
         case = next((c for (_, name), c in cases.items() if name == key), None)

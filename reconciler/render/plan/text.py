@@ -83,7 +83,7 @@ class _Writer(Value, frozen=True):
         return self._group(item, excerpt)
 
     def _header(self, tasks: Sequence[PlannedTask]) -> Iterator[str]:
-        """The target of the plan, and the meaning of the actions in it."""
+        """The first line, with the organizations, and the legend of the actions in the plan."""
         yield self.palette.bold(f"Plan{plan_target(self.plan)}")
         present = {task.action for task in tasks}
         meant = {
