@@ -281,3 +281,10 @@ def test_moved_tasks_may_have_generated_keys(tmp_path: Path) -> None:
         "pattern",
     )
     assert told(load(tmp_path, "'a@b':\n  message: x"))[0][:2] == (Code.INVALID_VALUE, "pattern")
+
+
+def test_a_problem_of_an_entry_without_rows_names_no_row(tmp_path: Path) -> None:
+    found = load(
+        tmp_path, 'e: {every: month, from: "2025-01-01", message: "TODO {{ period.name }}"}'
+    )
+    assert told(found) == [(Code.PLACEHOLDER, "", 3, None)]
