@@ -92,8 +92,7 @@ def test_a_saved_plan_is_applied_as_shown(sandbox: Sandbox, server: FaultServer)
     assert f"{PLAN} is a saved plan and cannot be combined" in summaries(with_paths)
     assert sandbox.run("apply", PLAN).code == 0
     assert (
-        "Saved the plan. There is nothing to apply."
-        in sandbox.run("plan", "--out", "idle").stderr
+        "Saved the plan. There is nothing to apply." in sandbox.run("plan", "--out", "idle").stderr
     )
     sandbox.assert_exactly_one_each(TEXTS)
     again = sandbox.run("apply", PLAN)  # the state has changed

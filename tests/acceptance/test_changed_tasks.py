@@ -214,6 +214,7 @@ def test_only_an_unfinished_task_is_reported_as_less_careful(
     place: LiveTasks, prompt: str, warned: list[str]
 ) -> None:
     """The service calls a task that waits for a person idle, like one that has finished."""
+    place.time.stop()
     place.apply({"c": prompt}, **CAREFUL)
     place.time.advance(LONGER)
     patched(place, "c", **DRIFTED)

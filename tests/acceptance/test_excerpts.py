@@ -173,7 +173,9 @@ def test_a_saved_plan_has_no_excerpts(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "excerpt" not in warning
 
 
-def test_of_other_files_only_the_configuration_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_other_files_only_the_configuration_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "rows.json").write_text('["a",, "b"]')
     text = task("    forEach: {s: {file: rows.json}}\n    message: '{{ s }}'\n")
     (shown, _), *more = excerpts(text, tmp_path, capsys)
