@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
-from reconciler.model.glob import STAR, texts_of
+from reconciler.model.glob import STAR, other_sign, texts_of
 from reconciler.model.mark import is_same
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity, RemoteTask
@@ -331,6 +331,8 @@ def known_refs(state: State) -> set[TaskRef]:
 
 def unknown(name: str, known: Iterable[object]) -> StateError:
     """The error for an unknown task, with similar names."""
+    if other_sign(name) is not None:
+        return StateError.of(Code.UNKNOWN_TASK, "wildcard", at=Place(key=name), name=name)
     near = tuple(get_close_matches(name, sorted(set(map(str, known))), n=3))
     facts: dict[str, Arg] = {"near": near} if near else {}
     case = "near" if near else ""

@@ -52,6 +52,15 @@ def test_each_task_of_an_entry_or_a_glob_is_shown(applied: InProcess) -> None:
         assert applied.run("show", name, "--format", "text").stdout.count("at the service:") == 2
 
 
+@pytest.mark.parametrize("words", [("status",), ("show",), ("cancel", "-y")])
+def test_another_wildcard_than_the_star_is_explained(
+    applied: InProcess, words: tuple[str, ...]
+) -> None:
+    ended = applied.run(*words, "up?", "--format", "text")
+    assert ended.code == 1
+    assert "`*`, for any text, is the only wildcard" in ended.stderr
+
+
 @pytest.mark.parametrize("name", ["up", "acme/up"])
 def test_an_entry_stands_for_its_keys_where_tasks_are_created_again(
     applied: InProcess, name: str
