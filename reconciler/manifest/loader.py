@@ -172,7 +172,7 @@ class _Loading:
         too_many = list(_too_many(tasks))
         self._diagnostics += too_many
         # Comparing them all would take too long.
-        if not self._has_too_many_stars() and not too_many:
+        if self._check_stars() and not too_many:
             for task, finding in compare(tasks, unusable, removed, entries):
                 self._documents[task.file].findings.append(finding)
         self._report()
@@ -253,8 +253,9 @@ class _Loading:
         for name, findings in in_prompts.items():
             self._diagnostics += located(findings, file=name)
 
-    def _has_too_many_stars(self) -> bool:
-        """Whether the globs of `removed` exceed the limit, with an error at the first that does."""
+    def _check_stars(self) -> bool:
+        """Whether the globs of `removed` are within the limit. Adds an error to the first that is
+        not."""
         count = 0
         for document in self._documents.values():
             for number, removal in enumerate(document.removed):
@@ -263,8 +264,8 @@ class _Loading:
                     path, facts = ("removed", number), {"limit": limits.GLOB_STARS}
                     found = Finding(Code.TOO_MANY_TASKS, path, "stars", facts)
                     document.findings.append(found)
-                    return True
-        return False
+                    return False
+        return True
 
     def _not_ignored(self, file: PromptFile) -> list[Finding]:
         """The findings of a prompt file that at least one of its tasks does not ignore."""
@@ -274,9 +275,7 @@ class _Loading:
                 (finding.at_path(("tasks", key, "message")), self._documents[manifest].ignores)
                 for manifest, key in file.users
             ]
-            ignored = [
-                _is_ignored(*pair) for pair in moved
-            ]  # a list, so that each comment is marked as used
+            ignored = [_is_ignored(*pair) for pair in moved]  # marks each comment as used
             if not all(ignored):
                 kept.append(finding)
         return kept

@@ -62,7 +62,7 @@ def inputs_of(message: FirstMessage | None) -> dict[str, object]:
 
 
 def comparable_text(text: str) -> str:
-    """A prompt for comparison: in Unicode's NFD, with `\n` as line ends, and without whitespace at
+    """A prompt for comparison: in Unicode's NFD, with `\\n` as line ends, and without whitespace at
     the end of lines and around the text. In NFC, a placeholder could change the character before
     it."""
     if "\r" in text:
