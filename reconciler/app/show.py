@@ -18,7 +18,8 @@ from reconciler.plan.plan import Change, Plan
 from reconciler.state.model import Record, State
 from reconciler.tasks.status import TaskStatus
 
-_KEY = re.compile(r"[a-z0-9*?\[][a-z0-9_*?\[\]!-]*(?:[./@][a-z0-9._@*?\[\]!-]++)*+", re.IGNORECASE)
+_KEY = re.compile(r"[a-z0-9*?\[][a-z0-9_*?\[\]-]*(?:[./@][a-z0-9._@*?\[\]-]++)*+", re.IGNORECASE)
+"""A key or a glob, also one with wildcards that taskctl does not have: its error names the `*`."""
 _PLAN = (".taskctl", ".plan", ".json")
 
 
