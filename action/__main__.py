@@ -177,7 +177,8 @@ class Action:
         if requested.command in ANSWERS:
             return self._answer(requested)
         if requested.id:
-            self._put("GITHUB_STEP_SUMMARY", f"Task `{_plain(requested.id)}`\n")
+            named = "State" if requested.command == "init" else "Task"
+            self._put("GITHUB_STEP_SUMMARY", f"{named} `{_plain(requested.id)}`\n")
         if self._is_preview:
             self._put("GITHUB_OUTPUT", "has-changes=true\n")
             return 0
@@ -186,6 +187,8 @@ class Action:
         done, document = self._json(*requested.state_words)
         for edit in document.get("edits", ()):
             print(f"{edit['orgName']}/{edit['key']}: {edit['result']}", flush=True)
+        if requested.command == "init":
+            print(document.get("result", ""), flush=True)
         return done
 
     def _answer(self, requested: Requested) -> int:

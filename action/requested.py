@@ -18,22 +18,24 @@ OPTIONS = {
     "replace": ("--replace",),
     "retry": ("--retry",),
     "recreate": ("--allow-recreate",),
-    "adopt": ("--adopt",),
 }
 """The options of `taskctl apply` for each command that has a plan."""
 
 WAITS = ("apply", "replace", "retry", "recreate")
-STATE = ("accept", "resolve", "not-created")
+STATE = ("accept", "assign", "close", "dismiss", "init")
 ANSWERS = ("approve", "reject", "say", "cancel")
 COMMANDS = (*OPTIONS, *STATE, *ANSWERS)
+NEW = "new"
+"""The ID for `init` of a state that replaces no lost state."""
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")
 _GLOB = re.compile(r"[A-Za-z0-9*][A-Za-z0-9._/@*-]{0,300}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _NEEDS_REQUEST = ("approve", "reject")
-_NEEDS_ID = (*_NEEDS_REQUEST, "resolve")
+_NEEDS_ID = (*_NEEDS_REQUEST, "assign", "init")
 _TAKES = {
+    "tasks": tuple(name for name in COMMANDS if name != "init"),
     "id": (*_NEEDS_ID, "replace"),
     "text": ("approve", "reject", "say"),
     "max-creates": tuple(OPTIONS),
@@ -92,8 +94,8 @@ class Requested:
             raise InputError(f"the input id is required for {command}")
         if command in ("reject", "say") and not self.text.strip():
             raise InputError(f"the input text is required for {command}")
-        if self.text == "TEXT" or self.id == "TASK_ID":
-            raise InputError("replace TEXT and TASK_ID in the printed command")
+        if self.text == "TEXT" or self.id in ("TASK_ID", "ID"):
+            raise InputError("replace TEXT, TASK_ID and ID in the printed command")
         if self.id and not _ID.fullmatch(self.id):
             raise InputError("the input id is invalid")
         if self.max_creates and not _NUMBER.fullmatch(self.max_creates):
@@ -101,15 +103,15 @@ class Requested:
         self._check_tasks()
 
     def _check_tasks(self) -> None:
-        is_one = bool(self.id)
+        is_one = self.command in ("close", "dismiss") or bool(self.id)
         form, example = (_KEY, "ORG/KEY") if is_one else (_GLOB, "ORG/KEY, a GLOB or an entry")
         if not all(form.fullmatch(name) for name in self.tasks):
             raise InputError(f"the input tasks must be {example} for {self.command}")
         if self.command in _NEEDS_REQUEST and not all("/" in name for name in self.tasks):
             raise InputError(f"the input tasks must be ORG/KEY for {self.command}")
-        if len(self.tasks) != 1 and (is_one or self.command in ("accept", "resolve")):
+        if len(self.tasks) != 1 and self.command != "init" and (is_one or self.command == "accept"):
             raise InputError(f"the input tasks must name exactly one for {self.command}")
-        if not self.tasks and self.command in ("replace", "retry", "not-created", "say", "cancel"):
+        if not self.tasks and self.command in ("replace", "retry", "say", "cancel"):
             raise InputError(f"the input tasks is required for {self.command}")
 
     def select(self, refs: Iterable[str]) -> list[str]:
@@ -155,7 +157,7 @@ class Requested:
         for name in self.tasks:
             yield f"--target={name}"
         for option in OPTIONS[self.command]:
-            if self.command in ("update", "adopt"):
+            if self.command == "update":
                 yield option
             else:
                 of = f"={self.id}" if self.id else ""
@@ -166,10 +168,11 @@ class Requested:
     @property
     def state_words(self) -> list[str]:
         """The command line that edits the state."""
-        if self.command == "accept":
-            return ["state", "accept", "--yes", "--lock-timeout=10m", "--", *self.tasks]
-        found = f"--task-id={self.id}" if self.command == "resolve" else "--not-created"
-        return ["state", "resolve", found, "--yes", "--lock-timeout=10m", "--", *self.tasks]
+        words = ["state", self.command, "--lock-timeout=10m"]
+        if self.command == "init":
+            return [*words, *(["--new"] if self.id == NEW else ["--yes", f"--continue={self.id}"])]
+        words += ["--yes"] if self.command == "accept" else []
+        return [*words, "--", *self.tasks, *([self.id] if self.id else [])]
 
     def answer_words(self, refs: Iterable[str]) -> Iterator[list[str]]:
         """The command lines that answer the tasks. A message is never an option or a file."""

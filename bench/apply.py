@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.manifests import write_repository
 from bench.measure import PYTHON, Command, between, seconds, spread, take_turns, taskctl
-from bench.prepare import MARK
+from bench.prepare import SENT_AT, reference_of
 from bench.servers import Server, fast
 from bench.table import Row
 
@@ -76,5 +76,8 @@ def _write_bodies(folder: Path, file: Path) -> None:
     from reconciler.model.wire import create_body
 
     tasks = load((), root=folder).tasks
-    lines = [json.dumps(create_body(task.inputs, MARK), separators=(",", ":")) for task in tasks]
+    lines = [
+        json.dumps(create_body(task.inputs, reference_of(task, n), SENT_AT), separators=(",", ":"))
+        for n, task in enumerate(tasks, 1)
+    ]
     file.write_text("\n".join(lines) + "\n")

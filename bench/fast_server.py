@@ -77,7 +77,7 @@ class World:
 
     def _add(self, body: bytes, by: str = "bench") -> str:
         task_id = f"new-{len(self.new):06d}"
-        self.new.append(shown(task_id, "new", 0, by))
+        self.new.append(shown(task_id, "new", 0, by, now=time.time()))
         if message := json.loads(body).get("message"):
             event = {"id": "e-1", "type": "userInput", "eventBody": message}
             self.messages[task_id] = json.dumps({"events": [event]}).encode()
@@ -103,9 +103,11 @@ class World:
         return b"{}"
 
 
-def shown(task_id: str, name: str, age: int, by: str = "bench") -> bytes:
-    """A task as the list shows it, created `age` seconds before a fixed time."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(1_790_000_000 - age))
+def shown(
+    task_id: str, name: str, age: int, by: str = "bench", *, now: float = 1_790_000_000
+) -> bytes:
+    """A task as the list shows it, created `age` seconds before `now`, by default a fixed time."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now - age))
     task = {
         "id": task_id,
         "name": name,

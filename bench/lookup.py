@@ -27,6 +27,7 @@ def after_a_crash(folder: Path) -> Iterator[Row]:
         prepare("list", own / "others", str(own / "list"))
         with fast(own / "list", latency=3_600) as server:
             command = taskctl("apply", "--yes", "--backend", server.url, folder=own)
+            run(taskctl("state", "init", "--new", "--backend", server.url, folder=own))
             _kill_during_creates(command, server)
             server.add(others)
             server.counts()

@@ -25,16 +25,17 @@ from reconciler.embedded.storage import Storage
 from reconciler.embedded.wsgi import user_of
 from reconciler.manifest.loader import load
 from reconciler.model.canonical import digest
-from reconciler.model.task import DesiredTask
+from reconciler.model.reference import Reference
+from reconciler.model.task import DesiredTask, rfc3339
 from reconciler.model.wire import create_body
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
-from reconciler.state.attempt import ChangeKind, RecordChange, Run, kept_outputs
+from reconciler.state.attempt import ChangeKind, Provenance, RecordChange, Run, kept_outputs
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Record, State
 
 DAY_MS = 86_400_000
-MARK = "2026-01-01T00:00:00.000000000Z"
+SENT_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def desired_in(folder: Path) -> Sequence[DesiredTask]:
@@ -48,6 +49,14 @@ def write_list(folder: Path, file: Path) -> None:
             lines.write(shown(_id_of(task.key), task.key, age) + b"\n")
 
 
+STATE = "bafol-rusab-tizok"
+
+
+def reference_of(task: DesiredTask, number: int) -> Reference:
+    """The reference of a task, as its state would write it."""
+    return Reference(task.key, number, STATE)
+
+
 def _id_of(key: str) -> str:
     """An ID with only the characters that IDs may have."""
     return f"task-{key.replace('@', '-')}"
@@ -58,7 +67,10 @@ def write_database(folder: Path, db: Path) -> None:
     storage, user = Storage(db), user_of(TOKEN)
     begun = time.time_ns() // 1_000_000 - 30 * DAY_MS
     tasks = desired_in(folder)
-    requests = [create_request(create_body(task.inputs, MARK), MARK) for task in tasks]
+    requests = [
+        create_request(create_body(task.inputs, reference_of(task, n), SENT_AT), rfc3339(SENT_AT))
+        for n, task in enumerate(tasks, 1)
+    ]
 
     def insert_all(connection: sqlite3.Connection) -> dict[str, str]:
         ids = {}
@@ -91,15 +103,17 @@ def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> N
             digest=digest(task.inputs),
             identity=identity,
             created_at=made,
-            marks=(MARK,),
+            reference=str(reference_of(task, number)),
+            number=number,
             outputs=kept_outputs(raw),
             generated=task.generated,
             changes=(RecordChange(ChangeKind.CREATED.value, next(names)),),
         )
-        for task in desired_in(folder)[:only]
+        for number, task in enumerate(desired_in(folder)[:only], 1)
     }
-    state = State("bench", 1, url, records, runs={run.name: run for run in runs}).pruned()
-    (folder / "taskctl.state.json").write_bytes(encode_state(state))
+    provenance = Provenance((STATE,), made, len(records), is_new=True)
+    state = State("bench", 1, url, provenance, records, runs={run.name: run for run in runs})
+    (folder / "taskctl.state.json").write_bytes(encode_state(state.pruned()))
 
 
 def main() -> None:

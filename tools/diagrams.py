@@ -78,10 +78,12 @@ KEY: Sequence[Box | Arrow] = [
     Arrow("M170 65 H228", 200, 55, ["apply"]),
     Arrow("M380 65 H438", 410, 39, ["create", "request"]),
     Arrow("M590 65 H648", 620, 55, ["task ID"]),
-    Box(440, 180, "Lookup", ["is there a task with", "the attempt's mark?"]),
+    Box(440, 180, "Lookup", ["is there a task with", "the reference?"]),
     Arrow("M515 102 V178", 570, 138, ["response lost", "or unusable"]),
     Arrow("M590 215 H725 V102", 668, 235, ["yes: it is recorded"]),
-    Arrow("M440 215 H305 V102", 240, 200, ["no, and the settle", "time has passed:", "sent again"]),
+    Arrow(
+        "M440 215 H305 V102", 240, 200, ["no, and the settle", "time has passed:", "planned again"]
+    ),
     Box(375, 310, "Unresolved", ["nothing is created until a person answers"], 280),
     Arrow("M515 252 V308", 572, 284, ["cannot tell"]),
 ]

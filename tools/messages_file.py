@@ -55,6 +55,8 @@ _BY_FORMAT: Mapping[str, Arg] = {
     "list": ("a", "b", "c"),
     "tasks": ("rotate-keys@network-eu", "running", "720", "rotate-keys@network-us", "missing", ""),
     "more": 8,
+    "states": ("kibor-tanuf-lisab", "30", "2026-11-30", "acme-ci", "a, b, c", "12", "14"),
+    "others": 40,
     "or": ("a", "b", "c"),
     "and": ("a", "b", "c"),
 }

@@ -60,7 +60,7 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
     space = open_workspace(ctx, paths, request.options)
-    begin_state(ctx, space)
+    begin_state(ctx)
     applied, wave = _run_wave(ctx, space, request)
     waits = waits or request.options.wait
     if not waits or request.wait is None or applied.plan is None:

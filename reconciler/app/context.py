@@ -62,23 +62,37 @@ class Context:
 
     # Manifests
 
-    def load(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
+    def load(
+        self,
+        paths: Sequence[str],
+        now: Callable[[], datetime] | None = None,
+        *,
+        whole: bool = False,
+    ) -> Manifests:
         """The manifests, checked against the policy, with problems as diagnostics. `now` selects
-        the periods of recurring entries, instead of this machine's clock. Raises ManifestError if
-        the policy is invalid."""
+        the periods of recurring entries, instead of this machine's clock. `whole`: all manifests
+        of the configuration besides those at `paths`. Raises ManifestError if the policy is
+        invalid."""
         from reconciler.manifest.loader import load
 
         return load(
             tuple(paths) or self.settings.paths,
             root=self.settings.root,
+            also=self.settings.paths if whole and paths else None,
             policy=self.policy,
             now=now or self.clock.now,
             tracked=self._tracked,
         )
 
-    def read(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
+    def read(
+        self,
+        paths: Sequence[str],
+        now: Callable[[], datetime] | None = None,
+        *,
+        whole: bool = False,
+    ) -> Manifests:
         """Valid manifests. Otherwise, raises ManifestError with every problem of every file."""
-        manifests = self.load(paths, now)
+        manifests = self.load(paths, now, whole=whole)
         if has_errors(manifests.diagnostics):
             raise ManifestError(manifests.diagnostics)
         return manifests

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
-from operator import itemgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.app.ci import adopting_workflows
 from reconciler.app.context import Context
-from reconciler.manifest.repository import repository_root
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, Diagnostic, TaskctlError, limited
-from reconciler.model.mark import kept
+from reconciler.model.diagnostics import NOWHERE, Diagnostic, TaskctlError
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.value import Value
 from reconciler.remote.credentials import home, resolve_token
-from reconciler.state.attempt import HistoryKind
 from reconciler.system.git import refusal_facts, run_git
 
 CLOCK_TOLERANCE = 60
 """Seconds. Dates and periods of entries follow this machine's clock."""
-
-_CREATES = (HistoryKind.CREATED, HistoryKind.REPLACED, HistoryKind.RECREATED)
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Check(Value, frozen=True):
@@ -107,35 +98,19 @@ def _git(ctx: Context) -> Remark | None:
     return remark("found.git")
 
 
-def _ci(ctx: Context) -> Remark | None:
-    """A workflow that runs automatically must not confirm what only a person can confirm."""
-    top = repository_root(ctx.settings.root)
-    if top is None:
-        return None
-    if problems := adopting_workflows(top):
-        raise TaskctlError(limited(problems))
-    return remark("found.ci")
-
-
-def _marks(ctx: Context) -> Remark | None:
-    """Checks the newest task whose response this identity received."""
+def _references(ctx: Context) -> Remark | None:
+    """Whether the service shows the reference of the task that this identity created last."""
     identity = ctx.client.identity()
-    own = [
-        (entry.at or _NEVER, record.ref, entry)
-        for record in ctx.read_state().records.values()
-        for entry in record.full_history()
-        if entry.task_id == record.task_id
-        and entry.mark
-        and entry.what in _CREATES
-        and record.identity.same_as(identity)
-    ]
+    records = ctx.read_state().records.values()
+    own = [each for each in records if each.reference and each.identity.same_as(identity)]
     if not own:
         return None
-    _, ref, entry = max(own, key=itemgetter(0))
-    first = ctx.client.first_message(ref.org_name, entry.task_id)
-    if first is None:
+    last = max(own, key=lambda record: record.number)
+    shown = ctx.client.first_message(last.ref.org_name, last.task_id)
+    if shown is None:
         return None
-    return remark(f"found.marks/{kept(entry.mark, first.mark).value}", key=str(ref))
+    case = "kept" if str(shown.reference) == last.reference else "lost"
+    return remark(f"found.references/{case}", key=str(last.ref))
 
 
 CHECKS: dict[str, Callable[[Context], Remark | None]] = {
@@ -143,13 +118,12 @@ CHECKS: dict[str, Callable[[Context], Remark | None]] = {
     "service": _service,
     "state": _state,
     "git": _git,
-    "ci": _ci,
-    "marks": _marks,
+    "references": _references,
 }
 """The checks, in order. None: there is nothing to check."""
 
-_NEEDED = {"service": ("token",), "marks": ("token", "service", "state")}
+_NEEDED = {"service": ("token",), "references": ("token", "service", "state")}
 """The checks that a check needs."""
 
-_OF_REMOTE = ("token", "service", "git", "marks")
+_OF_REMOTE = ("token", "service", "git", "references")
 """The checks that the embedded service does not need."""

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.import_target import Target, read_content
-from reconciler.app.new_state import begin_recoveries
-from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
-from reconciler.importing.declaration import Opening, has_other_prompt, read_opening
+from reconciler.importing.batch import Batch, Candidate, Keys
+from reconciler.importing.declaration import Opening, has_other_prompt, prompt_of, read_opening
 from reconciler.importing.pulumi import Resource, read_program
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason
 from reconciler.manifest.discovery import shown_name
@@ -30,13 +29,12 @@ from reconciler.model.remarks import RemarkError
 from reconciler.model.service import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
-from reconciler.model.value import Value
-from reconciler.state.attempt import Attempt
-from reconciler.state.edit import known_refs, with_marks
-from reconciler.state.model import Recorded, State
+from reconciler.model.value import Value, replace
+from reconciler.model.work import comparable_text
+from reconciler.state.edit import known_refs, record_named
+from reconciler.state.model import State
 
 if TYPE_CHECKING:
-    from reconciler.model.task import DesiredTask
     from reconciler.remote.client import Client
     from reconciler.state.session import Session
 
@@ -61,8 +59,9 @@ def import_tasks(
 def import_program(
     ctx: Context, file: str, program: str, stdin: bytes, *, dry_run: bool = False
 ) -> ImportReport:
-    """Imports the tasks of a Pulumi program or stack export, a file or `-` for `stdin`. Only tasks
-    with known IDs are requested from the service. Raises TaskctlError."""
+    """Imports the tasks of a Pulumi program or stack export, a file or `-` for `stdin`. Those
+    without an ID are found by their prompts, if exactly one task of this user has the prompt.
+    Raises TaskctlError."""
     return _Import(ctx, file, dry_run=dry_run).import_from_program(program, stdin)
 
 
@@ -76,9 +75,9 @@ class _Import:
 
     def import_from_service(self, selection: ImportSelection) -> ImportReport:
         ctx = self._ctx
-        with self._open(connect=True) as (state, session):
+        with self._open() as (state, session):
             tasks = _select(ctx.client, ctx.organization, selection, ctx.now())
-            self._add([Candidate(task) for task in tasks], state)
+            self._add([Candidate(task) for task in tasks], state, is_chosen=bool(selection.ids))
             return self._finish(session)
 
     def import_from_program(self, file: str, stdin: bytes) -> ImportReport:
@@ -94,22 +93,21 @@ class _Import:
         ]
         known = [resource for resource in program.resources if resource.task_id is not None]
         unknown = [resource for resource in program.resources if resource.task_id is None]
-        with self._open(connect=bool(known)) as (state, session):
-            if known:
-                self._add(self._find_visible(known), state)
-            self._add_unknown(unknown, state)
+        with self._open() as (state, session):
+            found = [*self._find_visible(known), *self._find_by_prompt(unknown, state)]
+            self._add(found, state, is_chosen=True)
+            matched = {each.resource.name for each in found if each.resource is not None}
+            self._add_unknown([r for r in unknown if r.name not in matched], state)
             return self._finish(session)
 
     @contextmanager
-    def _open(self, *, connect: bool) -> Iterator[tuple[State, Session | None]]:
-        """The state, and the session that records tasks: only for tasks of the service (`connect`),
-        and not in a dry run."""
+    def _open(self) -> Iterator[tuple[State, Session | None]]:
+        """The state, and the session that records tasks, except in a dry run."""
         ctx, session = self._ctx, None
-        if connect:
-            ctx.client.identity()
-            self._target.in_org(ctx.organization)
+        ctx.client.identity()
+        self._target.in_org(ctx.organization)
         with ExitStack() as stack:
-            if connect and not self._dry_run:
+            if not self._dry_run:
                 session = stack.enter_context(ctx.open_state("import"))
             state = session.state if session is not None else ctx.read_state()
             self._batch.keys = self._target.keys(state)
@@ -136,39 +134,59 @@ class _Import:
             )
         return found
 
-    def _add(self, candidates: Sequence[Candidate], state: State) -> None:
-        """Reads and adds the candidates that are in no manifest; reports the others."""
+    def _find_by_prompt(self, resources: Sequence[Resource], state: State) -> list[Candidate]:
+        """The candidates for resources without an ID: the only task of this user, without a
+        reference, that has the prompt."""
+        by_prompt: dict[tuple[str, str], list[Resource]] = {}
+        for resource in resources:
+            if text := prompt_of(resource):
+                org_name = resource.org_name or self._ctx.organization
+                by_prompt.setdefault((org_name, text), []).append(resource)
+        found: dict[tuple[str, str], list[RemoteTask]] = {}
+        known = state.recorded_ids()
+        for org_name in sorted({org_name for org_name, _ in by_prompt}):
+            mine = ImportSelection(mine=True)
+            tasks = _select(self._ctx.client, org_name, mine, self._ctx.now())
+            candidates = [Candidate(task) for task in tasks if task.id not in known]
+            for each, opening in zip(candidates, self._read_openings(candidates), strict=True):
+                if opening.reference is None:
+                    key = (org_name, comparable_text(opening.text))
+                    found.setdefault(key, []).append(each.task)
+        return [
+            Candidate(found[key][0], same[0])
+            for key, same in by_prompt.items()
+            if len(same) == 1 and len(found.get(key, ())) == 1
+        ]
+
+    def _add(self, candidates: Sequence[Candidate], state: State, *, is_chosen: bool) -> None:
+        """Reads and adds the candidates that are in no manifest; reports the others. Unless they
+        were chosen one by one, tasks that say which key they are for are skipped."""
         batch, recorded, recorded_keys = self._batch, state.recorded_ids(), known_refs(state)
         new: dict[str, Candidate] = {}
         for candidate in candidates:
             task = candidate.task
             ref, listed = recorded.get(task.id), self._target.declaration(task)
-            if ref is not None:
+            if ref is not None and not state.is_removed(task.id):
                 why, file = _reason_to_skip(ref, task.id, state)
                 batch.skip(ref.key, task.org_name, why, task.id, file)
             elif listed is not None and TaskRef(task.org_name, listed.key) in recorded_keys:
                 batch.skip(listed.key, task.org_name, SkipReason.KEY_TAKEN, task.id, listed.file)
-            elif listed is not None:
-                _refuse_attempted([task], state)
-                batch.add_listed(listed, task)
             else:
                 new.setdefault(task.id, candidate)
-        _refuse_attempted([candidate.task for candidate in new.values()], state)
-        read = list(zip(new.values(), self._read_openings(list(new.values())), strict=True))
-        missing = self._target.missing(state)
-        identity, pairs = self._ctx.client.identity(), [(c.task, o) for c, o in read]
-        adopted, left = adoptions(pairs, missing, identity)
+        left = []
+        read = zip(new.values(), self._read_openings(list(new.values())), strict=True)
         for candidate, opening in read:
-            task = candidate.task
-            if (listed := adopted.get(task.id)) is not None:
+            task, reference = candidate.task, opening.reference
+            _refuse_attempted(task, opening, state)
+            if reference is not None and not is_chosen:
+                why = SkipReason.OWN if state.is_ours(reference) else SkipReason.OTHER_STATE
+                batch.skip(reference.key, task.org_name, why, task.id)
+            elif (listed := self._target.declaration(task)) is not None:
                 batch.add_listed(listed, task)
-            elif (listed := left.get(task.id)) is not None:
-                why = SkipReason.AMBIGUOUS
-                batch.skip(listed.key, task.org_name, why, task.id, listed.file)
             else:
                 self._compare_prompts(candidate, opening)
-        known = adopted.keys() | left.keys()
-        batch.add([pair for pair in read if pair[0].task.id not in known])
+                left.append((candidate, opening))
+        batch.add(left)
 
     def _compare_prompts(self, candidate: Candidate, opening: Opening) -> None:
         """Warns if the prompts of the program and its task differ: the provider may have started
@@ -217,7 +235,7 @@ class _Import:
             if made is not None:
                 self._target.write(made.content)
             if session is not None:
-                self._record(session, made.tasks if made is not None else ())
+                self._record(session)
         return ImportReport(
             self._target.name,
             tuple(batch.tasks),
@@ -227,22 +245,18 @@ class _Import:
             self._next_step(),
         )
 
-    def _record(self, session: Session, written: Sequence[DesiredTask]) -> None:
+    def _record(self, session: Session) -> None:
         ctx, state = self._ctx, session.state
-        found = self._batch.records(ctx.client.identity(), ctx.now())
-        records = [with_marks(state, record) for record in found]
-        if records:
-            declared, given = (*self._target.known.tasks, *written), [r.ref for r in records]
-            session.append(*begin_recoveries(ctx, declared, state, given))
-        session.append(*map(Recorded, records))
+        for record in self._batch.records(ctx.client.identity(), ctx.now()):
+            number = session.next_reference(record.ref.key).number
+            session.append(*record_named(state, replace(record, number=number)))
 
     def _next_step(self) -> str:
         results = {task.result for task in self._batch.tasks}
         if results <= {ImportResult.SKIPPED, ImportResult.FAILED}:
             return ""
         paths = [] if self._dry_run or self._target.is_default() else [self._target.name]
-        adopt = ["--adopt"] if ImportResult.WRITTEN in results else []
-        return command_line("plan", *map(self._ctx.settings.typed, paths), *adopt)
+        return command_line("plan", *map(self._ctx.settings.typed, paths))
 
 
 def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReason, str | None]:
@@ -253,22 +267,15 @@ def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReaso
     return SkipReason.RECORDED if record.task_id == task_id else SkipReason.REPLACED, record.file
 
 
-def _refuse_attempted(tasks: Sequence[RemoteTask], state: State) -> None:
-    """Raises TaskctlError if an open attempt may have created one of the tasks. If it were recorded
+def _refuse_attempted(task: RemoteTask, opening: Opening, state: State) -> None:
+    """Raises TaskctlError if an open attempt has created the task, or may have: if it were recorded
     for another key, the key of the attempt would get a second task."""
+    shown = "" if opening.reference is None else str(opening.reference)
     for _, attempt in sorted(state.attempts.items()):
-        for task in tasks:
-            if _may_have_created(attempt, task, state):
-                ref = str(attempt.ref)
-                raise TaskctlError.of(Code.IMPORT_OPEN_ATTEMPT, task_id=task.id, ref=ref)
-
-
-def _may_have_created(attempt: Attempt, task: RemoteTask, state: State) -> bool:
-    """Whether the task is in the attempt's organization and not known to be older."""
-    baseline = state.baseline_of(attempt)
-    if task.org_name != attempt.ref.org_name:
-        return False
-    return baseline is None or task.id not in baseline.ids
+        is_unclear = opening.message is None and attempt.ref.org_name == task.org_name
+        if is_unclear or attempt.reference == shown:
+            ref = str(attempt.ref)
+            raise TaskctlError.of(Code.IMPORT_OPEN_ATTEMPT, task_id=task.id, ref=ref)
 
 
 def _select(

@@ -20,7 +20,6 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
-from reconciler.plan.lookup import moved_ref
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
 from reconciler.system import disk
@@ -57,16 +56,6 @@ class Target:
             if desired.task_id == task.id and desired.org_name in (None, task.org_name):
                 return desired
         return None
-
-    def missing(self, state: State) -> list[DesiredTask]:
-        """The declared tasks that an imported task may match: those without a record, attempt or
-        ID."""
-        known = known_refs(state)
-        return [
-            task
-            for task in self.known.tasks
-            if task.adopt and task.task_id is None and not {task.ref, moved_ref(task)} & known
-        ]
 
     def write(self, content: bytes) -> None:
         """Writes the file atomically and durably. Raises TaskctlError, also if it has changed."""

@@ -1,121 +1,44 @@
-"""A state that does not exist yet, or has keys without a task: it may replace a lost state."""
+"""A state that begins, or takes the place of a lost state: only a person knows which."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.planning import Workspace
-from reconciler.model.remarks import Arg
-from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.model.value import replace
-from reconciler.plan.lookup import matches_key
-from reconciler.plan.lost_state import answer_entries, new_keys, noted_recoveries, waiting_keys
-from reconciler.plan.plan import Plan, Reason
-from reconciler.state.edit import find, is_known, not_created, unknown
+from reconciler.app.planning import Sources, Workspace
+from reconciler.app.recorded_tasks import confirm
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import StateError
+from reconciler.model.reference import is_state_id
+from reconciler.model.task import TaskRef, natural
+from reconciler.model.value import Value, replace
+from reconciler.plan.explain import Declared, Explanation, Found, OtherState, explain
+from reconciler.plan.facts import Facts
+from reconciler.plan.keys import moved_ref, record_of
+from reconciler.plan.needs import Depth, need_to_explain
+from reconciler.state.attempt import Provenance
 from reconciler.state.local import LocalState
-from reconciler.state.model import Event, Recovering, State
-from reconciler.state.shared import SharedState
+from reconciler.state.model import Event, Forgotten, Learned, Recorded, State
+from reconciler.state.session import Session
 
 
-def read_state(ctx: Context, *, adopts: bool) -> State:
-    """The state; to recover a lost state (`adopts`), a new state if a shared state does not
-    exist."""
-    location, backend = ctx.location, ctx.backend.name
-    if adopts and isinstance(location, SharedState) and not location.exists(backend):
-        return State(os.urandom(16).hex(), 0, backend)
-    return ctx.read_state()
-
-
-def begin_state(ctx: Context, space: Workspace) -> None:
-    """Notes that this run begins a new state file, and lists those in parent directories. To
-    recover a lost state, creates a shared state, in which no key is created without an answer."""
-    location, adopts = ctx.location, space.options.adopt
-    if isinstance(location, LocalState) and location.is_new and not adopts:
-        others = _in_parents(ctx)
+def begin_state(ctx: Context) -> None:
+    """Notes that this run begins a new state file, and what may be left of another one."""
+    location = ctx.location
+    if isinstance(location, LocalState) and location.is_new:
+        others = (*_left_of(ctx), *_in_parents(ctx))
         case = "begins_state_below" if others else "begins_state"
         if others or not ctx.backend.is_local:
             ctx.ui.note(case, file=location.display_name, others=others)
-    elif adopts and isinstance(location, SharedState) and not location.exists(ctx.backend.name):
-        new = State(os.urandom(16).hex(), 0, ctx.backend.name)
-        location.create(replace(new, recovering=noted_recoveries(space.desired, new)))
-        ctx.ui.note("began_state", file=location.display_name)
 
 
-_NAMED = 10
-"""The number of keys that a question lists; the others are counted."""
-
-
-def answers_about_rest(ctx: Context, plan: Plan, state: State) -> list[Event]:
-    """The answers of a person about the keys without a task while a lost state is recovered."""
-    refs = [task.ref for task in plan.tasks if task.reason is Reason.RECOVERING]
-    if not refs or plan.options.adopt:
-        return []
-    keys, more = tuple(ref.key for ref in refs[:_NAMED]), max(0, len(refs) - _NAMED)
-    facts: dict[str, Arg] = {"count": len(refs), "keys": keys, "more": more}
-    if not ctx.ui.ask("ask.create_rest", strict=True, **facts):
-        return []
-    return [event for ref in refs for event in not_created(state, ref)]
-
-
-def begin_recoveries(
-    ctx: Context, declared: Iterable[DesiredTask], state: State, given: Collection[TaskRef]
-) -> list[Event]:
-    """The notes before a command records existing tasks for the keys `given`; none if the state
-    knows an organization, since it was not lost. Shows them, too."""
-    events: list[Event] = []
-    if state.latest:
-        return events
-    for org_name, recovery in noted_recoveries(declared, state, given).items():
-        if recovery.keys and recovery != state.recovering.get(org_name):
-            events.append(Recovering(org_name, recovery))
-            keys, more = recovery.keys[:_NAMED], max(0, len(recovery.keys) - _NAMED)
-            ctx.ui.note("begins_recovery", org=org_name, keys=keys, more=more, glob=f"{org_name}/*")
-    return events
-
-
-def begun_recoveries(plan: Plan) -> list[Event]:
-    """The notes of apply before it adopts anything."""
-    return [] if plan.is_noted else [Recovering(*each) for each in plan.recovering.items()]
-
-
-def ended_recoveries(plan: Plan, state: State) -> list[Event]:
-    """Ends the recoveries that the plan completes, unless a task could not be recorded."""
-    left = {t.ref.org_name for t in plan.tasks if t.adopts and t.ref not in state.records}
-    return [Recovering(org_name) for org_name in plan.recovered if org_name not in left]
-
-
-def find_new_keys(ctx: Context, state: State, glob: str) -> set[TaskRef]:
-    """The keys without a task and an attempt that a glob selects: those in the manifests, and those
-    that wait for an answer. Raises StateError if there are none."""
-    new = new_keys(ctx.with_organizations(ctx.read(())).tasks, state)
-    found = {ref for ref in new if matches_key(glob, [ref])}
-    if not found and not answer_entries(state, glob):
-        raise unknown(glob, new)
-    return found
-
-
-def find_unresolved(ctx: Context, state: State, key: str) -> TaskRef:
-    """The key with an open attempt, in the manifests, or that waits for an answer."""
-    if is_known(state, key):
-        return find(state, key)
-    waiting = waiting_keys(state, state.recovering)
-    found = [ref for ref in waiting if key in (ref.key, str(ref))]
-    return found[0] if len(found) == 1 else find_missing(ctx, state, key).ref
-
-
-def find_missing(ctx: Context, state: State, key: str) -> DesiredTask:
-    """The task of a `KEY` or `ORG/KEY`, which must be unique: as declared, or without inputs and a
-    file if the key only waits for an answer."""
-    tasks = ctx.with_organizations(ctx.read(())).tasks
-    waiting = waiting_keys(state, state.recovering) - {task.ref for task in tasks}
-    others = (DesiredTask(ref.key, ref.org_name, {}, "", 1, 1) for ref in waiting)
-    found = [task for task in (*tasks, *others) if key in (task.key, str(task.ref))]
-    if len(found) != 1:
-        find(state, key)  # raises StateError, with similar names
-    return found[0]
+def _left_of(ctx: Context) -> tuple[str, ...]:
+    """The backup of a state file that is missing."""
+    backup = f"{ctx.state_address}.backup"
+    return (backup,) if ctx.settings.path(backup).exists() else ()
 
 
 def _in_parents(ctx: Context) -> tuple[str, ...]:
@@ -127,3 +50,189 @@ def _in_parents(ctx: Context) -> tuple[str, ...]:
         if os.path.lexists(folder / ".git"):
             break
     return tuple(found)
+
+
+def is_new(state: State) -> list[Event]:
+    """The answer that a state replaces no lost state; no events if that is known."""
+    known = state.provenance
+    return [] if known.is_new else [Learned(replace(known, is_new=True))]
+
+
+def answer(
+    ctx: Context,
+    space: Workspace,
+    session: Session,
+    sources: Sources,
+    questions: Mapping[str, Sequence[OtherState]],
+) -> bool:
+    """Asks whether the state is new, or replaces a lost one, and records the answer. Returns
+    whether there is one."""
+    known = {each.id for others in questions.values() for each in others}
+    line = (ctx.ui.read_line("ask.other_states") or "").strip()
+    if line == "new":
+        session.append(*is_new(session.state))
+        return True
+    if line not in known:
+        return False
+    return continue_state(ctx, space, session, sources, line, yes=False) is not None
+
+
+class Continued(Value, frozen=True):
+    """A state that continues another one: the tasks that it has `found`, and the declared keys that
+    are still `missing` one; `elsewhere` are other states that have created a task with such a key,
+    each with the key. `changed` is False if nothing had to be recorded."""
+
+    location: str
+    id: str
+    found: tuple[Found, ...] = ()
+    missing: tuple[TaskRef, ...] = ()
+    undeclared: tuple[TaskRef, ...] = ()
+    elsewhere: tuple[tuple[str, str], ...] = ()
+    changed: bool = True
+
+
+_SHOWN = 10
+"""The number of keys that are listed; the others are counted."""
+
+
+def continue_state(
+    ctx: Context,
+    space: Workspace,
+    session: Session,
+    sources: Sources,
+    state_id: str,
+    *,
+    yes: bool,
+) -> Continued | None:
+    """Records the tasks that the lost state `state_id` has created, after confirmation; sends
+    nothing. None if it was declined. Raises TaskctlError."""
+    if not is_state_id(state_id):
+        raise StateError.of(Code.STATE_EDIT, "state-id", id=state_id)
+    state = session.state
+    facts = _read_all(space, state, sources)
+    joined = _joined(state.provenance, state_id, facts)
+    before = replace(state, provenance=joined)
+    declared = Declared.of(space.desired, space.manifests.recurring)
+    settle = space.options.settle_time
+    explanation = explain(before, facts, declared, settle, continues=True)
+    _refuse_unclear(facts, explanation, state_id)
+    moves = _moves(explanation.state, declared)
+    after = explanation.state
+    missing = [ref for ref, task in declared.tasks.items() if record_of(task, after) is None]
+    found = tuple(sorted(explanation.found, key=lambda each: natural(each.record.ref)))
+    news = {old: new.record.ref for old, new in moves}
+    result = Continued(
+        ctx.location.display_name,
+        state_id,
+        found,
+        tuple(sorted(missing, key=natural)),
+        tuple(
+            ref
+            for ref in (news.get(each.record.ref, each.record.ref) for each in found)
+            if ref not in declared.tasks
+        ),
+        _elsewhere(facts, missing, after),
+    )
+    events: list[Event] = [Learned(joined, continues=True), *explanation.events]
+    events += [event for old, new in moves for event in (new, Forgotten(old))]
+    events += explanation.notes
+    if joined == state.provenance and not explanation.events:
+        return replace(result, changed=False)
+    again = ("state", "init", "--continue", state_id, "-y")
+    if not _confirm(ctx, result, yes=yes, again=again):
+        return None
+    session.append(*events)
+    return result
+
+
+def _elsewhere(
+    facts: Facts, missing: Collection[TaskRef], state: State
+) -> tuple[tuple[str, str], ...]:
+    """The other states that have created a task with a key that has none, and the key."""
+    found = set()
+    for task, message in facts.messages.items():
+        reference = message.reference if message is not None else None
+        if reference is None or state.is_ours(reference):
+            continue
+        if TaskRef(task.org_name, reference.key) in missing:
+            found.add((reference.state, reference.key))
+    return tuple(sorted(found))
+
+
+def _read_all(space: Workspace, state: State, sources: Sources) -> Facts:
+    """All tasks of the organizations that the state or the manifests name."""
+    survey, settle = sources.survey, space.options.settle_time
+    identity, clocks = survey.begin()
+    names = {task.ref.org_name for task in space.desired}
+    names |= {ref.org_name for ref in state.records}
+    needed = [
+        replace(need_to_explain(name, state, identity, clocks.moment - settle), depth=Depth())
+        for name in sorted(names)
+    ]
+    return survey.read(identity, clocks, needed)
+
+
+def _joined(known: Provenance, state_id: str, facts: Facts) -> Provenance:
+    """The provenance of a state that continues another one, and has seen all others."""
+    shown = (message.reference for message in facts.messages.values() if message is not None)
+    seen = {reference.state for reference in shown if reference is not None}
+    ids = tuple(dict.fromkeys((*known.ids, state_id)))
+    return replace(known, ids=ids, answered=tuple(sorted({*known.answered, *seen} - {*ids})))
+
+
+def _refuse_unclear(facts: Facts, explanation: Explanation, state_id: str) -> None:
+    """Raises TaskctlError unless everything could be read, and the state has tasks."""
+    for org_name, why in sorted(facts.refused.items()):
+        raise StateError.of(Code.STATE_EDIT, "unlisted", org=org_name, why=why)
+    for org_name, listing in sorted(facts.lists.items()):
+        if listing.unproven is not None:
+            raise StateError.of(Code.STATE_EDIT, "unlisted", org=org_name, why=listing.unproven)
+    for org_name, blocks in sorted(explanation.blocks.items()):
+        first = blocks[0]
+        name = f"{org_name}/{first.task.id}"
+        raise StateError.of(Code.STATE_EDIT, "unexplained", task=name, why=first.why)
+    shown = (message.reference for message in facts.messages.values() if message is not None)
+    records, retired = explanation.state.records.values(), explanation.state.retired.values()
+    known = {text for record in records for text in record.references}
+    known |= {text for task in retired for text in (task.reference, *task.spent)}
+    has_tasks = any(r is not None and r.state == state_id for r in shown)
+    if not has_tasks and not any(text.endswith(f" {state_id}") for text in known):
+        raise StateError.of(Code.STATE_EDIT, "no-tasks", id=state_id)
+
+
+def _moves(state: State, declared: Declared) -> list[tuple[TaskRef, Recorded]]:
+    """The records under the new keys that `movedFrom` gives them, each with the old key."""
+    moves = []
+    for ref, task in declared.tasks.items():
+        old = moved_ref(task)
+        record = state.records.get(old) if old is not None else None
+        if old is not None and record is not None and ref not in state.records:
+            made = task.generated
+            moves.append((old, Recorded(replace(record, ref=ref, file=task.file, generated=made))))
+    return moves
+
+
+def _confirm(ctx: Context, result: Continued, *, yes: bool, again: tuple[str, ...]) -> bool:
+    """Shows what the lost state has created, and asks."""
+    rows = [
+        (
+            each.record.ref.key,
+            each.remote.id,
+            f"{each.remote.created_at.astimezone(UTC):%Y-%m-%d}" if each.remote.created_at else "",
+            each.remote.creator_login or "",
+        )
+        for each in result.found
+    ]
+    ctx.ui.note("continues_state", id=result.id, count=len(rows))
+    for key, task_id, date, login in rows:
+        ctx.ui.note("continues_task", key=key, task_id=task_id, date=date, login=login)
+    for case, refs in (
+        ("continues_missing", result.missing),
+        ("continues_more", result.undeclared),
+    ):
+        if refs:
+            keys = tuple(ref.key for ref in refs[:_SHOWN])
+            ctx.ui.note(case, keys=keys, more=max(0, len(refs) - _SHOWN))
+    for other, key in result.elsewhere[:_SHOWN]:
+        ctx.ui.note("continues_elsewhere", id=other, key=key)
+    return confirm(ctx, "ask.continue", yes=yes, again=again, refs=(result.id,))

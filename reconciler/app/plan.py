@@ -8,10 +8,10 @@ from datetime import datetime
 
 from reconciler.app.ci import ci_system
 from reconciler.app.context import Context
-from reconciler.app.new_state import read_state
 from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planning import (
     Sources,
+    explained,
     failures_of,
     full_plan,
     inputs_of,
@@ -38,10 +38,10 @@ def plan(
     """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: plans
     for that time. Raises TaskctlError."""
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
-    state = read_state(ctx, adopts=options.adopt)
-    inputs = inputs_of(ctx, space, state, space.options)
+    inputs = inputs_of(ctx, space, ctx.read_state(), space.options)
     sources = Sources(ctx)
-    made = full_plan(ctx, space, sources, inputs, read(ctx, sources, inputs))
+    facts = read(ctx, sources, inputs, only_own=out_file is None)
+    made = full_plan(ctx, space, sources, inputs, facts, explained(inputs, facts))
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, made)
     return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))

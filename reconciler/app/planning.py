@@ -1,12 +1,11 @@
-"""Makes plans for `plan` and `apply` from the manifests, the state and the service."""
+"""Makes plans for `plan` and `apply`: reads facts from the service, explains them, and plans."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
 
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
@@ -28,14 +27,17 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Expectation, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.plan import updates
+from reconciler.plan import replacement, updates
+from reconciler.plan.ages import AttemptAges
+from reconciler.plan.explain import Explanation, explain
+from reconciler.plan.facts import Facts
 from reconciler.plan.hold import with_room
-from reconciler.plan.plan import Plan
+from reconciler.plan.needs import need_to_explain, needs
+from reconciler.plan.plan import Plan, Reason
 from reconciler.plan.planned import unresolved
-from reconciler.plan.planner import PlanInputs, followed_by, left_by, lookups_of, make_plan
 from reconciler.plan.progress import Followed, TaskProgress
-from reconciler.plan.recovery import AttemptAges
-from reconciler.plan.view import RemoteView
+from reconciler.plan.selection import is_in, select, with_entries
+from reconciler.plan.steps import Inputs, followed_by, left_by, make_plan
 from reconciler.state.edit import mark_done
 from reconciler.state.model import Record, State
 from reconciler.system import memory
@@ -43,8 +45,8 @@ from reconciler.tasks.status import TaskStatus, open_requests
 
 
 class Workspace(Value, frozen=True):
-    """The manifests of a plan, with organizations. `scope` are the normalized PATHs; `options`
-    include the limit that manifests set."""
+    """All manifests of a configuration, with organizations. `scope` are the normalized PATHs, which
+    select tasks; `options` include the limit that manifests set."""
 
     manifests: Manifests
     scope: tuple[str, ...]
@@ -62,7 +64,7 @@ def open_workspace(
     Nothing is sent before all manifests are known to be valid. `at` selects the periods of
     recurring entries, instead of the current time.
     """
-    manifests = ctx.read(paths, None if at is None else lambda: at)
+    manifests = ctx.read(paths, None if at is None else lambda: at, whole=True)
     refuse_other_claims(ctx.settings, manifests.files)
     limits = [n for n in (options.max_creates, manifests.max_creates) if n is not None]
     options = replace(options, max_creates=min(limits, default=None))
@@ -93,7 +95,7 @@ def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) ->
     dates = {"service": rfc3339(service), "machine": rfc3339(machine)}
     warning = Diagnostic(Code.CLOCK_SKEW, Severity.WARNING, "periods", dates)
     if any(recurrence.due(earlier) != recurrence.due(machine) for recurrence in recurrences):
-        manifests = ctx.read(paths, lambda: earlier)
+        manifests = ctx.read(paths, lambda: earlier, whole=True)
     return replace(manifests, diagnostics=(*manifests.diagnostics, warning))
 
 
@@ -129,19 +131,6 @@ class Sources:
         self.budget = cache(ctx.budget)
 
 
-class Read(NamedTuple):
-    """The data read for a plan: the tasks (`view`), the `progress` of tasks that others may have to
-    wait for, and the states of tasks that may be `left` running. `done` are the IDs of tasks that
-    are done, with the digests of the expectations that they met. `searched` are the organizations
-    that were searched for look-alikes."""
-
-    view: RemoteView
-    progress: Mapping[TaskRef, TaskProgress]
-    left: Mapping[TaskRef, TaskState]
-    done: Mapping[str, str]
-    searched: Collection[str]
-
-
 def inputs_of(
     ctx: Context,
     space: Workspace,
@@ -150,43 +139,91 @@ def inputs_of(
     *,
     ages: AttemptAges | None = None,
     only: Collection[TaskRef] | None = None,
-) -> PlanInputs:
-    """The inputs of a plan for the keys `only`. `ages`: the ages of attempts, as known to an apply;
-    None for `taskctl plan`. Raises TaskctlError for an invalid selection. An apply selects once: it
-    closes attempts, and a pattern might match nothing later."""
-    files = {record.file for record in state.records.values()}
-    files |= {attempt.file for attempt in state.attempts.values()}
-    return PlanInputs(
-        space.desired,
+) -> Inputs:
+    """The inputs of a plan for the selected keys, and of those for the keys `only`. `ages`: the
+    ages of attempts, as known to an apply; None for `taskctl plan`. Raises TaskctlError for an
+    invalid selection. An apply selects once: it closes attempts, and a pattern might match nothing
+    later."""
+    desired, manifests = space.desired, space.manifests
+    in_scope = _scope_of(ctx, space, state) if space.scope else None
+    selection = select(options, desired, state, in_scope, manifests.removed)
+    options = with_entries(options, desired, state)
+    replacement.check_requests(options, desired, state, selection.refs)
+    return Inputs(
+        desired,
         state,
         options,
         space.scope,
-        limit=only,
+        selection=selection.within(only),
         ages=ages,
-        real_names=real_names(ctx.settings.root, [*space.scope, *files]),
-        removed=space.manifests.removed,
-        due=space.manifests.due,
-        recurring=space.manifests.recurring,
+        removed=manifests.removed,
+        due=manifests.due,
+        recurring=manifests.recurring,
         may_apply=_may_apply(ctx),
-    ).selected()
+    )
 
 
-def read(ctx: Context, sources: Sources, inputs: PlanInputs, before: Read | None = None) -> Read:
-    """The current data of the service. With `before`, only the tasks are read again. Raises
-    RemoteError."""
+def _scope_of(ctx: Context, space: Workspace, state: State) -> Callable[[str], bool]:
+    """Whether a manifest file is one of the PATHs, or inside one. Names that are absolute or lead
+    through a link count as the real names."""
+    files = {task.file for task in space.desired}
+    files |= {record.file for record in state.records.values()}
+    files |= {attempt.file for attempt in state.attempts.values()}
+    real = real_names(ctx.settings.root, [*space.scope, *files])
+    scope = [real.get(path, path) for path in space.scope]
+    return lambda file: is_in(real.get(file, file), scope)
+
+
+def read(
+    ctx: Context,
+    sources: Sources,
+    inputs: Inputs,
+    *,
+    only_own: bool = False,
+    advance: Callable[[Facts], None] | None = None,
+) -> Facts:
+    """The facts for a plan: the only requests that it needs. For `only_own`, see `needs`; for
+    `advance`, `Survey.read`. Raises RemoteError."""
     survey = sources.survey
     identity, clocks = survey.begin()
-    lookups = lookups_of(inputs, identity, clocks)
-    survey.is_patient = before is None
-    view = survey.read(identity, clocks, lookups)
-    if before is not None:
-        return before._replace(view=view)
-    searched = {lookup.org_name for lookup in lookups if lookup.missing}
-    return read_progress(ctx, sources, inputs, Read(view, {}, {}, {}, searched))
+    selected, options = inputs.selected, inputs.options
+    asked = needs(
+        selected,
+        inputs.state,
+        identity,
+        options,
+        clocks,
+        organizations=inputs.selection.organizations,
+        only_own=only_own,
+    )
+    return _with_progress(ctx, sources, inputs, survey.read(identity, clocks, asked, advance))
 
 
-def read_progress(ctx: Context, sources: Sources, inputs: PlanInputs, read: Read) -> Read:
-    """The data, after reading what missing tasks depend on. Raises RemoteError."""
+def read_attempts(sources: Sources, inputs: Inputs) -> Facts:
+    """The facts about open attempts alone. Raises RemoteError."""
+    survey = sources.survey
+    identity, clocks = survey.begin()
+    orgs = inputs.selection.organizations
+    asked = needs((), inputs.state, identity, inputs.options, clocks, organizations=orgs)
+    return survey.read(identity, clocks, asked)
+
+
+def read_organizations(sources: Sources, inputs: Inputs, names: Iterable[str]) -> Facts:
+    """The facts that explain organizations. Raises RemoteError."""
+    survey, settle = sources.survey, inputs.options.settle_time
+    identity, clocks = survey.begin()
+    before = clocks.moment - settle
+    asked = [need_to_explain(name, inputs.state, identity, before) for name in sorted(names)]
+    return survey.read(identity, clocks, asked)
+
+
+def explained(inputs: Inputs, facts: Facts) -> Explanation:
+    """What the tasks that were read say about themselves."""
+    return explain(inputs.state, facts, inputs.declared, inputs.options.settle_time, inputs.ages)
+
+
+def _with_progress(ctx: Context, sources: Sources, inputs: Inputs, facts: Facts) -> Facts:
+    """The facts, with the progress of what missing tasks depend on. Raises RemoteError."""
     evaluation, tasks = sources.evaluation, followed_by(inputs)
     followed = _read_followed(ctx, tasks, evaluation)
     now, expected = ctx.now(), {task.record.ref: task.expect for task in tasks}
@@ -199,25 +236,23 @@ def read_progress(ctx: Context, sources: Sources, inputs: PlanInputs, read: Read
     known = {status.ref: status.state for status in followed}
     others = [task for task in left_by(inputs) if task.record.ref not in known]
     left = known | _read_left(ctx, others, evaluation)
-    return read._replace(progress=progress, left=left, done=done)
+    return replace(facts, progress=progress, left=left, done=done)
 
 
-def bare_plan(inputs: PlanInputs, read: Read) -> Plan:
+def bare_plan(inputs: Inputs, facts: Facts, explanation: Explanation) -> Plan:
     """The plan, without information for its reader."""
     memory.resume_collection()  # comparisons leave reference cycles behind
-    return make_plan(inputs, read.view, read.progress, read.left)
+    return with_room(make_plan(inputs, facts, explanation), inputs.state)
 
 
-def plan_again(sources: Sources, inputs: PlanInputs, read: Read) -> Plan:
-    """The plan before creates are sent again: without those for which the state has no room, or the
-    budget is exhausted."""
-    plan = with_room(bare_plan(inputs, read), inputs.state)
+def within_budget(sources: Sources, plan: Plan) -> Plan:
+    """The plan of a later round, which creates nothing where the budget is exhausted."""
     if plan.options.over_budget:
         return plan
     orgs = sorted({task.ref.org_name for task in plan.tasks if task.creates})
     used_up = {org for org in orgs if (budget := sources.budget(org)) and budget.exhausted}
     tasks = (
-        unresolved(task, remark("attempt.budget", org=task.ref.org_name))
+        unresolved(task, Reason.RETRY, remark("attempt.budget", org=task.ref.org_name))
         if task.creates and task.ref.org_name in used_up
         else task
         for task in plan.tasks
@@ -226,13 +261,17 @@ def plan_again(sources: Sources, inputs: PlanInputs, read: Read) -> Plan:
 
 
 def full_plan(
-    ctx: Context, space: Workspace, sources: Sources, inputs: PlanInputs, read: Read
+    ctx: Context,
+    space: Workspace,
+    sources: Sources,
+    inputs: Inputs,
+    facts: Facts,
+    explanation: Explanation,
 ) -> Plan:
     """The plan with all diagnostics. For an apply, an exhausted budget and a wrong identity are
     errors. Raises TaskctlError."""
     is_apply = inputs.ages is not None
-    plan = with_room(bare_plan(inputs, read), inputs.state)
-    plan = _with_budgets(sources, plan, read.view)
+    plan = _with_budgets(sources, bare_plan(inputs, facts, explanation), facts)
     diagnostics = (
         *space.manifests.diagnostics,
         *plan.diagnostics,
@@ -240,7 +279,7 @@ def full_plan(
         *_wrong_identity(ctx, refusing=is_apply),
         *budget_problems(plan.budgets, over_budget=inputs.options.over_budget, refusing=is_apply),
     )
-    succeeded = tuple(sorted(e.record.ref for e in mark_done(inputs.state, read.done)))
+    succeeded = tuple(sorted(e.record.ref for e in mark_done(inputs.state, facts.done)))
     return replace(plan, diagnostics=diagnostics, succeeded=succeeded)
 
 
@@ -302,12 +341,12 @@ def _careless(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
         yield updates.careless(task, ctx.client.identity())
 
 
-def _with_budgets(sources: Sources, plan: Plan, view: RemoteView) -> Plan:
+def _with_budgets(sources: Sources, plan: Plan, facts: Facts) -> Plan:
     """Adds the budget of each organization that the plan creates tasks in. A plan that creates no
     tasks requests no budget, to be fast."""
     creates = sorted({task.ref.org_name for task in plan.tasks if task.creates})
     budgets = [budget for org in creates if (budget := sources.budget(org)) is not None]
-    return replace(plan, budgets=tuple(Outlook(each, view.clocks.moment) for each in budgets))
+    return replace(plan, budgets=tuple(Outlook(each, facts.clocks.moment) for each in budgets))
 
 
 def _may_apply(ctx: Context) -> bool:

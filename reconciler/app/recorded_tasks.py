@@ -17,10 +17,9 @@ from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.plan.lookup import matches_key
-from reconciler.plan.lost_state import waiting_keys
+from reconciler.plan.keys import matches_key
 from reconciler.plan.selection import is_in, pattern_of
-from reconciler.state.edit import find, is_known, known_refs
+from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State
 from reconciler.system import memory
 from reconciler.tasks.delivery import Refusal, delivery_error
@@ -125,16 +124,6 @@ def select_keys(state: State, selector: str) -> tuple[str, tuple[TaskRef, ...]]:
     if found and is_glob(pattern):
         return pattern, tuple(sorted(found, key=natural))
     return pattern, (find(state, selector),)
-
-
-def with_entry(ctx: Context, state: State, name: str) -> str:
-    """A glob instead of an entry that waits for an answer, or of one in the manifests."""
-    waiting = waiting_keys(state, state.recovering)
-    if is_glob(name) or is_known(state, name) or matches_key(name, waiting):
-        return name
-    if (glob := pattern_of(name, waiting)) != name:
-        return glob
-    return pattern_of(name, [t.ref for t in ctx.with_organizations(ctx.read(())).tasks])
 
 
 def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[TaskRef, ...]:

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
-from itertools import chain
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
-from reconciler.app.new_state import (
-    begin_recoveries,
-    find_missing,
-    find_new_keys,
-    find_unresolved,
-)
-from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_entry
+from reconciler.app.new_state import Continued, continue_state, is_new
+from reconciler.app.planning import Sources, open_workspace
+from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
+from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
-from reconciler.model.glob import is_glob
+from reconciler.model.diagnostics import Place, StateError, TaskctlError, error
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Arg
-from reconciler.model.service import RemoteTask
-from reconciler.model.task import DesiredTask, TaskRef, natural
-from reconciler.model.value import Value, replace
-from reconciler.model.work import inputs_of
-from reconciler.plan.lost_state import answer_entries, waiting_keys
+from reconciler.model.shell import is_org_name, is_task_id
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import Value
+from reconciler.plan.ages import AttemptAges, time_left, waited_totals
 from reconciler.state import edit, move
+from reconciler.state.beginning import begin
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
-from reconciler.state.ledger import fold
 from reconciler.state.local import LocalState
-from reconciler.state.model import Event, Recovering, State
-from reconciler.state.session import read_any_state, read_state
+from reconciler.state.model import Aged, Dismissed, Event, State
+from reconciler.state.session import Session, read_any_state, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system import disk
 
@@ -119,78 +111,88 @@ def _accepted(
     return edits, events
 
 
-def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
-    """Records the task of a key that has an open attempt, that is only in the manifests, or that
-    waits for an answer. Raises TaskctlError."""
-    with ctx.open_state("state resolve") as session:
-        state, now = session.state, ctx.clock.now()
-        who = ctx.client.identity()
+def assign_task(ctx: Context, key: str, task_id: str) -> Edit:
+    """Records an existing task as that of a key that is recorded, attempted or declared. Raises
+    TaskctlError."""
+    with ctx.open_state("state assign") as session:
+        state, now, caller = session.state, ctx.clock.now(), ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
-        if not is_known(state, key):
-            desired = find_missing(ctx, state, key)
-            remote = _find_free(ctx, state, desired.ref, task_id)
-            if not desired.file:
-                shown = ctx.client.first_message(desired.ref.org_name, task_id)
-                desired = replace(desired, inputs=inputs_of(shown))
-            declared = ctx.with_organizations(ctx.read(())).tasks
-            noted = begin_recoveries(ctx, declared, state, [desired.ref])
-            session.append(*noted, *edit.record_existing(state, desired, remote, who, at=now))
-            return Edit(desired.ref, "resolved", True, task_id)
-        ref = edit.find(state, key)
-        task = _find_free(ctx, state, ref, task_id)
-        events = edit.resolve(state, ref, task_id, created_at=task.created_at, at=now)
+        ref, desired = _find_any(ctx, state, key)
+        known = state.records.get(ref)
+        if known is not None and known.task_id == task_id and not state.attempts_for(ref):
+            return Edit(ref, "assigned", False, task_id)
+        task = ctx.client.get_task(ref.org_name, task_id)
+        if task is None:
+            raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)
+        events = edit.assign(
+            state,
+            ref,
+            task,
+            caller=caller,
+            number=session.next_reference(ref.key).number,
+            at=now,
+            message=ctx.client.first_message(ref.org_name, task_id),
+            desired=desired,
+        )
         session.append(*events)
-    return Edit(ref, "resolved", bool(events), task_id)
+    return Edit(ref, "assigned", True, task_id)
 
 
-def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
-    """Records that keys have no task, several after confirmation: for a KEY, that its open attempt
-    created no task; for a GLOB, for all keys without a task and an attempt. While a lost state is
-    recovered, `ENTRY@*` also counts for later keys of the entry, and `ORG/*` ends the recovery.
-    Returns nothing if it was declined. Raises TaskctlError."""
-    with ctx.open_state("state resolve") as session:
-        state, now = session.state, ctx.clock.now()
-        edits: dict[TaskRef, Edit] = {}
-        events: list[Event] = []
-        # `ORG/*` comes last: afterwards, a key that only waits for an answer is unknown.
-        for name in sorted(dict.fromkeys(names), key=lambda name: name.endswith("/*")):
-            answers, new = _without_tasks(ctx, state, with_entry(ctx, state, name), now)
-            for answer in answers:
-                edits.setdefault(answer.ref, answer)
-            events, state = events + new, fold(state, new)
-        again = ("state", "resolve", *names, "--not-created", "-y")
-        if not _confirm(ctx, "ask.not_created", [*edits], yes=yes, again=again):
-            return ()
-        ended = sorted(session.state.recovering.keys() - state.recovering.keys())
-        session.append(*events)
-    over = (Edit(TaskRef(org_name, "*"), "recovered", True) for org_name in ended)
-    return (*edits.values(), *over)
+def _find_any(ctx: Context, state: State, key: str) -> tuple[TaskRef, DesiredTask | None]:
+    """The key `KEY` or `ORG/KEY` in the state or in the manifests, and its manifest."""
+    if is_known(state, key):
+        return edit.find(state, key), None
+    declared = ctx.with_organizations(ctx.read(())).tasks
+    found = [task for task in declared if key in (task.key, str(task.ref))]
+    if len(found) != 1:
+        raise edit.unknown(key, [*edit.known_refs(state), *(task.ref for task in declared)])
+    return found[0].ref, found[0]
 
 
-def _without_tasks(
-    ctx: Context, state: State, name: str, at: datetime
-) -> tuple[list[Edit], list[Event]]:
-    """The answers of a KEY or GLOB. `at` is now."""
-    ended = [org for org in state.recovering if name == f"{org}/*"]
-    if not ended and not is_glob(name):
-        ref = find_unresolved(ctx, state, name)
-        closed = _without_task(state, ref, at)
-        done = "keptTask" if ref in state.records else "notCreated"
-        return [Edit(ref, done, bool(closed))], closed
-    refs = waiting_keys(state, ended) if ended else find_new_keys(ctx, state, name)
-    recoveries = [*map(Recovering, ended)] if ended else answer_entries(state, name)
-    events = {ref: edit.not_created(state, ref) for ref in sorted(refs, key=natural)}
-    edits = [Edit(ref, "notCreated", bool(new or recoveries)) for ref, new in events.items()]
-    if not edits and not ended:  # only later keys of an entry
-        later = ((TaskRef(r.org_name, name.rpartition("/")[2]), r) for r in recoveries)
-        edits = [Edit(ref, "laterNotCreated", fold(state, [r]) != state) for ref, r in later]
-    return edits, [*chain.from_iterable(events.values()), *recoveries]
+def close_attempts(ctx: Context, key: str) -> Edit | None:
+    """Records that the open attempts for a key created no task, once they are old enough. None if
+    the wait was interrupted. Raises TaskctlError."""
+    with ctx.open_state("state close") as session:
+        ref = edit.find(session.state, key)
+        if session.state.attempts_for(ref) and not _is_old(ctx, session, ref):
+            return None
+        session.append(*edit.close(session.state, ref, at=ctx.clock.now()))
+    return Edit(ref, "closed", True)
 
 
-def _without_task(state: State, ref: TaskRef, at: datetime) -> list[Event]:
-    """Records that the key has no task, or that its open attempts created none. `at` is now."""
-    is_new = ref not in state.records and not state.attempts_for(ref)
-    return edit.not_created(state, ref) if is_new else edit.resolve(state, ref, None, at=at)
+_NOTED_EVERY = 15.0
+
+
+def _is_old(ctx: Context, session: Session, ref: TaskRef) -> bool:
+    """Waits until the open attempts for a key can no longer create a task. Only journaled waiting
+    counts. False if it was interrupted."""
+    attempts = session.state.attempts_for(ref)
+    ages = AttemptAges(ctx.clock.boot(), attempts)
+    last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
+    is_noted = False
+    with ctx.ui.interruptible("stopping", last) as stop:
+        while True:
+            boot = ctx.clock.boot()
+            left = max(time_left(each, ctx.settle_time, ages, boot) for each in attempts)
+            if left > 0 and not is_noted:
+                ctx.ui.note("waits_for_attempt", ref=str(ref), seconds=max(1, round(left)))
+                is_noted = True
+            over = left <= 0 or not stop.wait(min(left, _NOTED_EVERY))
+            totals = dict(waited_totals(attempts, ctx.settle_time, ages, ctx.clock.boot()))
+            session.append(*([Aged(totals)] if totals else ()))
+            if over:
+                return left <= 0
+
+
+def dismiss_task(ctx: Context, name: str) -> Edit:
+    """Records that the task `ORG/TASK_ID` does not matter. Raises TaskctlError."""
+    org_name, _, task_id = name.partition("/")
+    if not (is_org_name(org_name) and is_task_id(task_id)):
+        raise StateError.of(Code.STATE_EDIT, "task-name", name=name)
+    with ctx.open_state("state dismiss") as session:
+        changed = name not in session.state.dismissed
+        session.append(*([Dismissed(org_name, task_id)] if changed else ()))
+    return Edit(TaskRef(org_name, task_id), "dismissed", changed)
 
 
 def _confirm(
@@ -215,21 +217,6 @@ def _find_declared(tasks: _ByName, ref: TaskRef) -> DesiredTask:
     return task
 
 
-def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> RemoteTask:
-    """The service's task with this ID. Raises TaskctlError if there is none, or if it has the mark
-    of another key's open attempt, which would then create a second task. Raises RemoteError if the
-    mark cannot be read, unless this key has an open attempt."""
-    task = ctx.client.get_task(ref.org_name, task_id)
-    if task is None:
-        raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)
-    others = [a for a in state.attempts.values() if a.ref != ref]
-    if others:
-        with suppress(*([RemoteError] if state.attempts_for(ref) else [])):
-            shown = ctx.client.first_message(ref.org_name, task_id)
-            edit.refuse_marked(others, ref, task_id, shown.mark if shown is not None else "")
-    return task
-
-
 # States
 
 
@@ -246,22 +233,48 @@ class LocationChange(Value, frozen=True):
 
 
 def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationChange:
-    """Creates a shared state for the backend, unless it exists already. If the location has other
-    states, it must be `new`, or a person confirms it. Raises StateError."""
-    location, backend = _shared(ctx, address), ctx.backend.name
-    others = () if new else location.others()
-    if others and not location.exists(backend):
+    """Creates a state for the backend, unless it exists already. `new`: it replaces no lost state;
+    otherwise, a person is asked. Raises StateError."""
+    location = ctx.location if address is None else ctx.location_of(address)
+    backend = ctx.backend.name
+    others = location.others() if isinstance(location, SharedState) and not new else ()
+    shared = location if isinstance(location, SharedState) else None
+    exists = shared is not None and shared.exists(backend)
+    if isinstance(location, LocalState):
+        exists = not location.is_new
+    if shared is not None and others and not exists:
         if not ctx.ui.interactive:
-            raise location.missing()
+            raise shared.missing()
         if not ctx.ui.ask("ask.new_state", strict=False, file=location.display_name, states=others):
             return LocationChange(location.display_name, "declined", False)
-    created = location.create(State(os.urandom(16).hex(), 1, backend))
-    if not created:
-        read_state(location, backend=backend)
+    elif not exists and not new and ctx.ui.interactive:
+        new = ctx.ui.ask("ask.is_new", strict=False, file=location.display_name)
+        if not new:
+            ctx.ui.note("continue_state")
+    created = location.create(begin(backend, ctx.clock.now(), serial=1, is_new=new))
     is_used = address in (None, ctx.connection.state, ctx.settings.state)
-    return LocationChange(
-        location.display_name, "created" if created else "exists", created, is_used=is_used
-    )
+    if created:
+        return LocationChange(location.display_name, "created", True, is_used=is_used)
+    state = read_state(location, backend=backend)
+    if new and not state.provenance.is_new:
+        with ctx.open_state("state init", location) as session:
+            session.append(*is_new(session.state))
+        return LocationChange(location.display_name, "answered", True, is_used=is_used)
+    return LocationChange(location.display_name, "exists", False, is_used=is_used)
+
+
+def continue_lost_state(
+    ctx: Context, address: str | None, state_id: str, *, yes: bool
+) -> Continued | None:
+    """Takes over the tasks of a lost state. None if it was declined. Raises TaskctlError."""
+    location = ctx.location if address is None else ctx.location_of(address)
+    space = open_workspace(ctx, (), PlanOptions(settle_time=ctx.settle_time))
+    if isinstance(location, SharedState) and not location.exists(ctx.backend.name):
+        location.create(begin(ctx.backend.name, ctx.clock.now(), serial=1))
+    with ctx.open_state("state init", location) as session:
+        _ = ctx.client.identity()
+        session.sign(this_run(ctx.client, ctx.clock))
+        return continue_state(ctx, space, session, Sources(ctx), state_id, yes=yes)
 
 
 def release_lock(ctx: Context, epoch: int) -> LocationChange:
@@ -295,14 +308,26 @@ def push_state(ctx: Context, file: str, *, force: bool) -> LocationChange:
         known, given = state, _decode_copy(data, file, state.backend)
         if isinstance(location, LocalState):
             if location.version() is None:
-                lineage = given.lineage if location.is_new else state.lineage
-                known, given = State(lineage, 0, state.backend), location.restored(given)
+                before = given if location.is_new else state
+                known = State(before.lineage, 0, state.backend, before.provenance)
+                given = location.restored(given)
             elif ctx.settings.path(file).resolve() == location.path:
                 given = state  # with the journal
+        _refuse_attempted(ctx, state, given)
         session.put(edit.push(known, given, force=force))
         session.save()
         changed = session.state.serial != state.serial
     return LocationChange(ctx.location.display_name, "pushed", changed, file)
+
+
+def _refuse_attempted(ctx: Context, state: State, given: State) -> None:
+    """Raises StateError if a task that only the copy records was created by an open attempt of
+    another key."""
+    known = state.recorded_ids()
+    new = [r for r in given.records.values() if r.task_id not in known] if state.attempts else []
+    for record in new:
+        message = ctx.client.first_message(record.ref.org_name, record.task_id)
+        edit.refuse_attempted(state, record.ref, record.task_id, message)
 
 
 def _decode_copy(data: bytes, file: str, backend: str) -> State:

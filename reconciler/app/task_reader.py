@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from reconciler.app.known_tasks import TasksById
 from reconciler.app.survey import FEW
-from reconciler.apply.known_tasks import TasksById
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError

@@ -17,8 +17,8 @@ from reconciler.model.value import Value
 from reconciler.system.clock import Stop
 
 if TYPE_CHECKING:
-    from reconciler.apply.loop import Waiting
     from reconciler.apply.report import ApplyReport, TaskResult
+    from reconciler.apply.rounds import Waiting
     from reconciler.plan.plan import Plan
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
@@ -76,10 +76,6 @@ class Ui(Protocol):
 
     def confirm(self, plan: Plan) -> bool:
         """Whether a person agrees to a plan, which was shown."""
-
-    def confirm_adoption(self, plan: Plan) -> bool:
-        """Whether a person says that the look-alikes in a plan, which are shown, are to be
-        adopted."""
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None: ...
 

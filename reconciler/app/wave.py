@@ -2,53 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
-from reconciler.app.new_state import answers_about_rest, begun_recoveries, ended_recoveries
+from reconciler.app.new_state import answer
 from reconciler.app.planning import (
-    Read,
     Sources,
     Workspace,
     bare_plan,
+    explained,
     failures_of,
     full_plan,
     inputs_of,
-    plan_again,
     read,
-    read_progress,
+    read_attempts,
+    read_organizations,
     refuse_other_periods,
+    within_budget,
 )
-from reconciler.app.ui import ApplyProgress, FailureReport
+from reconciler.app.ui import FailureReport
 from reconciler.app.wait import WaitOptions
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
-from reconciler.apply.loop import Loop
-from reconciler.apply.report import ApplyReport, Result, only_new
+from reconciler.apply.report import ApplyReport, only_new
+from reconciler.apply.rounds import Rounds, Source
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Severity, StateError, TaskctlError, error, has_errors
+from reconciler.model.diagnostics import (
+    RemoteError,
+    Severity,
+    StateError,
+    TaskctlError,
+    error,
+    has_errors,
+)
 from reconciler.model.options import PlanOptions
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, field, replace
-from reconciler.plan.adoption import described
+from reconciler.plan.adoption import adopt_found, described
+from reconciler.plan.ages import AttemptAges, waited_totals
 from reconciler.plan.digest import refuse_stale, refuse_unexpected
+from reconciler.plan.explain import Duplicate, Explanation, Found
+from reconciler.plan.facts import Facts
 from reconciler.plan.hold import with_held
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.plan.planner import followed_by
 from reconciler.plan.progress import TaskProgress
-from reconciler.plan.recovery import AttemptAges, waited_totals
 from reconciler.plan.replacement import exactly
-from reconciler.plan.selection import covers
-from reconciler.state.attempt import Baseline
+from reconciler.plan.steps import Inputs, duplicate_warnings, followed_by, unkept_warnings
+from reconciler.state import edit
+from reconciler.state.attempt import Attempt
 from reconciler.state.edit import mark_done, update_declared
-from reconciler.state.ledger import fold
 from reconciler.state.lock import Declared
-from reconciler.state.model import Aged, Event, State
-from reconciler.state.session import Outcome, Session
+from reconciler.state.model import Aged, State
+from reconciler.state.session import Session
 from reconciler.system import memory
 from reconciler.system.clock import Stop
 
@@ -104,24 +113,26 @@ class Wave:
         if follows is not None:  # only for held tasks, without the options for others
             options = replace(options, replace=(), allow_recreate=(), update=False)
         self._inputs = inputs_of(ctx, space, session.state, options, ages=self._ages, only=follows)
-        self._read: Read
-        self._answers: list[Event] = []
+        self._facts: Facts
+        self._explanation: Explanation
+        self._listed: dict[str, set[str]] = {}
         self._seen: list[RemoteTask] = []
+        self._duplicates: dict[str, Duplicate] = {}
         self._replaced: set[TaskRef] = set()
+        self._changed: set[TaskRef] = set()
 
     @property
     def progress(self) -> Mapping[TaskRef, TaskProgress]:
-        known = self._read.progress
-        return {ref: known[ref] for ref in known.keys() - self._replaced}
+        known = self._facts.progress
+        return {ref: known[ref] for ref in known.keys() - self._replaced - self._changed}
 
     @cached_property
     def awaited(self) -> frozenset[TaskRef]:
         """The recorded tasks that missing tasks in other organizations wait for, after this wave,
         if it is limited to some organizations."""
-        options = self._space.options
-        if not options.target:
+        if not self._space.options.target:
             return frozenset()
-        inputs = replace(self._inputs, state=self.state, options=options, limit=())
+        inputs = replace(self._inputs, state=self.state, options=self._space.options)
         return frozenset(task.record.ref for task in followed_by(inputs))
 
     @property
@@ -155,9 +166,6 @@ class Wave:
         if is_first and plan.has_changes() and not self._confirm(plan):
             ui.note("not_created")
             return Applied(ApplyReport((), (error(Code.DECLINED),)))
-        view = self._read.view
-        self._seen = list(view.tasks.values())
-        self._compared = {org: view.newest[org] for org in view.compared}
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible("stopping", last) as stop:
             plan, report = self._execute(plan, stop)
@@ -174,22 +182,9 @@ class Wave:
         )
         if "none" in self._request.fail_on:
             report = only_new(report, {task.ref for task in plan.tasks if task.is_unresolved})
-        outcome = Outcome()
-        if stop.exit_code is None:
-            report = self._end_recovery(plan, report)
-            outcome = self._outcome(plan, report)
-        applied = Applied(self._save(report, outcome), plan, stop.exit_code)
+        applied = Applied(self._save(report), plan, stop.exit_code)
         self._ctx.known_state = self._ctx.known_state.followed_by(self.state)
         return applied
-
-    def _end_recovery(self, plan: Plan, report: ApplyReport) -> ApplyReport:
-        """Ends the recoveries that the plan completes, unless a task could not be recorded."""
-        try:
-            if ended := ended_recoveries(plan, self._session.state):
-                self._session.append(*ended)
-        except StateError as problem:
-            return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
-        return report
 
     def _plan(self) -> Plan:
         request, plan = self._request, self._make()
@@ -201,21 +196,32 @@ class Wave:
             return plan
         if recreate := self._ask_about_gone(plan):
             plan = self._make(options=replace(plan.options, allow_recreate=recreate))
-        answers = {t.ref: t.candidate.id for t in plan.tasks if t.is_look_alike and t.candidate}
-        if answers and self._ctx.ui.confirm_adoption(plan):
-            plan = self._make(answers=answers)
-        # Whether the keys without a task are new, while a lost state is recovered.
-        state = self._session.state
-        if answered := answers_about_rest(self._ctx, plan, state):
-            self._answers = answered
-            plan = self._make(state=fold(state, answered))
+        others = self._explanation.questions
+        if others and answer(self._ctx, self._space, self._session, self._sources, others):
+            plan = self._make(state=self.state)
         return plan
 
     def _make(self, **changes: Any) -> Plan:
         """The plan, after these changes of its inputs."""
         self._inputs = replace(self._inputs, **changes)
-        self._read = read(self._ctx, self._sources, self._inputs)
-        return full_plan(self._ctx, self._space, self._sources, self._inputs, self._read)
+        facts = read(self._ctx, self._sources, self._inputs, advance=self._advance)
+        explanation = explained(self._inputs, facts)
+        self._learn(facts)
+        self._facts, self._explanation = facts, explanation
+        return full_plan(self._ctx, self._space, self._sources, self._inputs, facts, explanation)
+
+    def _learn(self, facts: Facts) -> None:
+        """Notes which tasks exist."""
+        self._seen += facts.tasks.values()
+        for org_name, listing in facts.lists.items():
+            known = {*listing.unknown, *listing.newest.ids}
+            self._listed.setdefault(org_name, set()).update(known)
+
+    def _advance(self, part: Facts) -> None:
+        """Moves the baseline while first messages are read, unless a task is to be recorded."""
+        found = explained(replace(self._inputs, state=self.state), part)
+        if not found.events:
+            self._session.append(*found.notes)
 
     def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
         """The tasks that may be recreated, if the user confirmed further tasks; otherwise None."""
@@ -247,9 +253,7 @@ class Wave:
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
         self._session.sign(this_run(ctx.client, ctx.clock))  # its identity is known now
-        succeeded = mark_done(self.state, self._read.done)
-        if notes := [*begun_recoveries(plan), *self._answers, *succeeded]:
-            self._session.append(*notes)
+        self._record(plan)
         apply_ctx = ApplyContext(
             service=ctx.client,
             session=self._session,
@@ -259,56 +263,111 @@ class Wave:
             ended=progress.ended,
             paused=progress.paused,
             ages=self._ages,
-            known=self._sources.survey.known,
             settle_time=plan.options.settle_time,
-            baselines=dict(self._read.view.newest),
+            listed=self._listed,
             recurrences=self._space.manifests.recurrences,
-            confirms=lambda task: self._is_created(task, progress),
-            adopts=plan.adopts,
-            only_records=plan.options.adopt,
         )
-        loop = Loop(
-            apply_ctx,
-            Executor(apply_ctx, ctx.connection.parallelism),
-            partial(self._replan, exactly(plan), apply_ctx.baselines),
-            progress.waiting,
-            plan.options.max_creates,
+        executor = Executor(apply_ctx, ctx.connection.parallelism)
+        source = Source(
+            self._explain_again,
+            partial(self._plan_again, exactly(plan)),
+            self._planned,
+            lambda attempt, task: self._is_created(attempt, task, progress.close),
         )
+        rounds = Rounds(apply_ctx, executor, source, progress.waiting, plan.options.max_creates)
         try:
-            report = loop.run(plan)
+            report = rounds.run(plan, self._explanation)
+            if executor.creates.created and stop.wait(0):
+                orgs = {ref.org_name for ref in executor.creates.created}
+                report = self._explain_at_end(report, orgs)
         finally:
-            self._seen += loop.listed
             progress.close()
-        for task in loop.held.values():
+        for task in rounds.held.values():
             ctx.ui.note("held_instead", key=task.ref.key, why=task.explanation)
-        return with_held(plan, loop.held), report
+        known = {each.remote.id for each in self._explanation.duplicates}
+        new = [each for task_id, each in self._duplicates.items() if task_id not in known]
+        warnings = duplicate_warnings(plan.backend, new)
+        report = replace(report, diagnostics=(*report.diagnostics, *warnings))
+        return with_held(plan, rounds.held), report
 
-    def _replan(
-        self, options: PlanOptions, baselines: dict[str, Baseline], only: Collection[TaskRef]
-    ) -> Plan:
-        """Reads the service and plans again, for these keys. It adds the `baselines` of
-        organizations whose lists could not be used before. Raises RemoteError."""
-        inputs = replace(self._inputs, state=self.state, options=options, limit=only)
-        found = read(self._ctx, self._sources, inputs, self._read)
-        baselines.update({**found.view.newest, **baselines})
-        plan = bare_plan(inputs, found)
-        if not plan.closed:
-            return plan
-        # Before a create is sent again, all rules for a first create decide anew.
-        found = read_progress(self._ctx, self._sources, inputs, found)
-        before, now = self._read.progress, found.progress  # for the wait, a difference is progress
-        same = {ref: p for ref, p in before.items() if now.get(ref, p).progress is p.progress}
-        self._read = self._read._replace(progress=same)
-        self._session.append(*mark_done(self.state, found.done))
-        return plan_again(self._sources, replace(inputs, state=self.state), found)
+    def _record(self, plan: Plan) -> None:
+        """Records what was explained, in one write. A baseline alone is only written if it saves
+        requests later."""
+        found, facts = self._explanation, self._facts
+        events = [*found.events, *mark_done(found.state, facts.done)]
+        state, identity = self._inputs.state, facts.identity
+        is_new = any(
+            listing.reads or state.baseline(org_name, identity) is None
+            for org_name, listing in facts.lists.items()
+        )
+        if events or is_new or any(task.applies for task in plan.tasks):
+            self._session.append(*events, *found.notes)
 
-    def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
-        """Whether a person says that an attempt has created the planned task's candidate."""
-        if not self._may_ask or task.candidate is None:
+    def _explain_again(self) -> Explanation:
+        """Reads what the service says about open attempts, and records it. Raises RemoteError."""
+        inputs = replace(self._inputs, state=self.state)
+        return self._explained(inputs, read_attempts(self._sources, inputs))
+
+    def _explained(self, inputs: Inputs, facts: Facts) -> Explanation:
+        self._learn(facts)
+        found = explained(inputs, facts)
+        self._duplicates |= {each.remote.id: each for each in found.duplicates}
+        events = (*found.events, *mark_done(found.state, facts.done))
+        if events or found.state.provenance != inputs.state.provenance:
+            self._session.append(*events, *found.notes)
+        return found
+
+    def _plan_again(
+        self, options: PlanOptions, only: Collection[TaskRef]
+    ) -> tuple[Plan, Explanation]:
+        """Reads, explains and plans again, for these keys. Raises RemoteError."""
+        selection = self._inputs.selection.within(only)
+        inputs = replace(self._inputs, state=self.state, options=options, selection=selection)
+        facts = read(self._ctx, self._sources, inputs)
+        explanation = self._explained(inputs, facts)
+        before, now = self._facts.progress, facts.progress  # for the wait, a difference is progress
+        self._changed |= {
+            ref for ref, p in before.items() if now.get(ref, p).progress is not p.progress
+        }
+        plan = bare_plan(replace(inputs, state=self.state), facts, explanation)
+        return within_budget(self._sources, plan), explanation
+
+    def _explain_at_end(self, report: ApplyReport, organizations: Iterable[str]) -> ApplyReport:
+        """Explains once more after creates: finds duplicates, and moves the baselines."""
+        inputs = replace(self._inputs, state=self.state)
+        try:
+            facts = read_organizations(self._sources, inputs, organizations)
+            found = explained(inputs, facts)
+            self._duplicates |= {each.remote.id: each for each in found.duplicates}
+            self._learn(facts)
+            self._session.append(*found.events, *found.notes)
+        except RemoteError:
+            return report  # the next apply explains these tasks
+        except StateError as problem:
+            return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
+        return replace(report, diagnostics=(*report.diagnostics, *unkept_warnings(found)))
+
+    def _planned(self, found: Found) -> PlannedTask:
+        """The planned recording of a task that was found."""
+        desired = self._inputs.declared.tasks.get(found.record.ref)
+        return adopt_found(found, desired, None, self.state.backend)
+
+    def _is_created(
+        self, attempt: Attempt, candidate: RemoteTask, close_progress: Callable[[], None]
+    ) -> bool:
+        """Whether a person says that an attempt has created this task, which is then recorded."""
+        if not self._may_ask:
             return False
-        note = tuple(described(task.candidate, self.state.backend))
-        progress.close()
-        return self._ctx.ui.ask("ask.created", strict=True, ref=str(task.ref), note=note)
+        ref, note = attempt.ref, tuple(described(candidate, self.state.backend))
+        close_progress()
+        if not self._ctx.ui.ask("ask.created", strict=True, ref=str(ref), note=note):
+            return False
+        now = self._ctx.clock.now()
+        caller, number = self._ctx.client.identity(), self._session.next_reference(ref.key).number
+        self._session.append(
+            *edit.assign(self.state, ref, candidate, caller=caller, number=number, at=now)
+        )
+        return True
 
     def _note_waited(self) -> None:
         """Journals the time that the attempts have been waited for, unless it was journaled."""
@@ -316,30 +375,13 @@ class Wave:
         found = dict(waited_totals(attempts, settle, self._ages, self._ctx.clock.boot()))
         self._session.append(*([Aged(found)] if found else ()))
 
-    def _outcome(self, plan: Plan, report: ApplyReport) -> Outcome:
-        """The tasks as last seen, and the baselines of the organizations whose keys were all
-        compared with the service's tasks, and now have their tasks."""
-        changed = {result.task_id for result in report.tasks if result.updated}
-        seen = [task for task in self._seen if task.id not in changed]
-        open_results = {Result.UNRESOLVED, Result.NOT_STARTED}
-        is_whole = self._follows is None and plan.complete
-        if not is_whole or not open_results.isdisjoint(task.result for task in report.tasks):
-            return Outcome(seen)
-        compared = {
-            org: baseline
-            for org, baseline in self._compared.items()
-            if covers(self._space.scope, plan.options, org)
-            and org in self._read.searched
-            and org not in self.state.recovering
-        }
-        return Outcome(seen, compared)
-
-    def _save(self, report: ApplyReport, outcome: Outcome) -> ApplyReport:
+    def _save(self, report: ApplyReport) -> ApplyReport:
         """Saves the state; a failure is added to the report."""
+        changed = {result.task_id for result in report.tasks if result.updated}
         try:
             self._session.append(*update_declared(self._session.state, self._space.desired))
             self._note_waited()
-            self._session.close(outcome)  # writes the state, and releases the lock
+            self._session.close([task for task in self._seen if task.id not in changed])
         except StateError as problem:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.apply.known_tasks import KnownTasks
 from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
+from reconciler.model.reference import Reference
 from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import Identity, Service
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field
+from reconciler.plan.ages import AttemptAges
 from reconciler.plan.plan import Action, PlannedTask
-from reconciler.plan.recovery import AttemptAges
-from reconciler.state.attempt import SEND_WINDOW, Baseline, KeyNotes
+from reconciler.state.attempt import SEND_WINDOW
 from reconciler.state.model import Event, Record, State
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ class StateSession(Protocol):
     @property
     def state(self) -> State: ...
 
-    def notes_on(self, ref: TaskRef) -> KeyNotes: ...
+    def closed(self, ref: TaskRef) -> tuple[str, ...]: ...
 
     def record(self, ref: TaskRef) -> Record | None: ...
 
-    def next_mark(self, now: datetime) -> str: ...
+    def next_reference(self, key: str) -> Reference: ...
 
     def append(self, *events: Event) -> None: ...
 
@@ -46,12 +46,10 @@ class ApplyContext(Value, frozen=True):
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
-    the duration of a pause of create requests, and the unknown outcome that causes it. `known`
-    reads tasks that a list lacks. `ages` records when this apply's attempts are sent, `baselines`
-    collects the baselines that it has read, by organization. `settle_time` is journaled with each
-    attempt. `recurrences` come from the manifests, by file and entry. `confirms` asks a person
-    whether an attempt has created the `candidate` of a planned task. `adopts`: a lost state is
-    recovered, and keys that wait for an answer are not failures; `only_records`: nothing is sent.
+    the duration of a pause of create requests, and the unknown outcome that causes it. `ages`
+    records when this apply's attempts are sent. `listed` are the IDs that existed before them, by
+    organization: nothing is created in another. `settle_time` is journaled with each attempt.
+    `recurrences` come from the manifests, by file and entry.
     """
 
     service: Service
@@ -61,14 +59,10 @@ class ApplyContext(Value, frozen=True):
     wait: Callable[[float], bool]
     ended: Callable[[TaskResult], None]
     ages: AttemptAges
-    known: KnownTasks
     settle_time: timedelta
     paused: Callable[[float, Arg], None] = lambda *_: None
-    baselines: dict[str, Baseline] = field(default_factory=dict)
+    listed: dict[str, set[str]] = field(default_factory=dict)
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
-    confirms: Callable[[PlannedTask], bool] = lambda _: False
-    adopts: bool = False
-    only_records: bool = False
 
     @property
     def window(self) -> float:
@@ -97,7 +91,7 @@ class ApplyContext(Value, frozen=True):
         if task.action is Action.REPLACE:
             replaced = task.task_id
         elif task.attempt is None and task.action is Action.ADOPT and task.record is not None:
-            replaced = task.record.task_id
+            replaced = next(reversed(task.record.former), None)  # it is already recorded
         return TaskResult(
             ref=task.ref,
             result=result,
@@ -107,6 +101,5 @@ class ApplyContext(Value, frozen=True):
             file=task.file,
             line=task.line,
             replaced=replaced if task_id else None,
-            awaits_answer=self.adopts and result is Result.UNRESOLVED and task.awaits_answer,
             unfinished=task.unfinished,
         )

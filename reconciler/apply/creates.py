@@ -14,14 +14,15 @@ from reconciler.apply.throttle import Throttle
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clock
 from reconciler.model.diagnostics import StateError
+from reconciler.model.reference import Reference
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.wire import create_body
-from reconciler.plan.lookup import moved_ref
+from reconciler.plan.keys import moved_ref
 from reconciler.plan.plan import Action, PlannedTask
-from reconciler.state.attempt import Attempt, Baseline
-from reconciler.state.model import Attempted, BaselineRead, Closed, Record
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Attempted, Closed, Record
 
 TRIES = 5
 """The number of tries for a create request that could not be sent."""
@@ -34,7 +35,7 @@ class TaskCreator:
     """Creates tasks. Thread-safe.
 
     `unknown_outcomes` counts, by key, the requests with an unknown outcome other than a rate limit.
-    `created` are the keys that got a task, `own_marks` the marks of this apply's attempts.
+    `created` are the keys that got a task, `own` the numbers of this apply's attempts.
     """
 
     def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
@@ -42,15 +43,12 @@ class TaskCreator:
         self._throttle = throttle
         self._cannot_send: Remark | None = None
         self._lock = threading.Lock()
-        state = ctx.session.state
-        by_response = (attempt.task_id for attempt in state.attempts.values())
-        self._known_ids = {*state.recorded_ids(), *state.retired, *by_response}
+        self._known_ids = {*ctx.session.state.recorded_ids()}
         self._used_up: set[str] = set()
-        self._journaled: set[str] = set()
-        self._never_left: set[str] = set()
+        self._never_left: set[int] = set()
         self.unknown_outcomes: Counter[TaskRef] = Counter()
         self.created: set[TaskRef] = set()
-        self.own_marks: set[str] = set()
+        self.own: set[int] = set()
 
     def count(self, ref: TaskRef) -> None:
         """Counts a key whose task of this apply was found by a lookup."""
@@ -67,17 +65,16 @@ class TaskCreator:
         """Whether an attempt for it is still open, of this apply or another."""
         state, old = self._ctx.session.state, moved_ref(task.desired) if task.desired else None
         attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
-        return any(attempt.mark not in self._never_left for attempt in attempts)
+        return any(attempt.number not in self._never_left for attempt in attempts)
 
     def create(self, task: PlannedTask) -> Record | TaskResult:
         """Creates a task. Returns its durable record, or else the result."""
         ctx, desired = self._ctx, task.desired
         if desired is None:  # plans create only desired tasks
             return ctx.result(task, Result.FAILED, remark("apply.no_manifest"))
-        baseline = ctx.baselines.get(desired.ref.org_name)
-        if baseline is None:  # a lost response could not be looked up
+        if desired.ref.org_name not in ctx.listed:  # a lost response could not be looked up
             return ctx.result(task, Result.FAILED, remark("apply.no_list"))
-        unsent: list[str] = []
+        unsent: list[int] = []
         late: Remark | None = None
         why = remark("apply.not_sent", why="")
         for tries in range(1, TRIES + 1):
@@ -89,13 +86,13 @@ class TaskCreator:
                 return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
             window = Window(ctx.clock, ctx.window, ctx.session.check_held)
             try:
-                attempt, outcome = self._send(task, desired, baseline, window, unsent)
+                attempt, outcome = self._send(task, desired, window, unsent)
                 self._adjust_to(task.ref, outcome, generation)
             finally:
                 self._throttle.leave()
             if not isinstance(outcome, NotSent):
                 return self._outcome(task, attempt, outcome)
-            unsent, late = [attempt.mark], window.why_late()
+            unsent, late = [attempt.number], window.why_late()
             why = late or remark("apply.not_sent", why=outcome.why)
             if window.is_hopeless:
                 break
@@ -121,46 +118,39 @@ class TaskCreator:
         self,
         task: PlannedTask,
         desired: DesiredTask,
-        baseline: Baseline,
         window: Window,
-        unsent: Iterable[str],
+        unsent: Iterable[int],
     ) -> tuple[Attempt, CreateOutcome]:
         """Journals an attempt, which replaces attempts that were not sent, and sends it within its
         window."""
         ctx = self._ctx
-        attempt = self._attempt(task, desired, baseline)
-        closed = [Closed(mark, "superseded") for mark in unsent]
-        ctx.ages.sending(attempt.mark)
-        before = (*closed, *records.answered_events(task, ctx), *self._not_journaled(baseline))
-        ctx.session.append(*before, Attempted(attempt))
+        reference = ctx.session.next_reference(desired.ref.key)
+        attempt = self._attempt(task, desired, reference)
+        closed = [Closed(number, "superseded", was_sent=False) for number in unsent]
+        ctx.ages.sending(attempt.number)
+        ctx.session.append(*closed, Attempted(attempt))
         window.note_journaled()
         with self._lock:
-            self._journaled.add(baseline.org_name)
-            self.own_marks.add(attempt.mark)
-        body = create_body(attempt.inputs, attempt.mark)
+            self.own.add(attempt.number)
+        body = create_body(attempt.inputs, reference, attempt.started_at)
         try:
             outcome = ctx.service.create_task(attempt.ref.org_name, body, window)
         finally:
-            ctx.ages.ended(attempt.mark, ctx.clock.boot())
+            ctx.ages.ended(attempt.number, ctx.clock.boot())
         if isinstance(outcome, NotSent):
-            self._never_left.add(attempt.mark)
+            self._never_left.add(attempt.number)
             if window.problem is not None:
                 raise window.problem
-        if isinstance(outcome, Created) and not self._is_new(outcome.task_id, baseline):
+        if isinstance(outcome, Created) and not self._is_new(attempt.ref, outcome.task_id):
             # The service never reuses an ID, so a proxy repeated another response.
             return attempt, Unknown(remark("apply.known_id", task_id=outcome.task_id))
         return attempt, outcome
 
-    def _not_journaled(self, baseline: Baseline) -> Iterable[BaselineRead]:
-        """A baseline is journaled with each attempt that refers to it, until one is durable."""
-        if baseline.org_name not in self._journaled:
-            yield BaselineRead(baseline)
-
-    def _attempt(self, task: PlannedTask, desired: DesiredTask, baseline: Baseline) -> Attempt:
+    def _attempt(self, task: PlannedTask, desired: DesiredTask, reference: Reference) -> Attempt:
         ctx, now = self._ctx, self._ctx.clock.now()
         return Attempt(
             ref=desired.ref,
-            mark=ctx.session.next_mark(now),
+            reference=str(reference),
             inputs=desired.inputs,
             digest=digest(desired.inputs),
             identity=ctx.identity,
@@ -169,7 +159,6 @@ class TaskCreator:
             replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
             settle_time=ctx.settle_time.total_seconds(),
             window=ctx.window,
-            baseline=baseline.name,
             generated=desired.generated,
         )
 
@@ -197,7 +186,7 @@ class TaskCreator:
             case Created(task_id):
                 return self._record(task, attempt, task_id)
             case Refused(why, status):
-                self._close(task, [attempt.mark], f"refused: {status}")
+                self._close(task, [attempt.number], f"refused: {status}")
                 used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
                 refused = remark("apply.refused", why=why, status=status)
                 return self._ctx.result(task, Result.FAILED, refused, *used_up)
@@ -206,10 +195,11 @@ class TaskCreator:
                     self.unknown_outcomes[task.ref] += not throttled
                 return self._ctx.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
 
-    def _is_new(self, task_id: str, baseline: Baseline) -> bool:
-        """Whether no key has had this task so far, and it did not exist before the attempt."""
+    def _is_new(self, ref: TaskRef, task_id: str) -> bool:
+        """Whether no key has had this task so far, and it was not listed before the attempt."""
+        listed = self._ctx.listed[ref.org_name]
         with self._lock:
-            is_new = task_id not in self._known_ids and task_id not in baseline.ids
+            is_new = task_id not in self._known_ids and task_id not in listed
             self._known_ids.add(task_id)
         return is_new
 
@@ -224,13 +214,15 @@ class TaskCreator:
         self.count(task.ref)
         return record
 
-    def _close(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
-        """Closes attempts. If the key has a record, its history keeps them."""
-        if marks and task.record is not None:
+    def _close(self, task: PlannedTask, numbers: Sequence[int], why: str) -> None:
+        """Closes attempts that were not sent, or were refused: their references cannot appear. If
+        the key has a record, its history keeps them."""
+        session = self._ctx.session
+        if numbers and task.record is not None:
             at = self._ctx.clocks().moment
-            self._ctx.session.append(*self._ctx.session.state.close_attempts(marks, why, at))
-        elif marks:
-            self._ctx.session.append(*(Closed(mark, why) for mark in marks))
+            session.append(*session.state.close_attempts(numbers, why, at, was_sent=False))
+        elif numbers:
+            session.append(*(Closed(number, why, was_sent=False) for number in numbers))
 
 
 class Window:

@@ -1,8 +1,8 @@
 """Executes planned tasks. No task is ever created twice.
 
 The guarantee depends on the order: the attempt is durable before its request is sent, and the ID is
-durable before it is shown (docs/exactly-once.md). `plan.recovery` resolves attempts that are left
-open in between.
+durable before it is shown (docs/exactly-once.md). `plan/explain.py` finds the tasks of attempts
+that are left open in between.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Executor:
         tasks = list(tasks)
         for task in tasks:  # before any request, whose response may repeat these IDs
             if task.effect is Effect.ADOPT:
-                self.creates.note(task.task_id or "", *task.duplicates)
+                self.creates.note(task.task_id or "")
         results = {t.ref: self._execute(t) for t in tasks if not _needs_service(t)}
         left = deque(task for task in tasks if _needs_service(task))
         if left:
@@ -120,9 +120,12 @@ class Executor:
         return self._finish(task, made, Result.REPLACED if replaced else Result.CREATED)
 
     def _adopt(self, task: PlannedTask) -> TaskResult:
-        adopted = records.adopted_record(task, self._ctx)
-        self._ctx.session.append(*records.recorded_events(task, adopted))
-        return self._finish(task, adopted, self._adopted_as(task))
+        """A task that was found by its reference is already recorded."""
+        if task.reason is Reason.REFERENCE:
+            return self._finish(task, _record_of(task), self._found_as(task))
+        record = records.named_record(task, self._ctx)
+        self._ctx.session.append(*records.recorded_events(task, record))
+        return self._ctx.result(task, Result.ADOPTED, task_id=record.task_id)
 
     def _still_locked(self) -> bool:
         """Whether lock, journal and state are still those of this run. If not, saving the state
@@ -161,7 +164,7 @@ class Executor:
         """Sets name and sharing, which a create request cannot contain and only the task's creator
         can set."""
         is_own = self._ctx.identity.same_as(record.identity)
-        is_sent = record.pending and is_own and not self._ctx.only_records
+        is_sent = record.pending and is_own
         problems = self._patches.finish(record) if is_sent else ()
         return self._ctx.result(task, result, *problems, task_id=record.task_id)
 
@@ -172,10 +175,10 @@ class Executor:
             return replace(finished, result=Result.FAILED)
         return replace(finished, updated=tuple(sorted(record.pending)))
 
-    def _adopted_as(self, task: PlannedTask) -> Result:
+    def _found_as(self, task: PlannedTask) -> Result:
         """A task that an attempt of this apply created counts as created, not as adopted."""
         attempt = task.attempt
-        if attempt is None or attempt.mark not in self.creates.own_marks:
+        if attempt is None or attempt.number not in self.creates.own:
             return Result.ADOPTED
         self.creates.count(task.ref)
         return Result.REPLACED if attempt.replaces else Result.CREATED
@@ -193,7 +196,7 @@ def _needs_service(task: PlannedTask) -> bool:
         return True
     if task.patch:
         return True
-    return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.created_with(task)))
+    return task.attempt is not None and bool(patch_after_create(task.attempt.inputs))
 
 
 def _next_of(left: deque[PlannedTask]) -> PlannedTask | None:

@@ -42,9 +42,9 @@ class Result(StrEnum):
 class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
     and `line` are its location in a manifest. `replaced` is the task that it replaced, `updated`
-    are the settings that were changed. `awaits_answer`: it is unresolved, which is not a failure if
-    apply recovers a lost state, or if the plan was made with `--fail-on none`. `unfinished`: the
-    task that was replaced or forgotten may still be running."""
+    are the settings that were changed. `was_planned`: it is unresolved as in the plan, which is not
+    a failure with `--fail-on none`. `unfinished`: the task that was replaced or forgotten may still
+    be running."""
 
     ref: TaskRef
     result: Result
@@ -55,7 +55,7 @@ class TaskResult(Value, frozen=True):
     line: int | None = None
     replaced: str | None = None
     updated: tuple[str, ...] = ()
-    awaits_answer: bool = False
+    was_planned: bool = False
     unfinished: bool = False
 
 
@@ -79,7 +79,7 @@ class ApplyReport(Value, frozen=True):
 
     def failed(self) -> bool:
         """Whether a task failed, is unresolved or was not started, or there is any other error."""
-        severities = (task.result.severity for task in self.tasks if not task.awaits_answer)
+        severities = (task.result.severity for task in self.tasks if not task.was_planned)
         return any(s is not None for s in severities) or has_errors(self.diagnostics)
 
 
@@ -87,7 +87,7 @@ def only_new(report: ApplyReport, unresolved: Collection[TaskRef]) -> ApplyRepor
     """The report in which only failures that its plan does not predict count. Keys that were
     `unresolved` in the plan may still be unresolved."""
     tasks = tuple(
-        replace(task, awaits_answer=True)
+        replace(task, was_planned=True)
         if task.ref in unresolved and task.result is Result.UNRESOLVED
         else task
         for task in report.tasks

@@ -84,7 +84,7 @@ def _click_message(error: click.ClickException) -> str:
 
 
 CLOSE = 0.75
-"""The minimum similarity of suggestions: click suggests --adopt for --nope."""
+"""The minimum similarity of suggestions; for click, less is enough."""
 
 
 def _without_token(text: str) -> str:

@@ -27,7 +27,7 @@ OWN = "Options"
 SECTIONS = {
     "target": "Which tasks",
     **dict.fromkeys(
-        (*("update", "replace", "retry", "allow_recreate", "adopt"),),
+        ("update", "replace", "retry", "allow_recreate"),
         "Existing tasks",
     ),
     **dict.fromkeys(("max_creates", "over_budget", "settle_time"), "Limits"),

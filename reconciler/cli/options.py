@@ -167,12 +167,6 @@ PLAN = [
     ),
     SETTLE_TIME,
     option(
-        "--adopt",
-        is_flag=True,
-        help="Recover a lost state: adopt your existing tasks with the same prompts, and create "
-        "nothing.",
-    ),
-    option(
         "--allow-recreate",
         multiple=True,
         type=_key_or_glob,
@@ -267,11 +261,7 @@ def plan_options_of(ctx: click.Context) -> PlanOptions:
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
     for name in ("allow_recreate", "target", "replace", "retry"):
         own[name] = tuple(sorted(set(own[name])))
-    options = PlanOptions(**own)
-    for name in ("allow_recreate", "replace", "retry", "update", "wait") if options.adopt else ():
-        if getattr(options, name):
-            raise UsageError("exclusive", option="--adopt", other=f"--{name.replace('_', '-')}")
-    return options
+    return PlanOptions(**own)
 
 
 def plan_options_given(ctx: click.Context) -> frozenset[str]:

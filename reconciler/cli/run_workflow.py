@@ -25,10 +25,9 @@ from reconciler.system.git import project_of, run_git
 GITLAB = ".gitlab-ci.yml"
 QUOTE = "'"
 _ANSWERS = ("approve", "reject", "say", "cancel")
-_COMMANDS = tuple(f"taskctl {c}" for c in ("apply", "state accept", "state resolve", *_ANSWERS))
-_MODES = {name: name for name in ("update", "replace", "retry", "adopt")} | {
-    "allow_recreate": "recreate"
-}
+_EDITS = ("accept", "assign", "close", "dismiss", "init")
+_COMMANDS = tuple(f"taskctl {c}" for c in ("apply", *(f"state {e}" for e in _EDITS), *_ANSWERS))
+_MODES = {name: name for name in ("update", "replace", "retry")} | {"allow_recreate": "recreate"}
 """The options of apply that are commands of the workflow."""
 
 _NO_INPUT = {"org", "state", "over_budget", "settle_time", "force"}
@@ -57,6 +56,8 @@ class RunWorkflow:
         name, own = str(parsed[0].name), parsed[1]
         workflow = self._ctx.settings.run_workflow
         is_shared = shared or (workflow is not None and ci_system(os.environ) is not None)
+        if "address" in own:  # of a state that does not exist yet
+            return None
         if name in _ANSWERS:
             return self._answer(completed, name, own, is_shared=is_shared)
         if not is_shared and self._applies:
@@ -90,12 +91,11 @@ class RunWorkflow:
         """The inputs for a command; None if the workflow cannot do exactly that."""
         if own.keys() & _NO_INPUT:
             return None
-        if name == "accept":
-            return {"command": name, "tasks": own["key"]}
-        if name == "resolve":
+        if name == "init":
+            return {"command": name, "id": own.get("state_id", "new")}
+        if name in _EDITS:
             found = {"id": own["task_id"]} if "task_id" in own else {}
-            command = name if found else "not-created"
-            return {"command": command, "tasks": " ".join(own["names"]), **found}
+            return {"command": name, "tasks": own.get("key") or own["task"], **found}
         return _apply_inputs(self._suggestions.options_of_apply(own))
 
     @property

@@ -73,8 +73,6 @@ class Suggestions:
         is_plan = command.name == "plan" or not _TRY_AGAIN.isdisjoint(own)
         runs_again = "yes" in own and command.name == self.name
         for param in command.params:
-            if param.name == "target" and "adopt" in own:
-                continue  # a lost state is recovered for all keys
             if param.name == "org" and self.name == "import" != command.name:
                 continue  # the manifest names it
             is_carried = runs_again or param.name in (_OF_PLANS if is_plan else CARRIED)

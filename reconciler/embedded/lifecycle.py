@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
 from reconciler.embedded.wsgi import JsonObject
+from reconciler.model.reference import split_prompt
 from reconciler.model.task import rfc3339
 
 TITLE_LIMIT = 60
@@ -60,7 +61,7 @@ Scenario = Callable[[Turn], Script]
 def finishing(turn: Turn, work_seconds: float) -> Script:
     """The turn succeeds, `work_seconds` after it started."""
     work_ms = round(work_seconds * 1000)
-    prompt = str(turn.event.get("content") or "")
+    prompt = prompt_of(turn)
     read = len(prompt) // 4 + 900
     call = f"call-{turn.number}"
     title = title_of(prompt) if turn.number == 1 else ""
@@ -115,6 +116,11 @@ def message(
     return {**body, "tool_calls": list(tool_calls)} if tool_calls else body
 
 
+def prompt_of(turn: Turn) -> str:
+    """The message that the turn answers, without its reference."""
+    return split_prompt(str(turn.event.get("content") or ""))[0]
+
+
 def title_of(prompt: str) -> str:
     """A display name from a prompt's first line: at most TITLE_LIMIT characters, whole words."""
     words = next((line.split() for line in prompt.splitlines() if line.strip()), [])
@@ -142,7 +148,7 @@ def _usage(read: int, written: int) -> JsonObject:
 
 
 def _closing(turn: Turn) -> str:
-    prompt = str(turn.event.get("content") or "")
+    prompt = prompt_of(turn)
     seed = crc32(prompt.encode("utf-8", "replace"))
     checked, odd = 20 + seed % 60, 2 + seed % 4
     if turn.number > 1:

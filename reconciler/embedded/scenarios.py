@@ -19,6 +19,7 @@ from reconciler.embedded.lifecycle import (
     Turn,
     finishing,
     message,
+    prompt_of,
     step,
     title_of,
 )
@@ -81,7 +82,7 @@ def _failing(turn: Turn, seconds: float) -> Script:
 def _answering(turn: Turn, seconds: float) -> Script:
     """Every turn ends with the last JSON block of the message that it answers, and the first turn
     opens a pull request: a message with another block corrects the result."""
-    text = str(turn.event.get("content") or "")
+    text = prompt_of(turn)
     data = "".join(f"\n\n```json\n{block.strip()}\n```" for block in _JSON_BLOCK.findall(text)[-1:])
     if turn.number > 1:
         answer = f"Here is the corrected result.{data}" if data else "Done as you asked."
@@ -111,7 +112,7 @@ def _endless(turn: Turn, seconds: float) -> Script:
 
 def _finishing(turn: Turn, seconds: float) -> Script:
     """The turn succeeds, with the pull request and the JSON block that the message asks for."""
-    text = str(turn.event.get("content") or "")
+    text = prompt_of(turn)
     is_asked = _JSON_BLOCK.search(text) or re.search(_PULL_REQUEST, text)
     return (_answering if is_asked else finishing)(turn, seconds)
 
@@ -121,7 +122,7 @@ def _by_prompt(turn: Turn, seconds: float) -> Script:
     succeeds."""
     if turn.event.get("type") == "user_confirmation":
         return _approving(turn, seconds)
-    word = next(iter(str(turn.event.get("content") or "").split()), "")
+    word = next(iter(prompt_of(turn).split()), "")
     return SCENARIOS.get(word.strip("[]:").lower(), _finishing)(turn, seconds)
 
 
@@ -164,7 +165,7 @@ def _ending(
 ) -> Script:
     """A script that ends with one event, after those that come `before`."""
     ends = turn.started_ms + round(seconds * 1000)
-    title = title_of(str(turn.event.get("content") or "")) if turn.number == 1 else ""
+    title = title_of(prompt_of(turn)) if turn.number == 1 else ""
     return Script(
         steps=(*before, step(ends, body)),
         busy_until_ms=ends,

@@ -23,11 +23,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.shell import MAX_KEY
-from reconciler.model.task import DesiredTask, TaskRef, text_of
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, replace
-from reconciler.model.work import Work, comparable_text, compare_work
-from reconciler.plan.look_alikes import surplus
-from reconciler.plan.lookup import settings_agree
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 
@@ -176,39 +173,6 @@ class Batch:
             record = Record.of(desired, task.id, task.owner(identity), now)
             ref = TaskRef(task.org_name, desired.key)
             yield replace(record, ref=ref, outputs=kept_outputs(task.raw))
-
-
-def adoptions(
-    read: Sequence[tuple[RemoteTask, Opening]], missing: Iterable[DesiredTask], identity: Identity
-) -> tuple[dict[str, DesiredTask], dict[str, DesiredTask]]:
-    """The tasks, by ID, that a plan with `--adopt` would adopt for one of the `missing` tasks, and
-    those that it would leave, because there are more of them than keys.
-
-    Importing them under another key would result in a second task with the same prompt. Each key
-    adopts the newest task (`read` is ordered by age).
-    """
-    by_text: dict[tuple[str | None, str], list[DesiredTask]] = {}
-    for desired in missing:
-        text = comparable_text(text_of(desired.inputs) or "")
-        by_text.setdefault((desired.org_name, text), []).append(desired)
-    alike: dict[str, list[DesiredTask]] = {}
-    same: dict[TaskRef, set[str]] = {}
-    for task, opening in reversed(read):
-        message = opening.first_message
-        if message is None or not task.may_be_of(identity):
-            continue
-        for desired in by_text.get((task.org_name, comparable_text(message.text)), ()):
-            is_same = compare_work(desired.inputs, message) is Work.SAME
-            if is_same and settings_agree(desired.inputs, task):
-                alike.setdefault(task.id, []).append(desired)
-                same.setdefault(desired.ref, set()).add(task.id)
-    left = surplus(same.items())
-    found: dict[str, DesiredTask] = {}
-    for task_id, keys in alike.items():
-        free = next((desired for desired in keys if desired not in found.values()), None)
-        if task_id not in left and free is not None:
-            found[task_id] = free
-    return found, {task_id: keys[0] for task_id, keys in alike.items() if task_id in left}
 
 
 def _without_credentials(text: str) -> str:

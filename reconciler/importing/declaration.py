@@ -16,9 +16,10 @@ from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
-from reconciler.model.service import FirstMessage, RemoteTask
+from reconciler.model.reference import Reference, split_prompt
+from reconciler.model.service import RemoteTask
 from reconciler.model.value import Value
-from reconciler.model.wire import FirstMessageSearch, first_user_message
+from reconciler.model.wire import first_user_message
 from reconciler.model.work import REDACTED, comparable_text
 
 UNNAMED = "New task"
@@ -27,23 +28,18 @@ FIRST_EVENTS = 50
 
 
 class Opening(Value, frozen=True):
-    """The first events of a task: its first message, and the names given by the agent."""
+    """The first events of a task: its first message, without its reference, and the names given by
+    the agent."""
 
     message: Mapping[str, Any] | None
     names: frozenset[str] = frozenset()
+    reference: Reference | None = None
 
     @property
     def text(self) -> str:
         """The text to derive a key from."""
         text = "" if self.message is None else str(self.message["content"])
         return "" if REDACTED in text else text
-
-    @property
-    def first_message(self) -> FirstMessage | None:
-        """The first message; None if there is none."""
-        if self.message is None:
-            return None
-        return FirstMessageSearch().next([{"type": "userInput", "eventBody": self.message}])
 
 
 @dataclass(slots=True)
@@ -58,16 +54,19 @@ class Declaration:
 def read_opening(events: Iterable[object]) -> Opening:
     """Reads only as many events as necessary."""
     message: Mapping[str, Any] | None = None
+    reference: Reference | None = None
     names: set[str] = set()
     for count, event in enumerate(events, start=1):
-        message = message or first_user_message([event])
+        if message is None and (first := first_user_message([event])) is not None:
+            prompt, reference = split_prompt(first["content"])
+            message = {**first, "content": prompt}
         body = event.get("eventBody") if isinstance(event, Mapping) else None
         match body:
             case {"type": "set_task_name", "name": str(name)} if count <= FIRST_EVENTS:
                 names.add(name)
         if count >= FIRST_EVENTS and message is not None:
             break
-    return Opening(message, frozenset(names))
+    return Opening(message, frozenset(names), reference)
 
 
 def declare(
@@ -115,11 +114,15 @@ def remove_rejected(declarations: Sequence[Declaration]) -> None:
 
 def has_other_prompt(resource: Resource, opening: Opening) -> bool:
     """Whether the prompt of a Pulumi resource is known to differ from that of its task."""
+    text = prompt_of(resource)
+    return bool(text and opening.text) and text != comparable_text(opening.text)
+
+
+def prompt_of(resource: Resource) -> str:
+    """The prompt of a Pulumi resource for comparison; empty if it is unknown."""
     declared = resource.members.get("message")
     text = declared.get("content") if isinstance(declared, Mapping) else declared
-    if not isinstance(text, str) or not opening.text:
-        return False
-    return comparable_text(text) != comparable_text(opening.text)
+    return comparable_text(text) if isinstance(text, str) else ""
 
 
 def _remove(declaration: Declaration, fault: Finding) -> None:

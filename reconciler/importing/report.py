@@ -26,7 +26,8 @@ class SkipReason(StrEnum):
     REPLACING = "replacing"
     KEY_TAKEN = "keyTaken"
     KEY_IN_USE = "keyInUse"
-    AMBIGUOUS = "ambiguous"
+    OTHER_STATE = "otherState"
+    OWN = "own"
 
 
 class ImportedTask(Value, frozen=True):

@@ -10,7 +10,7 @@ from reconciler.model.canonical import canonical_json
 from reconciler.model.codes import Code
 from reconciler.model.glob import first_match
 from reconciler.model.task import DesiredTask, Removal, entities_of, text_of
-from reconciler.model.work import Work, comparable_text, compare_work, message_of
+from reconciler.model.work import comparable_text, is_same_work
 
 if TYPE_CHECKING:
     from reconciler.manifest.declared_entry import DeclaredEntry
@@ -136,7 +136,7 @@ def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
                 continue
             entities = sorted(canonical_json(entity) for entity in entities_of(task.inputs))
             first = by_entities.setdefault((task.org_name, *entities), task)
-            is_same = compare_work(task.inputs, message_of(first.inputs)) is Work.SAME
+            is_same = is_same_work(task.inputs, first.inputs)
             if is_same and first.key != task.key:
                 facts = {"other": first.key, **_place(first)}
                 yield task, warning_finding(Code.DUPLICATE_WORK, path, "", facts, on_key=True)

@@ -28,7 +28,7 @@ def _declared(task: DesiredTask) -> object:
     made = task.origin
     if made is not None and made.generated.period is not None:
         return [task.file, task.declared_key, task.org_name, made.template]
-    own = [str(task.ref), task.inputs, task.task_id, task.moved_from, task.adopt, task.after]
+    own = [str(task.ref), task.inputs, task.task_id, task.moved_from, task.after]
     rules = [made.rollout, made.is_pilot, made.waits] if made is not None else []
     return builtins_of([*own, _expected(task.expect), *rules])
 

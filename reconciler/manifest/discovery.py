@@ -46,16 +46,29 @@ class Finder:
         elif self._data and not self.files and not self.diagnostics:
             self.diagnostics.append(error(Code.NO_MANIFESTS, "data", at=Place(self._data[0])))
 
+    def find_others(self, paths: Sequence[str]) -> None:
+        """Finds the manifests at further `paths`, or at the default locations if there are none;
+        none need to exist."""
+        for path in paths:
+            if (self._root / path).exists():
+                self._given(self._root / path, shown_name(self._root, path))
+        if not paths:
+            self._standard_locations()
+
     def _default_locations(self) -> None:
-        """`tasks/` and `*.tasks.yaml`; an error if neither has a manifest."""
+        """The default locations; an error if none has a manifest."""
+        self._standard_locations()
+        if not self.files and not self.diagnostics:
+            inside = self._real_root.name == FOLDER
+            self.diagnostics.append(error(Code.NO_MANIFESTS, "inside" if inside else ""))
+
+    def _standard_locations(self) -> None:
+        """`tasks/` and `*.tasks.yaml`."""
         if _is_folder(self._root / FOLDER):
             self._given(self._root / FOLDER, FOLDER)
         for entry in self._entries(self._root, "."):
             if entry.name.endswith(LONE_SUFFIX) and entry.is_file():
                 self._given(Path(entry.path), entry.name)
-        if not self.files and not self.diagnostics:
-            inside = self._real_root.name == FOLDER
-            self.diagnostics.append(error(Code.NO_MANIFESTS, "inside" if inside else ""))
 
     def _add_path(self, given: str) -> None:
         """Adds the manifests of a PATH argument: a file, or a directory with at least one manifest.

@@ -187,7 +187,6 @@ def build(document: Document) -> None:
             column=column,
             task_id=settings.get("taskID"),
             moved_from=settings.get("movedFrom"),
-            adopt=settings.get("adopt", defaults.get("adopt")) is not False,
             org_from_manifest=org_name is not None,
             origin=document.origins.get(key),
             expect=expected.get(document.declared(key)) if expected else None,

@@ -168,7 +168,7 @@ def _location(
     return _Location(span.line, span.column, span.width)
 
 
-_QUOTING = (Code.PLACEHOLDER, Code.INVALID_TEMPLATE, Code.HIDDEN_CHARACTER)
+_QUOTING = (Code.PLACEHOLDER, Code.RESERVED_LINE, Code.INVALID_TEMPLATE, Code.HIDDEN_CHARACTER)
 """The codes whose fact `text` is a part of the value."""
 
 _SHOWN = 200

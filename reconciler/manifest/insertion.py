@@ -142,9 +142,7 @@ def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[Ne
     """The tasks with the settings that the file needs: null for each of its defaults that a task
     does not have."""
     defaults = {
-        name: value
-        for name, value in (data.get("defaults") or {}).items()
-        if value is not None and name != "adopt"
+        name: value for name, value in (data.get("defaults") or {}).items() if value is not None
     }
     made = []
     for task in tasks:

@@ -118,12 +118,14 @@ def load(
     paths: Sequence[str],
     *,
     root: Path,
+    also: Sequence[str] | None = None,
     policy: Policy | None = None,
     now: Callable[[], datetime] = _machine_time,
     tracked: TrackedFiles | None = None,
 ) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`; by default, at the standard locations)
-    and checks their tasks, also against `policy`. Calls `now` if an entry recurs. `tracked` are the
+    and checks their tasks, also against `policy`. `also`: those at these paths, too, or at the
+    standard locations if it is empty. Calls `now` if an entry recurs. `tracked` are the
     tracked files of the run.
 
     Never raises for the content of a manifest: every problem of every file is a diagnostic. Raises
@@ -131,6 +133,8 @@ def load(
     """
     finder = Finder(root)
     finder.find(paths)
+    if also is not None:
+        finder.find_others(also)
     with memory.collection_paused():
         named = NamedFiles(root, tracked or TrackedFiles())
         loading = _Loading(finder.diagnostics, named, policy, now)

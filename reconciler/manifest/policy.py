@@ -177,7 +177,7 @@ def shape(task: DesiredTask) -> dict[str, object]:
         "after": list(task.after) or None,
     }
     own = {name: value for name, value in known.items() if value is not None}
-    return {"key": task.key, **own, "adopt": task.adopt, **task.inputs}
+    return {"key": task.key, **own, **task.inputs}
 
 
 def read_policy(path: File, name: str, config: str, tracked: TrackedFiles) -> Policy:

@@ -12,6 +12,7 @@ from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.reference import PREFIX, reserved_line
 
 _PLACEHOLDER = r"\$\{[A-Za-z_]\w*\}|\bTODO\b"  # compiled if needed
 # Bidirectional embeddings, overrides and isolates, and tag characters. Marks of direction and
@@ -48,14 +49,17 @@ def _message_object(path: Path, message: Mapping[str, object]) -> Iterator[Findi
 
 
 def check_prompt(path: Path, text: object) -> Iterator[Finding]:
-    """Findings for a prompt that is blank, or the first placeholders, credentials and hidden
-    characters in it."""
+    """Findings for a prompt that is blank or has a reserved line, and for the first placeholders,
+    credentials and hidden characters in it."""
     if not isinstance(text, str):
         return
     if text.isspace():
         yield Finding(Code.BLANK_PROMPT, path)
     for kind, found in islice(credentials(text), limits.TASK_FINDINGS):
         yield Finding(Code.CREDENTIAL, path, "", {"kind": kind}, secret=found)
+    if PREFIX in text and (line := reserved_line(text)) is not None:
+        reserved = text.split("\n")[line].strip()
+        yield Finding(Code.RESERVED_LINE, path, "", {"line": line + 1, "text": reserved})
     if "${" in text or "TODO" in text:
         different = dict.fromkeys(re.findall(_PLACEHOLDER, text))
         for placeholder in islice(different, limits.TASK_FINDINGS):

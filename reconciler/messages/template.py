@@ -12,9 +12,13 @@
 - `{name:tokens}`: tokens as `1.2M`
 - `{name:tasks}`: tasks that others wait for, a tuple with the key, the state and the seconds of
   each; state and seconds may be empty
+- `{name:states}`: a line for each state with tasks in an organization, a tuple with the ID, the
+  number of tasks, the date of the last, the users, three keys, the number of keys that are declared
+  here, and of all declared keys; `others`: a line with the number of the other states
 - `{name:hints}`: how to proceed after remarks, in several lines
-- `{name:at}`: `PLACE: `; `until`: `, until TIME`; `paren`: ` (MORE)`; `more`: `, N more`; each is
-  empty if the value is
+- `{name:by}`: ` by USER`; `dated`: `, created DATE`; `{name:at}`: `PLACE: `;
+  `until`: `, until TIME`; `paren`: ` (MORE)`;
+  `more`: `, N more`; each is empty if the value is
 """
 
 from __future__ import annotations
@@ -84,6 +88,12 @@ _FORMATS: dict[str, Callable[[Fact], str]] = {
     "or": lambda value: _joined(value, "or"),
     "and": lambda value: _joined(value, "and"),
     "tasks": lambda value: _tasks(_items(value)),
+    "states": lambda value: "\n".join(map(_state, _groups(_items(value), 7))),
+    "others": lambda value: (
+        f"\n  {value:,} other{'s' * (value != 1)}, none of your keys" if value else ""
+    ),
+    "dated": lambda value: f", created {_line(value)}" if value else "",
+    "by": lambda value: f" by {_line(value)}" if value else "",
     "more": lambda value: f", {_line(value)} more" if value else "",
     "n": lambda value: f"{value:,}",
     "tokens": lambda value: amount(int(str(value))),
@@ -106,6 +116,20 @@ def _tasks(facts: tuple[str, ...]) -> str:
     """`rotate-keys@network-eu (running for 12 min), ...`."""
     each = zip(facts[::3], facts[1::3], facts[2::3], strict=True)
     return ", ".join(f"{key}{_standing(state, seconds)}" for key, state, seconds in each)
+
+
+def _groups(facts: tuple[str, ...], size: int) -> list[tuple[str, ...]]:
+    return [facts[at : at + size] for at in range(0, len(facts), size)]
+
+
+def _state(facts: tuple[str, ...]) -> str:
+    """`  kibor-tanuf-lisab  30 tasks, the last on 2026-11-30 by acme-ci, 12 of your 14 keys`."""
+    name, count, date, users, keys, declared, all_declared = facts
+    tasks = f"{int(count):,} task{'s' * (count != '1')}"
+    last = f", the last on {date}" if date else ""
+    by = f" by {users}" if users else ""
+    own = f"{declared} of your {all_declared} keys" if int(declared) else "none of your keys"
+    return f"  {name}  {tasks}{last}{by}, {own}" + (f" ({keys})" if keys else "")
 
 
 def _standing(state: str, seconds: str) -> str:

@@ -24,7 +24,6 @@ class Field(Value, frozen=True):
       it is fixed at creation.
     - `returned`: the API returns it; otherwise it cannot be compared.
     - `careful`: its values from the least to the most careful, if it restricts the agent.
-    - `identifies`: a task with another value is never adopted as a look-alike.
     - `imported`: import writes the service's value as is; message and name need special handling.
     """
 
@@ -35,7 +34,6 @@ class Field(Value, frozen=True):
     patched: bool = False
     returned: bool = True
     careful: tuple[str, ...] = ()
-    identifies: bool = False
     imported: bool = True
 
 
@@ -54,7 +52,7 @@ FIELDS = (
         default="default",
         patched=True,
     ),
-    Field("planMode", default=False, identifies=True),
+    Field("planMode", default=False),
     Field("role", default="", patched=True),
     Field("agentDefinitionId", default=""),
     Field("cliIntegrations", returned=False),
@@ -64,13 +62,11 @@ FIELDS = (
         "source",
         choices=("api", "console", "cli", "slack", "schedule", "github", "code-review"),
         default="api",
-        identifies=True,
     ),
     Field(
         "toolExecutionMode",
         choices=("cloud", "cli", "worker"),
         default="cloud",
-        identifies=True,
     ),
     Field("message", returned=False, imported=False),
 )
@@ -90,6 +86,5 @@ PATCHED = _names(lambda field: field.patched)
 PATCHED_AFTER_CREATE = _names(lambda field: not field.sent)
 CAREFUL = {field.name: field.careful for field in FIELDS if field.careful}
 NOT_RETURNED = _names(lambda field: not field.returned and field.name != "message")
-IDENTIFYING = _names(lambda field: field.identifies)
 IMPORTED = _names(lambda field: field.imported)
 CHOSEN = _names(lambda field: bool(field.choices))

@@ -49,7 +49,6 @@ class PlanOptions(Stored, frozen=True):
     """Every flag that changes what apply would do. `plan` has the same flags, and a saved plan
     stores them.
 
-    `adopt`: adopt look-alikes of this user, and tasks that an attempt may have created.
     `allow_recreate`: KEY or ORG/KEY each, or `*` for all. `max_creates` None: no limit. `target`:
     keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the Neo token budget
     is exhausted. `update`: patch settings that can be changed in place. `replace`: a key, a glob or
@@ -59,7 +58,6 @@ class PlanOptions(Stored, frozen=True):
     """
 
     settle_time: timedelta = SETTLE_TIME
-    adopt: bool = False
     allow_recreate: tuple[str, ...] = ()
     max_creates: int | None = None
     target: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.reference import Reference
 from reconciler.model.remarks import Arg
 from reconciler.model.task import instant
 from reconciler.model.value import Stored, Value
@@ -51,15 +52,12 @@ class RemoteTask(Stored, frozen=True):
 
 
 class FirstMessage(Stored, frozen=True):
-    """The message that a task was created with, from its events; `mark` is as returned."""
+    """The message that a task was created with, from its events: the prompt without its last line
+    if that is a `reference`."""
 
-    mark: str
     text: str
     entities: tuple[Mapping[str, object], ...] = ()
-
-    @property
-    def instant(self) -> datetime | None:
-        return instant(self.mark)
+    reference: Reference | None = None
 
 
 class Identity(Stored, frozen=True):
@@ -164,8 +162,8 @@ class Service(Protocol):
         """The task, or None for a 404 of the service itself."""
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
-        """The message that the task was created with; None if it is not shown yet, or for 404.
-        Raises RemoteError for unreadable events, or events that are not in ascending order."""
+        """The message that the task was created with; None if no event has one. Raises RemoteError
+        for unreadable events, also for 404, or events that are not in ascending order."""
 
     def create_task(
         self, org_name: str, body: Mapping[str, object], window: SendWindow

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from reconciler.model import glob
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import NOWHERE, Place
-from reconciler.model.value import Moment, Stored, Value, field
+from reconciler.model.value import Stored, Value, field
 
 
 class Expectation(Stored, frozen=True):
@@ -100,7 +100,6 @@ class TaskOrigin(Stored, frozen=True):
     - `position`: its index among the tasks of the entry.
     - `is_pilot`: a matcher of `pilot` matches it.
     - `waits`: with `overlap: wait`, the tasks of earlier periods must finish first.
-    - `begins` and `ends`: the limits of its period; both are None without one.
     """
 
     generated: Generated
@@ -112,8 +111,6 @@ class TaskOrigin(Stored, frozen=True):
     rollout: Rollout | None = None
     is_pilot: bool = False
     waits: bool = False
-    begins: Moment | None = None
-    ends: Moment | None = None
 
 
 Inputs = Mapping[str, Any]
@@ -121,7 +118,7 @@ Inputs = Mapping[str, Any]
 
 `message` is always an object, `{"content": str, "entity_diff"?: {...}, "commands"?: {...}}`. `name`
 and `isShared` are included (a PATCH right after the create sets them). Never included: null values,
-`orgName`, `taskID`, `movedFrom`, `adopt`, `message.type` and `message.timestamp`.
+`orgName`, `taskID`, `movedFrom`, `message.type` and `message.timestamp`.
 """
 
 
@@ -189,7 +186,6 @@ class DesiredTask(Stored, frozen=True):
     column: int
     task_id: str | None = None
     moved_from: str | None = None
-    adopt: bool = True
     org_from_manifest: bool = True
     origin: TaskOrigin | None = None
     expect: Expectation | None = None

@@ -10,9 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from reconciler.model.fields import PATCHED_AFTER_CREATE
 from reconciler.model.hosts import is_loopback
+from reconciler.model.reference import Reference, split_prompt, with_reference
 from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.shell import is_task_id
-from reconciler.model.task import Inputs, instant
+from reconciler.model.task import Inputs, instant, rfc3339
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
@@ -20,10 +21,11 @@ _ZERO_TIME = "0001-01-01T00:00:00Z"
 """Go's form of an unset time."""
 
 
-def create_body(inputs: Inputs, mark: str) -> dict[str, object]:
-    """The create request for `inputs`; `mark` is the timestamp that identifies the attempt."""
+def create_body(inputs: Inputs, reference: Reference, now: datetime) -> dict[str, object]:
+    """The create request for `inputs`, sent `now`, whose prompt ends with the `reference`."""
     body = {name: value for name, value in inputs.items() if name not in PATCHED_AFTER_CREATE}
-    body["message"] = {**inputs["message"], "type": "user_message", "timestamp": mark}
+    message = with_reference(inputs["message"], reference)
+    body["message"] = {**message, "type": "user_message", "timestamp": rfc3339(now)}
     return body
 
 
@@ -103,7 +105,8 @@ def _message_of(body: Mapping[str, Any]) -> FirstMessage:
     added = (diff.get("add") if isinstance(diff, Mapping) else diff) or []
     if not isinstance(added, list) or not all(isinstance(entity, Mapping) for entity in added):
         raise UnreadableEventsError
-    return FirstMessage(str(body.get("timestamp") or ""), body["content"], tuple(added))
+    text, reference = split_prompt(body["content"])
+    return FirstMessage(text, tuple(added), reference)
 
 
 def _is_unreadable(event: object) -> bool:

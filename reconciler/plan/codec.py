@@ -40,7 +40,7 @@ _PASSING = {
     Code.CLOCK_SKEW,
     Code.IMPLAUSIBLE_DATE,
     Code.LESS_CAREFUL,
-    Code.RECOVERING,
+    Code.OTHER_STATES,
 }
 """Problems that, like notes, depend on the time, or on tasks that apply does not change."""
 

@@ -25,7 +25,7 @@ from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Effect, Plan, PlannedTask
 from reconciler.plan.replacement import before_end
 
-VERSION = 2
+VERSION = 3
 """Increase it when equal plans get a different digest."""
 
 _FINISHING = (Effect.FINISH, Effect.UPDATE, Effect.MOVE)
@@ -76,8 +76,6 @@ def _circumstances(plan: Plan) -> dict[str, Any]:
         "scope": sorted(plan.scope),
         "options": builtins_of(plan.options),
         "closes": sorted(plan.closed),
-        **({"recovering": builtins_of(plan.recovering)} if plan.recovering else {}),
-        **({"recovered": sorted(plan.recovered)} if plan.recovered else {}),
     }
 
 
@@ -92,7 +90,7 @@ def _done(task: PlannedTask) -> dict[str, object]:
         "taskId": task.task_id,
         "recordedId": record.task_id if record is not None else None,
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
-        "attempt": task.attempt.mark if task.attempt is not None else None,
+        "attempt": task.attempt.reference if task.attempt is not None else None,
         "inputs": digest(desired.inputs) if desired else None,
         "expect": desired.expect.digest if desired and desired.expect else None,
         "after": sorted(desired.after) if desired else None,

@@ -129,11 +129,11 @@ class HoldRules:
                 return self._standing.of(known)
             case Record():
                 return self._standing.of_record(known)
-            case Attempt() if self._standing.is_open(known):
+            case Attempt():
                 return Progress.UNFINISHED
             case Absence.NOT_DUE:
                 return Progress.MISSING
-            case Attempt() | Absence.OVER:  # it will not be created
+            case Absence.OVER:  # it will not be created
                 return Progress.FAILED
 
     def _with_stopped(self, found: dict[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
@@ -304,7 +304,7 @@ def with_room(plan: Plan, state: State) -> Plan:
     followers = frozenset(plan.followers)
     now = [task for task in plan.tasks if task.creates]
     later = [task for task in plan.tasks if task.ref in followers]
-    adopted = [t for t in plan.tasks if t.effect is Effect.ADOPT and t.attempt is None]
+    adopted = [t for t in plan.tasks if t.effect is Effect.ADOPT]
     if state.room is None or _needed([*adopted, *now, *later]) <= state.room:
         return plan
     full = later if now and _needed([*adopted, *now]) <= state.room else [*now, *later]

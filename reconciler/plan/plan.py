@@ -13,11 +13,12 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import PlanOptions
+from reconciler.model.reference import PREFIX
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask, Generated, TaskRef, is_unattended
 from reconciler.model.value import Stored, field
-from reconciler.state.attempt import Attempt, Recovery
+from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
 
@@ -70,9 +71,7 @@ class Reason(StrEnum):
     NEW = "new"  # create: not created yet
     RETRY = "retry"  # create: an earlier attempt created no task
     TASK_ID = "taskID"  # adopt: the manifest specifies the task
-    ATTEMPT = "attempt"  # adopt: created by an attempt whose response was lost
-    LOOK_ALIKE = "lookAlike"  # adopt if confirmed, else unresolved: a task may do the same work
-    RECORD_REMOVED = "recordRemoved"  # adopt: `state rm` removed the record of its task
+    REFERENCE = "reference"  # adopt: the task says that it is for this key
     MOVED = "moved"  # move: recorded under movedFrom
     ASKED = "asked"  # replace: requested with --replace
     IN_PLACE = "inPlace"  # update: settings that --update may change
@@ -92,11 +91,12 @@ class Reason(StrEnum):
     NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, and not visible
     FRESH = "fresh"  # unchanged: younger than the settle time, so the service may not show it yet
     SETTLING = "settling"  # unresolved: an attempt is younger than the settle time; apply waits
-    AMBIGUOUS = "ambiguous"  # unresolved: a task may belong to it, which only a person can tell
+    AMBIGUOUS = "ambiguous"  # unresolved: an attempt may have created a task without a reference
+    BLOCKED = "blocked"  # unresolved: a task of the organization cannot be explained
+    QUESTION = "question"  # unresolved: is the state new, or does it replace a lost one?
     UNREADABLE = "unreadable"  # unresolved: not all tasks of the service could be read
     OTHER_IDENTITY = "otherIdentity"  # unresolved: the attempt was made by another identity
     OTHER_ORG = "otherOrg"  # unresolved: recorded under another organization
-    RECOVERING = "recovering"  # unresolved: a lost state is recovered, and the key has no task
     RENAMED = "renamed"  # unresolved: perhaps a new name of an orphaned task
     CONFLICT = "conflict"  # unresolved: taskID was not found, or contradicts the state
 
@@ -154,9 +154,8 @@ class PlannedTask(Stored, frozen=True):
     """One task, and the effect of apply on it.
 
     `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
-    the task (`ATTEMPT`) or is retried (`RETRY`); `duplicates` are the IDs of further tasks that it
-    created. `candidate`: a person who sees this task can say whether the attempt created it, or
-    whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to set in place;
+    the task (`REFERENCE`) or is open. `candidate`: a person who sees this task can say whether the
+    attempt created it. `patch` are the settings to set in place;
     `only_recorded` are further settings that the record gets from the manifest. `waits_for` hold
     it. `unfinished`: the task that apply replaces or forgets may still be running.
     """
@@ -174,7 +173,6 @@ class PlannedTask(Stored, frozen=True):
     remote: RemoteTask | None = None
     attempt: Attempt | None = None
     moved_from: TaskRef | None = None
-    duplicates: tuple[str, ...] = ()
     candidate: RemoteTask | None = None
     patch: Mapping[str, Any] = field(default_factory=dict)
     only_recorded: tuple[str, ...] = ()
@@ -185,6 +183,12 @@ class PlannedTask(Stored, frozen=True):
     def recorded_as(self) -> TaskRef:
         """The key of its record: the former key of a task that moves."""
         return self.record.ref if self.record is not None else self.moved_from or self.ref
+
+    @property
+    def found(self) -> RemoteTask | None:
+        """The task that says that it is for this key, unless an open attempt has created it."""
+        is_found = self.reason is Reason.REFERENCE and self.attempt is None
+        return self.remote if is_found else None
 
     @property
     def explanation(self) -> tuple[Remark, ...]:
@@ -237,28 +241,9 @@ class PlannedTask(Stored, frozen=True):
         return self.action is Action.HELD and MAY_FOLLOW.get(self.reason, False)
 
     @property
-    def is_look_alike(self) -> bool:
-        """Whether it is unresolved until a person says whether an existing task belongs to it."""
-        is_open = self.action is Action.UNRESOLVED and self.reason is Reason.LOOK_ALIKE
-        return is_open and self.task_id is not None
-
-    @property
-    def awaits_answer(self) -> bool:
-        """Whether only a person can say if a key, for which no create was sent, has a task."""
-        reasons = (Reason.RECOVERING, Reason.LOOK_ALIKE, Reason.AMBIGUOUS)
-        is_new = self.attempt is None and self.record is None
-        return is_new and self.action is Action.UNRESOLVED and self.reason in reasons
-
-    @property
     def is_unresolved(self) -> bool:
         """Whether apply would exit 1 because of it; not while it waits out the settle time."""
         return self.action is Action.UNRESOLVED and self.reason is not Reason.SETTLING
-
-    @property
-    def look_alike(self) -> RemoteTask | None:
-        """The existing task that a key without a task adopts, or that a person could adopt."""
-        is_one = self.reason is Reason.LOOK_ALIKE and self.record is None
-        return (self.candidate or self.remote) if is_one else None
 
     @property
     def applies(self) -> bool:
@@ -284,11 +269,9 @@ _WARNED: dict[tuple[Code, str], bool] = {
 
 class Plan(Stored, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs that it was made for. `lineage`
-    is the state's, once it is saved. Apply records that the attempts with the marks `closed`
-    created no task, and that tasks which others wait for have `succeeded`. `budgets` are for the
-    tasks to create. Apply notes that a lost state is `recovering` in these organizations, unless
-    the state has these notes already (`is_noted`), and that recovery has ended in the `recovered`
-    organizations.
+    is the state's, once it is saved. Apply records that the attempts with the references `closed`
+    created no task, that tasks which others wait for have `succeeded`, and (`notes`) further facts
+    about existing tasks. `budgets` are for the tasks to create.
     """
 
     backend: str
@@ -301,16 +284,14 @@ class Plan(Stored, frozen=True):
     lineage: str = ""
     closed: tuple[str, ...] = ()
     succeeded: tuple[TaskRef, ...] = ()
+    notes: bool = False
     budgets: tuple[Outlook, ...] = ()
-    recovering: Mapping[str, Recovery] = field(default_factory=dict)
-    is_noted: bool = False
-    recovered: tuple[str, ...] = ()
 
     @property
-    def adopts(self) -> bool:
-        """Whether a person says that the state was lost: open keys are not failures."""
-        found = (task.reason for task in self.tasks if task.adopts)
-        return self.options.adopt or Reason.LOOK_ALIKE in found
+    def ending(self) -> str:
+        """How the last line of the first prompt begins that apply would send; empty for none."""
+        first = next((task for task in self.tasks if task.creates), None)
+        return f"{PREFIX} {first.ref.key}/..." if first is not None else ""
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each action, zeros included, in the order of `Action`."""
@@ -333,7 +314,7 @@ class Plan(Stored, frozen=True):
         return *found, *(
             FailReason(Code.UNRESOLVED_TASK, task.ref.key, blocking=False)
             for task in self.tasks
-            if task.is_unresolved and not (self.adopts and task.awaits_answer)
+            if task.is_unresolved
         )
 
     @property
@@ -343,6 +324,5 @@ class Plan(Stored, frozen=True):
 
     def has_changes(self) -> bool:
         """Whether apply would write or send anything, now or in a later wave."""
-        notes = self.recovered or (self.recovering and not self.is_noted)
-        others = self.followers or self.closed or self.succeeded or notes
+        others = self.followers or self.closed or self.succeeded or self.notes
         return bool(others) or any(task.applies for task in self.tasks)

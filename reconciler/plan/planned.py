@@ -26,7 +26,6 @@ class PlannedFields(TypedDict, total=False):
     remote: RemoteTask | None
     attempt: Attempt
     moved_from: TaskRef | None
-    duplicates: tuple[str, ...]
     candidate: RemoteTask | None
     waits_for: tuple[TaskRef, ...]
     unfinished: bool
@@ -60,6 +59,8 @@ def plan_for(
     return PlannedTask(subject.ref, action, reason, remarks=remarks, **fields)
 
 
-def unresolved(task: PlannedTask, explanation: Remark) -> PlannedTask:
-    """The task, which is not created for this reason although its attempt created no task."""
-    return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(explanation,))
+def unresolved(task: PlannedTask, reason: Reason, *remarks: Remark) -> PlannedTask:
+    """The task, which is not created for this reason."""
+    return replace(
+        task, action=Action.UNRESOLVED, reason=reason, remarks=remarks, diff=(), unfinished=False
+    )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from reconciler.model.task import DesiredTask, Expectation, Recurring, Removal, TaskRef
 from reconciler.model.task_state import Progress, TaskState
-from reconciler.plan.lookup import moved_ref, record_of
+from reconciler.plan.keys import moved_ref, record_of
 from reconciler.plan.periods import Series
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.plan.rollout import Rollouts
@@ -167,8 +167,7 @@ _EVALUATED = (TaskState.DONE, TaskState.TO_MERGE, TaskState.UNMET, TaskState.UNK
 
 class Standing:
     """The progress of all tasks for one plan. `tasks` are planned so far, `read` has the recorded
-    tasks whose state was read, and `given_up` the marks of attempts that created no task. Only the
-    `organizations` are read."""
+    tasks whose state was read. Only the `organizations` are read; None for all."""
 
     def __init__(
         self,
@@ -176,12 +175,11 @@ class Standing:
         state: State,
         tasks: Mapping[TaskRef, PlannedTask],
         read: Mapping[TaskRef, TaskProgress],
-        given_up: Collection[str],
         organizations: Collection[str] | None = None,
     ) -> None:
-        self._state, self._tasks, self._read, self._given_up = state, tasks, read, given_up
+        self._state, self._tasks, self._read = state, tasks, read
         self._organizations = organizations
-        self._open = {each.ref for each in state.attempts.values() if self.is_open(each)}
+        self._open = {attempt.ref for attempt in state.attempts.values()}
         self._moved = {t.ref: r.ref for t in desired if t.moved_from and (r := record_of(t, state))}
 
     def of(self, task: DesiredTask) -> Progress:
@@ -227,10 +225,6 @@ class Standing:
         is_hidden = progress is not None and progress.state is TaskState.NOT_VISIBLE
         return is_hidden and self.of(task) is not Progress.DONE
 
-    def is_open(self, attempt: Attempt) -> bool:
-        """Whether an attempt may have created a task."""
-        return attempt.mark not in self._given_up
-
     def status_of(self, ref: TaskRef) -> tuple[str, str]:
         """The state of a task, and its duration in seconds; both are empty if unknown."""
         planned, ref_read = self._tasks.get(ref), self._moved.get(ref, ref)
@@ -248,20 +242,20 @@ class Standing:
 def records_to_check(
     desired: Sequence[DesiredTask],
     state: State,
-    only: Collection[TaskRef] | None,
+    selected: Collection[TaskRef] | None,
     removed: Sequence[Removal] = (),
     predecessors: Predecessors | None = None,
-    organizations: Collection[str] | None = None,
     again: Collection[TaskRef] = (),
+    organizations: Collection[str] | None = None,
 ) -> list[Record]:
     """The records of unfinished tasks that a missing task, or a task to create `again`, may have to
-    wait for. `only` limits the missing tasks to some keys, and `organizations` the records: records
-    elsewhere count as they are, for which missing tasks elsewhere are considered, too."""
+    wait for. `selected` limits the missing tasks to some keys, and `organizations` the records:
+    records elsewhere count as they are, for which missing tasks elsewhere are considered, too."""
     missing = {
         task.ref
         for task in desired
         if (task.origin is not None or task.after)
-        and (only is None or task.ref in only or is_elsewhere(task.ref, organizations))
+        and (selected is None or task.ref in selected or is_elsewhere(task.ref, organizations))
         and record_of(task, state) is None
     }
     if not missing and not again:
@@ -283,12 +277,12 @@ def records_to_check(
         series = Series(state)
         earlier = (known for task in overlapping for known in series.earlier(task))
         records += [known for known in earlier if isinstance(known, Record) and not known.done]
-    kept = (r for r in records if r is not None and not is_elsewhere(r.ref, organizations))
-    return list({record.ref: record for record in kept}.values())
+    read = (r for r in records if r is not None and not is_elsewhere(r.ref, organizations))
+    return list({record.ref: record for record in read}.values())
 
 
 def is_elsewhere(ref: TaskRef, organizations: Collection[str] | None) -> bool:
-    """Whether a key is outside of the organizations that a run contacts (None: all)."""
+    """Whether a key is outside of the organizations that a run is limited to (None: all)."""
     return organizations is not None and ref.org_name not in organizations
 
 

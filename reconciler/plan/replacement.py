@@ -24,10 +24,10 @@ from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.diff import differences
-from reconciler.plan.lookup import matches_key, record_of
+from reconciler.plan.facts import Facts
+from reconciler.plan.keys import matches_key, record_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, is_left, plan_for
-from reconciler.plan.view import RemoteView
 from reconciler.state.model import Record, State
 
 _KEPT, _ENDED, _GONE = (remark(f"replace.{what}") for what in ("keep", "ended", "gone"))
@@ -99,14 +99,22 @@ def _requests(texts: Sequence[str], flag: str) -> tuple[Request, ...]:
 
 
 def exactly(plan: Plan) -> PlanOptions:
-    """The options of a plan after it was executed: `--retry` means the tasks that it replaces, now
-    or in a later wave, and no task that the run creates."""
+    """The options of a plan after it was executed: `--retry` means the tasks that it replaces, now,
+    in a later wave, or once an attempt to do so has created none, and no task that the run
+    creates."""
+    retries = requests_of(plan.options).retry
     again = [
         f"{task.ref}={task.record.task_id}"
-        for task in (plan.tasks if plan.options.retry else ())
-        if task.record is not None and task.action in (Action.REPLACE, Action.HELD)
+        for task in (plan.tasks if retries else ())
+        if task.record is not None and _is_retried(task, retries)
     ]
     return replace(plan.options, retry=tuple(again))
+
+
+def _is_retried(task: PlannedTask, retries: Sequence[Request]) -> bool:
+    if task.reason is Reason.SETTLING:
+        return request_for(task.desired, retries) is not None
+    return task.action in (Action.REPLACE, Action.HELD)
 
 
 def request_for(task: DesiredTask | None, requests: Iterable[Request]) -> Request | None:
@@ -177,15 +185,15 @@ def _unknown(request: Request, desired: Sequence[DesiredTask], state: State) -> 
 
 
 def replacement(
-    task: DesiredTask, record: Record, state: TaskState | None, view: RemoteView
+    task: DesiredTask, record: Record, state: TaskState | None, facts: Facts
 ) -> PlannedTask:
     """Plans a new task in place of the recorded task. `state` is the state of the recorded task;
     None if it could not be read."""
     explanation = _KEPT if is_left(state) else _ENDED
-    if TaskId(record.ref.org_name, record.task_id) in view.absent:
-        is_maker = view.identity.same_as(record.identity)
+    if TaskId(record.ref.org_name, record.task_id) in facts.absent:
+        is_maker = facts.identity.same_as(record.identity)
         explanation = _GONE if is_maker else remark("replace.hidden", maker=record.identity.name)
-    remote = view.find(record.ref, record.task_id)
+    remote = facts.find(record.ref, record.task_id)
     fields: PlannedFields = {
         "record": record,
         "diff": differences(record.inputs, task.inputs, remote).changes,

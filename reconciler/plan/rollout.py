@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reconciler.model.task import DesiredTask, Removal, Rollout, TaskRef
 from reconciler.model.task_state import Progress
-from reconciler.plan.lookup import moved_ref
+from reconciler.plan.keys import moved_ref
 from reconciler.plan.plan import HoldReason, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
 from reconciler.model.options import PlanOptions
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.model.value import Value, replace
-from reconciler.plan.lookup import matches_key, moved_ref
+from reconciler.plan.keys import matches_key, moved_ref
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
 
 class Selection(Value, frozen=True):
-    """The keys that a plan is limited to, out of `count`; None for all."""
+    """The keys that a run acts on, out of `count`; None for all. `organizations` are those of the
+    keys that `--target` selects: the progress of tasks elsewhere is not read."""
 
     refs: frozenset[TaskRef] | None = None
     count: int = 0
+    organizations: frozenset[str] | None = None
 
-    def within(self, only: Collection[TaskRef] | None) -> Collection[TaskRef] | None:
-        """The keys that both this selection and `only` allow; None for all."""
-        if self.refs is None or only is None:
-            return only if self.refs is None else self.refs
-        return self.refs.intersection(only)
+    def has(self, ref: TaskRef) -> bool:
+        return self.refs is None or ref in self.refs
+
+    def within(self, only: Collection[TaskRef] | None) -> Selection:
+        """The selection of those that are also among `only`; None for all."""
+        if only is None:
+            return self
+        refs = frozenset(only) if self.refs is None else self.refs.intersection(only)
+        return replace(self, refs=refs)
 
     def notes(self, options: PlanOptions) -> Iterator[Diagnostic]:
-        """A warning if the plan is limited, as in Terraform."""
-        if self.refs is not None and len(self.refs) < self.count:
+        """A warning if `--target` limits the run, as in Terraform."""
+        if options.target and self.refs is not None and len(self.refs) < self.count:
             flags = " ".join(f"--target {pattern}" for pattern in options.target)
             yield warning(Code.LIMITED_SCOPE, shown=len(self.refs), count=self.count, flags=flags)
 
@@ -37,24 +43,28 @@ class Selection(Value, frozen=True):
 EVERYTHING = Selection()
 
 
-def covers(scope: Sequence[str], options: PlanOptions, org_name: str) -> bool:
-    """Whether a run includes all manifests of an organization: without PATH, and without --target,
-    or with only `--target ORG/*`."""
-    return not scope and options.target in ((), (f"{org_name}/*",))
-
-
 def select(
-    options: PlanOptions, desired: Sequence[DesiredTask], state: State, scope: Sequence[str] = ()
+    options: PlanOptions,
+    desired: Sequence[DesiredTask],
+    state: State,
+    in_scope: Callable[[str], bool] | None = None,
+    removed: Sequence[Removal] = (),
 ) -> Selection:
-    """The keys that `options` select among those that are desired, recorded or attempted.
+    """The keys that `--target` and PATH select among those that are desired, recorded or attempted.
+    `in_scope`: whether a manifest is one of the PATHs, or inside one; None without PATHs. `removed`
+    are the items under `removed` in manifests.
 
     A pattern is a key or `ORG/KEY`, a glob of either, or an entry; the old key of a task that moves
     stands for the new key. Raises TaskctlError, with similar names, for a pattern that matches
     none.
     """
-    if not options.target:
+    if not options.target and in_scope is None:
         return EVERYTHING
-    names = _names(desired, state, scope)
+    in_scope = in_scope or (lambda _: True)
+    listed = [removal for removal in removed if in_scope(removal.file)]
+    names = _names(desired, state, in_scope, listed)
+    if not options.target:
+        return Selection(frozenset(names), len(names))
     known = {ref for own in names.values() for ref in own}
     patterns = {target: pattern_of(target, known) for target in options.target}
     problems = [
@@ -69,7 +79,7 @@ def select(
         for ref, own in names.items()
         if any(matches_key(pattern, own) for pattern in patterns.values())
     )
-    return Selection(refs, len(names))
+    return Selection(refs, len(names), frozenset(ref.org_name for ref in refs))
 
 
 def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
@@ -101,19 +111,23 @@ def with_entries(options: PlanOptions, desired: Iterable[DesiredTask], state: St
 
 
 def _names(
-    desired: Iterable[DesiredTask], state: State, scope: Sequence[str]
+    desired: Iterable[DesiredTask],
+    state: State,
+    in_scope: Callable[[str], bool],
+    removed: Sequence[Removal],
 ) -> dict[TaskRef, set[TaskRef]]:
-    """The keys that a plan can include, each with its current and its old name."""
+    """The keys from manifests in the scope, each with its current and its old name."""
     names: dict[TaskRef, set[TaskRef]] = {}
-    moved: set[TaskRef] = set()
+    declared: set[TaskRef] = set()
     for task in desired:
-        names[task.ref] = {task.ref}
-        if (old := moved_ref(task)) is not None:
-            names[task.ref].add(old)
-            moved.add(old)
+        own = {task.ref, *([old] if (old := moved_ref(task)) is not None else [])}
+        declared |= own
+        if in_scope(task.file):
+            names[task.ref] = own
     recorded: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
     for other in recorded:
-        if other.ref not in moved and (not scope or is_in(other.file, scope)):
+        is_listed = any(removal.matches(*other.ref) for removal in removed)
+        if other.ref not in declared and (is_listed or in_scope(other.file)):
             names.setdefault(other.ref, {other.ref})
     return names
 

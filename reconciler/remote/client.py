@@ -160,8 +160,6 @@ class Client:
                 del page
                 if message is not None:
                     return message
-        except responses.NotFoundError:
-            return None
         except wire.UnreadableEventsError:
             raise RemoteError.of(Code.UNREADABLE_RESPONSE, "events", where=where) from None
         return None

@@ -121,13 +121,11 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     palette = style.palette
     shown = [task for task in report.tasks if not style.quiet or task.result.severity]
     together: dict[tuple[Result, tuple[Remark, ...]], list[str]] = {}
-    several = not style.quiet and sum(bool(_look_alike(task)) for task in shown) > 1
     with_org = len({task.ref.org_name for task in report.tasks}) > 1
     for task in shown:
         name = str(task.ref) if with_org else task.ref.key
-        if task.result is Result.NOT_STARTED or (several and _look_alike(task)):
-            problems = _look_alike(task) or task.problems
-            together.setdefault((task.result, problems), []).append(name)
+        if task.result is Result.NOT_STARTED:
+            together.setdefault((task.result, task.problems), []).append(name)
         else:
             yield from _result_rows(task, safe.line(name), style)
     for (result, problems), keys in together.items():
@@ -138,12 +136,6 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     if shown:
         yield ""
     yield palette.bold(apply_summary(report))
-
-
-def _look_alike(task: TaskResult) -> tuple[Remark, ...]:
-    """The reason why it is unresolved, without the existing task, which is in the table of the
-    plan."""
-    return tuple(problem for problem in task.problems if problem.case == "lookAlike.same")
 
 
 def _result_rows(task: TaskResult, name: str, style: Style) -> Iterator[str]:

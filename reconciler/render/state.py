@@ -19,6 +19,7 @@ from reconciler.state.codec import state_json
 from reconciler.state.model import Record, State
 
 if TYPE_CHECKING:
+    from reconciler.app.new_state import Continued
     from reconciler.app.state import Edit, LocationChange
 
 
@@ -75,8 +76,8 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
             facts[label] = str(outputs[name])
     if record.pending:
         facts["to be set"] = " and ".join(sorted(record.pending))
-    if record.marks:
-        facts["attempts"] = ", ".join(record.marks)
+    if record.reference:
+        facts["reference"] = record.reference
     return facts
 
 
@@ -88,14 +89,15 @@ def _changes(state: State, record: Record) -> Mapping[str, str]:
 
 
 def created_at(record: Record) -> datetime | None:
-    """The time when the service created the task or, until the outputs of the task are read, the
-    time of the response. None for an adopted task whose outputs are not read yet."""
-    return instant(record.outputs.get("createdAt")) or (record.created_at if record.marks else None)
+    """The time when the service created the task: until its outputs are read, the time of the
+    response; unknown for an adopted task."""
+    shown = instant(record.outputs.get("createdAt"))
+    return shown or (record.created_at if record.reference else None)
 
 
 def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
     return {
-        "mark": attempt.mark,
+        "reference": attempt.reference,
         "started": rfc3339(attempt.started_at),
         "by": attempt.identity.login or attempt.identity.id,
         "manifest": attempt.file,
@@ -113,7 +115,7 @@ def _history(record: Record, palette: Palette) -> Iterator[str]:
             HistoryKind.MOVED: f"from {detail}",
             HistoryKind.REPLACED: f"{task_id} (was {detail})",
             HistoryKind.RECREATED: f"{task_id} (was {detail}, gone)",
-            HistoryKind.NOT_CREATED: f"the attempt of {safe.line(entry.mark)}: {detail}",
+            HistoryKind.NOT_CREATED: f"request {entry.number}: {detail}",
         }
         label = "no task" if entry.what == HistoryKind.NOT_CREATED else what
         shown = details.get(entry.what, task_id)
@@ -163,7 +165,8 @@ def state_part(state: State, ref: TaskRef) -> Document:
 def _record(state: State, record: Record) -> Document:
     return {
         "createdAt": timestamp(created_at(record)),
-        "marks": list(record.marks),
+        "reference": record.reference or None,
+        "number": record.number,
         "pending": dict(record.pending),
         "inputs": dict(record.inputs),
         "digest": record.digest,
@@ -185,20 +188,48 @@ def _history_entry(entry: HistoryEntry) -> Document:
         "what": entry.what,
         "at": timestamp(entry.at),
         "taskId": entry.task_id or None,
-        "mark": entry.mark or None,
+        "number": entry.number or None,
         "detail": entry.detail,
     }
 
 
 def _attempt(attempt: Attempt) -> Document:
     return {
-        "mark": attempt.mark,
+        "reference": attempt.reference,
         "startedAt": rfc3339(attempt.started_at),
         **given(replaces=attempt.replaces),
     }
 
 
 # Changes
+
+
+def continued_text(result: Continued) -> str:
+    case = "state.continued" if result.changed else "state.continuesAlready"
+    found, missing = len(result.found), len(result.missing)
+    return safe.line(phrase(case, id=result.id, count=found, missing=missing)) + "\n"
+
+
+def continued_document(result: Continued) -> Document:
+    """The document of `state init --continue`."""
+    return json_document(
+        state=result.location,
+        result="continued",
+        changed=result.changed,
+        continues=result.id,
+        tasks=[
+            {
+                "key": each.record.ref.key,
+                "orgName": each.record.ref.org_name,
+                "taskId": each.remote.id,
+                "createdAt": timestamp(each.remote.created_at),
+                "createdBy": each.remote.creator_login,
+            }
+            for each in result.found
+        ],
+        missing=[str(ref) for ref in result.missing],
+        undeclared=[str(ref) for ref in result.undeclared],
+    )
 
 
 def edit_text(edit: Edit) -> str:

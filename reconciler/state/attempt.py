@@ -1,23 +1,25 @@
-"""The parts of a state other than its records: attempts, baselines, history entries, retired tasks
-and moves. schemas/state.schema.json describes their fields."""
+"""The parts of a state other than its records: its provenance, attempts, baselines, history
+entries, retired tasks and moves. schemas/state.schema.json describes their fields."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import lru_cache
 
 from reconciler.model import limits
 from reconciler.model.canonical import digest
+from reconciler.model.reference import Reference
 from reconciler.model.service import Identity
 from reconciler.model.task import NO_TASK, Generated, Inputs, TaskRef, rfc3339
 from reconciler.model.typed_json import encode_json
-from reconciler.model.value import Moment, Stored, field
+from reconciler.model.value import Moment, Stored, field, replace
 
 SEND_WINDOW = 10.0
 """Seconds after its journal entry within which a create request may be sent: see
 docs/contributing/exactly-once.md."""
+
+IMPLAUSIBLE = 10**12
+"""A number of a reference that no state has counted up to."""
 
 OUTPUTS = (
     "asyncTriggerType",
@@ -43,39 +45,28 @@ OUTPUTS = (
 class Attempt(Stored, frozen=True, kw_only=True):
     """One attempt to create a task, durable before its request was sent.
 
-    `mark` is the `message.timestamp` that was sent, unique among all attempts of a state. `task_id`
-    is the task in the response, if the record of the task was lost with its state. For `waited`,
-    see `plan/recovery.py`; for `baseline`, `State.baselines`; for `run`, `RecordChange`.
+    `reference` is the last line of the prompt that was sent. For `waited`, see `plan/ages.py`; for
+    `run`, `RecordChange`.
     """
 
     ref: TaskRef = field(name="task", default=NO_TASK)
-    mark: str = ""
+    reference: str
     inputs: Inputs
     digest: str
     identity: Identity
     file: str
     started_at: Moment
-    task_id: str = ""
     replaces: str = ""
     settle_time: float = 0.0
     window: float = SEND_WINDOW
     waited: float = 0.0
-    baseline: str = ""
     generated: Generated | None = None
     run: str = ""
 
     @property
-    def versions(self) -> tuple[Inputs, ...]:
-        """The inputs by which its work is recognized."""
-        return (self.inputs,)
-
-    def seconds_left(self, at: datetime) -> float:
-        """The time in which a person must not say that it created nothing. A clock of the sender
-        that was ahead delays the answer, until an apply has waited in its place."""
-        if self.waited >= self.settle_time:
-            return 0.0
-        passed = max(0.0, (at - self.started_at).total_seconds())
-        return self.settle_time + self.window - passed
+    def number(self) -> int:
+        """The number of its request, by which a state knows it."""
+        return number_of(self.reference)
 
     def created(self) -> RecordChange:
         """The change by its run, if it created a task."""
@@ -88,25 +79,74 @@ class Attempt(Stored, frozen=True, kw_only=True):
         return (self.created(), adopted) if self.run else (adopted,)
 
 
+def number_of(reference: str) -> int:
+    """The number of a stored reference; 0 for a task without one."""
+    parsed = Reference.parse(reference)
+    return parsed.number if parsed is not None else 0
+
+
 class Baseline(Stored, frozen=True):
-    """The newest tasks of an organization at one time, newest first, as `identity` saw them; for
-    other identities, it proves nothing. No later attempt created any of them. `newest_at`: the
-    creation time of the first, by the service's clock."""
+    """The newest tasks of an organization, newest first, as `identity` saw them: these and all
+    older tasks are explained. It proves nothing for another identity. `newest_at`: the creation
+    time of the first, by the service's clock."""
 
     org_name: str
     ids: tuple[str, ...]
     identity: Identity
     newest_at: Moment | None = None
 
+    def is_of(self, org_name: str, identity: Identity) -> bool:
+        return self.org_name == org_name and identity.same_as(self.identity)
+
+
+class Provenance(Stored, frozen=True):
+    """Where a state comes from, so that a lost state file can continue from its journal.
+
+    - `ids`: its own ID, and those of the lost states that it continues.
+    - `counter`: the highest number that it has used, or seen in a reference of its own.
+    - `begun_at`: not later than its first create request, by the service's clock.
+    - `is_new`: a person has said that it replaces no lost state.
+    - `answered`: the IDs of states that a person has seen when it continued others.
+    - `explained`: the organizations whose tasks were all explained once.
+    - `is_kept`: the service has shown one of its references.
+    """
+
+    ids: tuple[str, ...]
+    begun_at: Moment
+    counter: int = 0
+    is_new: bool = False
+    answered: tuple[str, ...] = ()
+    explained: tuple[str, ...] = ()
+    is_kept: bool = False
+
     @property
-    def name(self) -> str:
-        return _name_of(self)
+    def id(self) -> str:
+        """The ID that it writes."""
+        return self.ids[0]
+
+    def counted(self, number: int) -> Provenance:
+        """The provenance after a number was used or seen. No state gets to `IMPLAUSIBLE`, so a
+        person has written it; above it, no number would be left."""
+        if number <= self.counter or number >= IMPLAUSIBLE:
+            return self
+        return replace(self, counter=number)
+
+    def joined(self, other: Provenance) -> Provenance:
+        """This provenance, which nothing known to the `other` precedes."""
+        return replace(
+            self,
+            counter=max(self.counter, other.counter),
+            begun_at=min(self.begun_at, other.begun_at),
+            is_new=self.is_new or other.is_new,
+            ids=tuple(dict.fromkeys((*self.ids, *other.ids))),
+            answered=_union(self.answered, other.answered),
+            explained=_union(self.explained, other.explained),
+            is_kept=self.is_kept or other.is_kept,
+        )
 
 
-@lru_cache(64)
-def _name_of(baseline: Baseline) -> str:
-    seen = [baseline.org_name, baseline.ids, baseline.identity.proof()]
-    return digest(seen).removeprefix("sha256:")[:16]
+def _union(some: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*some, *others}))
 
 
 class HistoryEntry(Stored, frozen=True):
@@ -116,7 +156,7 @@ class HistoryEntry(Stored, frozen=True):
     what: str
     at: Moment | None = None
     task_id: str = ""
-    mark: str = ""
+    number: int = 0
     detail: str = ""
 
 
@@ -171,8 +211,8 @@ HISTORY = 50
 
 
 class RetiredTask(Stored, frozen=True, kw_only=True):
-    """A task whose record was removed, by `removed:` in a manifest or by hand. If it is
-    `adoptable`, it has the inputs of its record."""
+    """A task whose record was removed, by `removed:` in a manifest or by hand. For `spent`, see
+    `Record`."""
 
     ref: TaskRef = field(name="task")
     task_id: str
@@ -182,36 +222,8 @@ class RetiredTask(Stored, frozen=True, kw_only=True):
     created_at: Moment | None = None
     outputs: Mapping[str, object] = field(default_factory=dict)
     former: tuple[str, ...] = field(name="formerTaskIds", default=())
-    adoptable: bool = False
-    marks: tuple[str, ...] = ()
-    inputs: Inputs = field(default_factory=dict)
-    created_inputs: Inputs = field(default_factory=dict)
-
-    @property
-    def versions(self) -> tuple[Inputs, ...]:
-        """The inputs by which its work is recognized, starting with those it was created with."""
-        return (self.created_inputs, self.inputs) if self.created_inputs else (self.inputs,)
-
-
-class KeyNotes(Stored, frozen=True):
-    """The state's notes about a key without a record."""
-
-    marks: tuple[str, ...] = ()
-    removed: str = ""
-    not_created: bool = False
-
-
-class Recovery(Stored, frozen=True):
-    """The recovery of a lost state in one organization, which lasts until each of the `keys` has a
-    task or an answer. None of the `entries` has further tasks."""
-
-    keys: tuple[str, ...] = ()
-    entries: tuple[str, ...] = ()
-
-    def joined(self, other: Recovery) -> Recovery:
-        """The keys and answers of both."""
-        both = ({*self.keys, *other.keys}, {*self.entries, *other.entries})
-        return Recovery(*(tuple(sorted(names)) for names in both))
+    reference: str = ""
+    spent: tuple[str, ...] = ()
 
 
 class Stage(StrEnum):

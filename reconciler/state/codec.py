@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
-from reconciler.model.mark import is_mark
+from reconciler.model.reference import Reference, is_state_id
 from reconciler.model.remarks import Arg
 from reconciler.model.task import NO_TASK, Inputs, TaskRef
 from reconciler.model.typed_json import (
@@ -25,8 +25,8 @@ from reconciler.model.typed_json import (
     with_checksum,
 )
 from reconciler.model.value import Stored, field, replace
-from reconciler.state.attempt import Attempt, Baseline, KeyNotes, Move, Recovery, RetiredTask, Run
-from reconciler.state.model import Attempted, Event, Record, Recorded, Retired, State
+from reconciler.state.attempt import Attempt, Baseline, Move, Provenance, RetiredTask, Run
+from reconciler.state.model import Attempted, Event, Learned, Record, Recorded, State
 from reconciler.system.memory import collection_paused
 
 
@@ -38,15 +38,15 @@ class StateFile(Stored, frozen=True, kw_only=True):
     lineage: str
     serial: int
     backend: str
-    baselines: Mapping[str, Baseline] = field(default_factory=dict)
-    latest: Mapping[str, str] = field(default_factory=dict)
+    provenance: Provenance
+    baselines: tuple[Baseline, ...] = ()
     retired: Mapping[str, Raw] = field(default_factory=dict)
-    recovering: Mapping[str, Recovery] = field(default_factory=dict)
+    dismissed: tuple[str, ...] = ()
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
     attempts: Mapping[str, Raw]
-    keys: Mapping[str, Raw] = field(default_factory=dict)
+    closed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tasks: dict[str, Raw]
 
 
@@ -67,7 +67,7 @@ class StateSource(NamedTuple):
 
 T = TypeVar("T")
 
-VERSION = 4
+VERSION = 5
 """The version of the state file, the journal, and the head of a shared state, which contain the
 same values."""
 
@@ -75,9 +75,9 @@ _SAME = (
     "lineage",
     "serial",
     "backend",
+    "provenance",
     "baselines",
-    "latest",
-    "recovering",
+    "dismissed",
     "runs",
     "move",
     "journal",
@@ -96,9 +96,9 @@ def state_json(state: State) -> bytes:
     """The state without a checksum, on one line with sorted keys."""
     file = StateFile(
         version=VERSION,
-        attempts={mark: _with_task(replace(a, mark="")) for mark, a in state.attempts.items()},
+        attempts={str(number): _with_task(a) for number, a in state.attempts.items()},
         tasks={str(ref): _raw(replace(r, ref=NO_TASK)) for ref, r in state.records.items()},
-        keys={str(ref): _raw(notes) for ref, notes in state.keys.items()},
+        closed={str(ref): references for ref, references in state.closed.items()},
         retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
         **{name: getattr(state, name) for name in _SAME},
     )
@@ -128,7 +128,8 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
     """The inverse of `encode_state`. Raises StateError for other content: an unreadable state never
     counts as absent.
 
-    A file without a checksum was merged or edited on purpose, and is checked strictly instead.
+    A file without a checksum was merged or edited on purpose: it is checked strictly instead, and
+    its baselines do not count, because a task may have lost its record.
     """
     if data[:1] != b"{":
         data = data.removeprefix(b"\xef\xbb\xbf")
@@ -144,7 +145,7 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
         if file.checksum and not intact and file.checksum != _checksum_of(state):
             backup = source.file + ".backup"
             raise StateError.about(source.file, Code.STATE_EDITED, backup=backup)
-    return state
+    return state if file.checksum else replace(state, baselines=())
 
 
 def _checksum_of(state: State) -> str:
@@ -231,14 +232,25 @@ def _refuse_duplicates(data: bytes, source: StateSource) -> None:
 
 
 def _read(file: StateFile) -> State:
-    read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
-    keys = dict(_notes(name, raw) for name, raw in file.keys.items())
+    attempts = dict(_attempt(number, raw) for number, raw in file.attempts.items())
+    closed = {_closed_key(name): references for name, references in file.closed.items()}
     retired = _retired(file.retired)
     records = dict(_record(name, raw) for name, raw in file.tasks.items())
     if file.serial < 0 or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
+    check_provenance(file.provenance)
+    highest = max((*attempts, *(r.number for r in records.values())), default=0)
+    if highest > file.provenance.counter:
+        raise ShapeError("provenance.counter", "range")
     head = {name: getattr(file, name) for name in _SAME}
-    return State(records=records, attempts=read, keys=keys, retired=retired, **head)
+    return State(records=records, attempts=attempts, closed=closed, retired=retired, **head)
+
+
+def check_provenance(provenance: Provenance) -> None:
+    """Raises ShapeError for IDs that no state can have."""
+    ids = (*provenance.ids, *provenance.answered)
+    if not provenance.ids or not all(map(is_state_id, ids)) or provenance.counter < 0:
+        raise ShapeError("provenance", "invalid")
 
 
 def _retired(raws: Mapping[str, Raw]) -> dict[str, RetiredTask]:
@@ -248,7 +260,6 @@ def _retired(raws: Mapping[str, Raw]) -> dict[str, RetiredTask]:
             task = found[task_id] = _without_task(RetiredTask, raw)
             if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
                 raise ShapeError("", "invalid")
-            _check_all_inputs(task)
         except ShapeError as problem:
             raise problem.under(f"retired[{json.dumps(task_id)}]") from None
     return found
@@ -267,23 +278,22 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
     return record.ref, record
 
 
-def _notes(name: str, raw: Raw) -> tuple[TaskRef, KeyNotes]:
+def _closed_key(name: str) -> TaskRef:
     try:
-        return parse_ref(name), decode_as(KeyNotes, raw)
+        return parse_ref(name)
     except ShapeError as problem:
-        raise problem.under(f"keys[{json.dumps(name)}]") from None
+        raise problem.under(f"closed[{json.dumps(name)}]") from None
 
 
-def _attempt(mark: str, raw: Raw) -> Attempt:
+def _attempt(number: str, raw: Raw) -> tuple[int, Attempt]:
     try:
         attempt = _without_task(Attempt, raw)
-        if attempt.mark:
-            raise ShapeError("mark", "unknown")
-        attempt = replace(attempt, mark=mark)
         _check_attempt(attempt)
+        if number != str(attempt.number):
+            raise ShapeError("reference", "invalid")
     except ShapeError as problem:
-        raise problem.under(f"attempts[{json.dumps(mark)}]") from None
-    return attempt
+        raise problem.under(f"attempts[{json.dumps(number)}]") from None
+    return attempt.number, attempt
 
 
 def encode_event(event: Event) -> bytes:
@@ -299,8 +309,8 @@ def decode_event(data: bytes) -> Event:
             _check_attempt(attempt)
         case Recorded(record=record):
             _check_record(record)
-        case Retired(task=task):
-            _check_all_inputs(task)
+        case Learned(provenance=provenance):
+            check_provenance(provenance)
         case _:  # only the types of the fields of other events are checked
             pass
     return event
@@ -309,12 +319,15 @@ def decode_event(data: bytes) -> Event:
 def _check_record(record: Record) -> None:
     _check_filled(taskId=record.task_id)
     _check_common(record)
-    _check_all_inputs(record)
+    if record.number < 0 or (record.reference and Reference.parse(record.reference) is None):
+        raise ShapeError("reference" if record.number >= 0 else "number", "invalid")
+    _check_inputs("inputs", record.inputs)
+    _check_inputs("createdInputs", record.created_inputs)
 
 
 def _check_attempt(attempt: Attempt) -> None:
-    if not is_mark(attempt.mark):
-        raise ShapeError("mark", "mark")
+    if Reference.parse(attempt.reference) is None:
+        raise ShapeError("reference", "invalid")
     if not (attempt.waited >= 0 and attempt.window >= 0 and attempt.settle_time >= 0):
         raise ShapeError("waited", "negative")
     _check_common(attempt)
@@ -324,11 +337,6 @@ def _check_attempt(attempt: Attempt) -> None:
 def _check_common(value: Record | Attempt) -> None:
     ref = value.ref
     _check_filled(task=ref.org_name and ref.key, digest=value.digest, identity=value.identity.id)
-
-
-def _check_all_inputs(value: Record | RetiredTask) -> None:
-    _check_inputs("inputs", value.inputs)
-    _check_inputs("createdInputs", value.created_inputs)
 
 
 def _check_inputs(name: str, inputs: Inputs) -> None:

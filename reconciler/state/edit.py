@@ -1,4 +1,4 @@
-"""`taskctl state mv | rm | accept | resolve | push` as events.
+"""`taskctl state mv | rm | accept | assign | close | push` as events.
 
 Each function takes the state and returns the events to append, in such an order that a run that is
 killed between two of them leaves a task recorded twice, never unrecorded. For an unknown task, each
@@ -7,7 +7,6 @@ raises StateError with similar names.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,28 +16,18 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.glob import STAR, other_sign, texts_of
-from reconciler.model.mark import is_same
 from reconciler.model.remarks import Arg
-from reconciler.model.service import Identity, RemoteTask
+from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.shell import is_key
 from reconciler.model.task import DesiredTask, Generated, Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
-from reconciler.state.attempt import (
-    Attempt,
-    ChangeKind,
-    HistoryEntry,
-    HistoryKind,
-    KeyNotes,
-    Recovery,
-    kept_outputs,
-)
-from reconciler.state.ledger import fold
+from reconciler.model.work import inputs_of
+from reconciler.state.attempt import ChangeKind, HistoryEntry, HistoryKind, kept_outputs
 from reconciler.state.model import (
     Attempted,
     Event,
     Forgotten,
-    Noted,
     Record,
     Recorded,
     Retired,
@@ -109,20 +98,16 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     if attempts and new.org_name != old.org_name:  # a task may exist in the old organization
         raise _refused("organization", old.key, ref=str(old))
     events: list[Event] = []
-    notes, known = state.notes_on(old), state.notes_on(new)
-    marks = tuple(dict.fromkeys((*known.marks, *(record.marks if record else notes.marks))))
     if record is not None:
-        entry = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", old.key)
+        entry = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, detail=old.key)
         made, moved = _renamed(record.generated, new), record.with_history(entry)
-        events.append(Recorded(replace(moved, ref=new, generated=made, marks=marks)))
+        spent = tuple(dict.fromkeys((*record.spent, *state.closed.get(new, ()))))
+        events.append(Recorded(replace(moved, ref=new, generated=made, spent=spent)))
     events += [
         Attempted(replace(attempt, ref=new, generated=_renamed(attempt.generated, new)))
         for attempt in attempts
     ]
-    if record is not None:
-        return [*events, Forgotten(old)]
-    both = replace(notes, marks=marks, removed=notes.removed or known.removed)
-    return [*events, Noted(new, both), Noted(old, KeyNotes())]
+    return [*events, Forgotten(old)] if record is not None else events
 
 
 def _renamed(made: Generated | None, new: TaskRef) -> Generated | None:
@@ -131,11 +116,11 @@ def _renamed(made: Generated | None, new: TaskRef) -> Generated | None:
 
 
 def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]:
-    """Removes the record of `ref`; its task keeps running, and a manifest may adopt it. Rejected
-    while attempts are unresolved. `at` is now."""
+    """Removes the record of `ref`; its task keeps running. Rejected while attempts are unresolved.
+    `at` is now."""
     if state.attempts_for(ref):
         raise _refused("unresolved", ref.key, ref=str(ref))
-    return [Retired(_record(state, ref).retired(at, adoptable=True))]
+    return [Retired(_record(state, ref).retired(at))]
 
 
 def accept(state: State, ref: TaskRef, inputs: Inputs, file: str) -> list[Event]:
@@ -173,86 +158,92 @@ def mark_done(state: State, done: Mapping[str, str]) -> list[Recorded]:
     ]
 
 
-def resolve(
+def assign(
     state: State,
     ref: TaskRef,
-    task_id: str | None,
+    remote: RemoteTask,
     *,
-    created_at: datetime | None = None,
-    at: datetime | None = None,
+    caller: Identity,
+    number: int,
+    at: datetime,
+    message: FirstMessage | None = None,
+    desired: DesiredTask | None = None,
 ) -> list[Event]:
-    """Resolves the open attempts of `ref`: they created the task `task_id`, or no task (None). `at`
-    is now.
+    """Records `remote` as the task of `ref`, with the next number, because a person says so; closes
+    the key's open attempts. `message` is its first message, if it was read; `desired` the manifest.
+    `at` is now."""
+    _check_free(state, ref, remote.id, message)
+    attempts, old = state.attempts_for(ref), state.records.get(ref)
+    sent = attempts[-1] if attempts else None
+    is_sent = sent is not None and remote.creator_login in (None, sent.identity.login)
+    shown = message.reference if message is not None else None
+    inputs = sent.inputs if sent is not None else desired.inputs if desired is not None else {}
+    if not inputs:
+        inputs = inputs_of(message)
+    source = sent or desired or old
+    retired = state.retired.get(remote.id)
+    spent = [*state.closed.get(ref, ()), *(attempt.reference for attempt in attempts)]
+    spent += [*retired.spent, retired.reference] if retired is not None else []
+    reference = str(shown) if shown is not None and state.is_ours(shown) else ""
+    record = Record(
+        ref=ref,
+        task_id=remote.id,
+        reference=reference,
+        number=number,
+        file=source.file if source is not None else "",
+        inputs=inputs,
+        digest=digest(inputs),
+        identity=sent.identity if sent is not None and is_sent else remote.owner(caller),
+        created_at=remote.created_at or at,
+        spent=tuple(dict.fromkeys(each for each in spent if each not in ("", reference))),
+        pending=patch_after_create(sent.inputs) if sent is not None else {},
+        outputs=kept_outputs(remote.raw),
+        generated=source.generated if source is not None else None,
+    )
+    changes = sent.found() if sent is not None else record.as_adopted().changes
+    record = replace(record, changes=changes)
+    return [Recorded(record.in_place_of(old, sent.replaces if sent is not None else ""))]
 
-    `created_at` is by the service's clock. The task may not have its name and sharing yet, so they
-    stay pending.
-    """
+
+def close(state: State, ref: TaskRef, *, at: datetime) -> list[Event]:
+    """Closes the open attempts of `ref`, because a person says that they created no task. `at` is
+    now."""
     attempts = state.attempts_for(ref)
     if not attempts:
-        if ref not in state.records:
-            raise unknown(str(ref), known_refs(state))
         raise _refused("resolved", ref.key, ref=str(ref))
-    if task_id is None:
-        _check_age(ref, attempts, at)
-        closed = [attempt.mark for attempt in attempts]
-        events = state.close_attempts(closed, "resolved by hand: not created", at)
-        if ref in state.records:
-            return events
-        notes = fold(state, events).notes_on(ref)
-        return [*events, Noted(ref, replace(notes, removed="", not_created=True))]
-    _check_free(state, ref, task_id)
-    record = _resolved(state.records.get(ref), attempts, task_id, created_at)
-    marks = (*state.notes_on(ref).marks, *record.marks)
-    return [Recorded(replace(record, marks=tuple(dict.fromkeys(marks))))]
-
-
-def _check_age(ref: TaskRef, attempts: Iterable[Attempt], at: datetime | None) -> None:
-    """Raises StateError while a request may still create a task that is not visible yet."""
-    for attempt in attempts:
-        if at is not None and (left := attempt.seconds_left(at)) > 0:
-            who, seconds = attempt.identity.name, math.ceil(left)
-            raise _refused("early", ref.key, ref=str(ref), who=who, seconds=seconds)
-
-
-def not_created(state: State, ref: TaskRef) -> list[Event]:
-    """No task of the key `ref`, which has neither a record nor an attempt, exists: its next task is
-    created without a comparison with existing tasks. Returns no events if that is already known."""
-    if ref in state.records:
-        raise _refused("resolved", ref.key, ref=str(ref))
-    known = state.notes_on(ref)
-    notes = replace(known, removed="", not_created=True)
-    return [] if notes == known else [Noted(ref, notes)]
+    numbers = [attempt.number for attempt in attempts]
+    return state.close_attempts(numbers, "closed by a person", at)
 
 
 def push(state: State, given: State, *, force: bool = False) -> State:
     """`given` as the successor of `state`. Raises StateError unless it is newer (or `force`), of
     the same lineage, and has every unresolved attempt and every task.
 
-    It may be an old version, so all tasks are compared with every key again, and each match is
-    unresolved. Each recovery of either state continues.
+    It may be an old version, so it has no baselines: all tasks are explained again.
     """
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)
     if given.serial <= state.serial and not force:
         raise _refused("serial", "", given=given.serial, known=state.serial)
-    for mark, attempt in sorted(state.attempts.items()):
-        baselines = (given.baseline_of(attempt), state.baseline_of(attempt))
-        other = given.attempts.get(mark)
-        is_same = other is not None and replace(other, waited=attempt.waited) == attempt
-        if not is_same or baselines[0] != baselines[1]:
-            raise _refused("attempt", attempt.ref.key, ref=str(attempt.ref), mark=mark)
+    for number, attempt in sorted(state.attempts.items()):
+        other = given.attempts.get(number)
+        if other is None or replace(other, waited=attempt.waited) != attempt:
+            facts = {"ref": str(attempt.ref), "reference": attempt.reference}
+            raise _refused("attempt", attempt.ref.key, **facts)
     known = {*given.recorded_ids(), *given.retired}
     if lost := sorted({*state.recorded_ids(), *state.retired} - known):
         raise _refused("lost", "", tasks=tuple(lost), count=len(lost))
-    waited = {mark: attempt.waited for mark, attempt in state.attempts.items()}
+    waited = {number: attempt.waited for number, attempt in state.attempts.items()}
     attempts = {
-        mark: replace(attempt, waited=waited.get(mark, 0.0))
-        for mark, attempt in given.attempts.items()
+        number: replace(attempt, waited=waited.get(number, 0.0))
+        for number, attempt in given.attempts.items()
     }
-    recovering = {**state.recovering}
-    for org_name, recovery in given.recovering.items():
-        recovering[org_name] = recovery.joined(recovering.get(org_name, Recovery()))
-    pushed = replace(given, attempts=attempts, latest={}, recovering=recovering)
+    pushed = replace(
+        given,
+        attempts=attempts,
+        baselines=(),
+        provenance=given.provenance.joined(state.provenance),
+    )
     serial = max(given.serial - 1, state.serial)
     return replace(pushed, serial=serial, journal=state.journal).pruned()
 
@@ -262,59 +253,40 @@ def is_known(state: State, name: str) -> bool:
     return any(name in (ref.key, str(ref)) for ref in known_refs(state))
 
 
-def record_existing(
-    state: State, task: DesiredTask, remote: RemoteTask, caller: Identity, *, at: datetime
-) -> list[Event]:
-    """Records `remote` as the task of a manifest that has no record yet; `at` is now."""
-    _check_free(state, task.ref, remote.id)
-    owner = remote.owner(caller)
-    record = replace(Record.of(task, remote.id, owner, at), outputs=kept_outputs(remote.raw))
-    return [Recorded(with_marks(state, record))]
-
-
-def with_marks(state: State, record: Record) -> Record:
-    """The first record of its key, whose attempts did not create the task, with the marks that key
-    and task have had."""
+def record_named(state: State, record: Record) -> list[Event]:
+    """Records a task that a person has named, with a number of its own, as the task of a key
+    without one."""
+    _check_free(state, record.ref, record.task_id, None)
     removed = state.retired.get(record.task_id)
-    before = removed.marks if removed is not None else ()
-    marks = tuple(dict.fromkeys((*before, *state.notes_on(record.ref).marks)))
-    return replace(record, marks=marks).as_adopted()
+    before = (*removed.spent, removed.reference) if removed is not None else ()
+    spent = dict.fromkeys((*before, *state.closed.get(record.ref, ())))
+    others = tuple(each for each in spent if each not in ("", record.reference))
+    return [Recorded(replace(record, spent=others).as_adopted())]
 
 
-def _resolved(
-    before: Record | None, attempts: tuple[Attempt, ...], task_id: str, created_at: datetime | None
-) -> Record:
-    marks = tuple(attempt.mark for attempt in attempts)
-    if before is not None and before.task_id == task_id:
-        return replace(before, marks=tuple(dict.fromkeys((*before.marks, *marks))))
-    latest = attempts[-1]
-    record = replace(
-        Record.of(latest, task_id, latest.identity, created_at),
-        marks=marks,
-        pending=patch_after_create(latest.inputs),
-    )
-    if before is None and task_id in {attempt.replaces for attempt in attempts}:
-        # It existed before the attempts, and its record was lost.
-        return record.changed(ChangeKind.ADOPTED)
-    return replace(record, changes=latest.found()).in_place_of(before, latest)
-
-
-def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
+def _check_free(state: State, ref: TaskRef, task_id: str, message: FirstMessage | None) -> None:
+    """Raises StateError if another key has the task, as a record or, by its reference, because of
+    an open attempt. An earlier task of a key may be another key's: after a loss, the tasks of a
+    renamed key and of a later key with its name are told apart by a person."""
     record = state.records.get(ref)
-    retired = state.retired.get(task_id)
-    is_spent = retired is not None and not retired.adoptable
-    if (record is not None and task_id in record.former) or is_spent:
+    if record is not None and task_id in record.former:
         raise _refused("former", ref.key, task=task_id, ref=str(ref))
-    holder = state.recorded_ids().get(task_id)
+    holders = {record.task_id: known for known, record in state.records.items()}
+    holders |= {a.replaces: a.ref for a in state.attempts.values() if a.replaces not in holders}
+    holder = holders.get(task_id)
     if holder is not None and holder != ref:
         raise _refused("recorded", ref.key, task=task_id, ref=str(ref), holder=str(holder))
+    refuse_attempted(state, ref, task_id, message)
 
 
-def refuse_marked(others: Iterable[Attempt], ref: TaskRef, task_id: str, mark: str) -> None:
-    """Raises StateError if the task shows the mark of one of the open attempts of other keys."""
-    owner = next((other.ref for other in others if is_same(other.mark, mark)), None)
-    if owner is not None:
-        raise _refused("marked", ref.key, task=task_id, ref=str(ref), owner=str(owner))
+def refuse_attempted(
+    state: State, ref: TaskRef, task_id: str, message: FirstMessage | None
+) -> None:
+    """Raises StateError if an open attempt of another key has created the task."""
+    shown = str(message.reference) if message is not None and message.reference else ""
+    others = (a.ref for a in state.attempts.values() if a.ref != ref and a.reference == shown)
+    if (owner := next(others, None)) is not None:
+        raise _refused("attempted", ref.key, task=task_id, ref=str(ref), owner=str(owner))
 
 
 def _record(state: State, ref: TaskRef) -> Record:

@@ -25,7 +25,14 @@ from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored
-from reconciler.state.codec import VERSION, check_version, decode_event, encode_event
+from reconciler.state.attempt import Provenance
+from reconciler.state.codec import (
+    VERSION,
+    check_provenance,
+    check_version,
+    decode_event,
+    encode_event,
+)
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import lost
 from reconciler.state.model import Event, State
@@ -45,6 +52,7 @@ class Header(Stored, frozen=True):
 
     lineage: str
     backend: str
+    provenance: Provenance
     state: str
     id: str
     version: int
@@ -52,7 +60,8 @@ class Header(Stored, frozen=True):
     @classmethod
     def of(cls, state: State, content: str) -> Header:
         """The header of a new journal."""
-        return cls(state.lineage, state.backend, content, os.urandom(8).hex(), VERSION)
+        known = (state.lineage, state.backend, state.provenance)
+        return cls(*known, content, os.urandom(8).hex(), VERSION)
 
 
 class Replay(NamedTuple):
@@ -136,6 +145,7 @@ def _read_header(text: bytes, file: str) -> Header:
     header = decode_as(Header, text)
     if not (header.lineage and header.backend and header.id):
         raise ShapeError("lineage, backend or id", "empty")
+    check_provenance(header.provenance)
     return header
 
 

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
-from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import (
-    Attempt,
-    HistoryKind,
-    KeyNotes,
-    Recovery,
-    RetiredTask,
-)
+from reconciler.state.attempt import Attempt, Baseline, RetiredTask, number_of
 from reconciler.state.model import (
     Aged,
     Attempted,
-    BaselineRead,
+    BaselineMoved,
     Closed,
+    Dismissed,
     Event,
     Forgotten,
-    Noted,
+    Learned,
     Ran,
     Record,
     Recorded,
-    Recovering,
     Retired,
     State,
 )
-
-_FOLDED = ("records", "attempts", "baselines", "retired", "keys", "recovering", "runs")
 
 
 class Ledger:
@@ -39,14 +29,23 @@ class Ledger:
     def __init__(self, state: State) -> None:
         self._before = state
         self.records, self.attempts = dict(state.records), dict(state.attempts)
-        self.baselines, self.retired = dict(state.baselines), dict(state.retired)
-        self.keys, self.runs = dict(state.keys), dict(state.runs)
-        self.recovering = dict(state.recovering)
+        self.closed, self.retired = dict(state.closed), dict(state.retired)
+        self.runs, self.provenance = dict(state.runs), state.provenance
+        self.baselines, self.dismissed = state.baselines, state.dismissed
 
     def state(self) -> State:
         """A copy, which later events do not change."""
-        copies = {name: dict(getattr(self, name)) for name in _FOLDED}
-        return replace(self._before, **copies)
+        return replace(
+            self._before,
+            records=dict(self.records),
+            attempts=dict(self.attempts),
+            closed=dict(self.closed),
+            retired=dict(self.retired),
+            runs=dict(self.runs),
+            provenance=self.provenance,
+            baselines=self.baselines,
+            dismissed=self.dismissed,
+        )
 
     def add(self, events: Iterable[Event]) -> None:
         """Adds events. Each event sets absolute values, so a journal that was folded, but not
@@ -54,82 +53,73 @@ class Ledger:
         for event in events:
             match event:
                 case Attempted(attempt):
-                    self._open(attempt)
-                case Closed(mark):
-                    self._close(mark)
+                    self.attempts[attempt.number] = attempt
+                    self.provenance = self.provenance.counted(attempt.number)
+                case Closed(number, was_sent=was_sent):
+                    self._close(number, was_sent=was_sent)
                 case Recorded(record):
                     self._record(record)
                 case Forgotten(ref):
                     self.records.pop(ref, None)
-                    self._end_wait(ref)
                 case Retired(task):
                     self._retire(task)
-                case BaselineRead(baseline):
-                    self.baselines[baseline.name] = baseline
+                case BaselineMoved(baseline):
+                    self._move_baseline(baseline)
+                case Learned(provenance, continues=continues):
+                    self.provenance = self.provenance.joined(provenance)
+                    self.baselines = () if continues else self.baselines
+                case Dismissed(org_name, task_id):
+                    self.dismissed = _sorted(self.dismissed, f"{org_name}/{task_id}")
                 case Ran(run):
                     self.runs[run.name] = run
                 case Aged(seconds):
                     self._wait(seconds)
-                case Noted(ref, notes):
-                    self._set_notes(ref, notes)
-                case Recovering(org_name, recovery):
-                    self._recover(org_name, recovery)
 
     def _record(self, record: Record) -> None:
         ref = record.ref
+        for reference in record.references:
+            self._settle(reference)
+        self.closed.pop(ref, None)
         self.records[ref] = record
-        self.keys.pop(ref, None)
-        for mark in record.marks:
-            self.attempts.pop(mark, None)
-        self._end_wait(ref)
+        self.provenance = self.provenance.counted(record.number)
 
-    def _end_wait(self, ref: TaskRef) -> None:
-        """The key, which has a task now or became another key, no longer waits for an answer."""
-        recovery = self.recovering.get(ref.org_name)
-        if recovery is not None and ref.key in recovery.keys:
-            left = tuple(key for key in recovery.keys if key != ref.key)
-            self.recovering[ref.org_name] = replace(recovery, keys=left)
+    def _settle(self, reference: str) -> None:
+        """Closes the open attempt that sent the reference."""
+        found = next((n for n, a in self.attempts.items() if a.reference == reference), None)
+        if found is not None:
+            del self.attempts[found]
 
-    def _recover(self, org_name: str, recovery: Recovery | None) -> None:
-        if recovery is not None:
-            self.recovering[org_name] = recovery
-        else:
-            self.recovering.pop(org_name, None)
-
-    def _open(self, attempt: Attempt) -> None:
-        self.attempts[attempt.mark] = attempt
-        if (notes := self.keys.get(attempt.ref)) is not None:
-            marks = tuple(mark for mark in notes.marks if mark != attempt.mark)
-            is_kept = attempt.ref.org_name in self.recovering  # until the key has a task
-            answered = notes.not_created and is_kept
-            self._note(attempt.ref, marks=marks, not_created=answered)
-
-    def _close(self, mark: str) -> None:
-        attempt = self.attempts.pop(mark, None)
-        if attempt is not None:
-            known = self.keys.get(attempt.ref, KeyNotes()).marks
-            self._note(attempt.ref, marks=tuple(dict.fromkeys((*known, mark))))
+    def _close(self, number: int, *, was_sent: bool) -> None:
+        attempt = self.attempts.pop(number, None)
+        if attempt is not None and was_sent and attempt.ref not in self.records:
+            known = self.closed.get(attempt.ref, ())
+            self.closed[attempt.ref] = tuple(dict.fromkeys((*known, attempt.reference)))
 
     def _retire(self, task: RetiredTask) -> None:
         self.retired[task.task_id] = task
         record = self.records.get(task.ref)
         if record is not None and record.task_id == task.task_id:
             del self.records[task.ref]
-        self._note(task.ref, removed=task.task_id if task.adoptable else "")
+
+    def _move_baseline(self, baseline: Baseline) -> None:
+        org_name, identity = baseline.org_name, baseline.identity
+        others = (b for b in self.baselines if not b.is_of(org_name, identity))
+        key = _place_of
+        self.baselines = tuple(sorted((*others, baseline), key=key))
 
     def _wait(self, seconds: Mapping[str, float]) -> None:
-        for mark, waited in seconds.items():
-            if mark in self.attempts:
-                self.attempts[mark] = replace(self.attempts[mark], waited=waited)
+        for reference, waited in seconds.items():
+            number = number_of(reference)
+            if number in self.attempts:
+                self.attempts[number] = replace(self.attempts[number], waited=waited)
 
-    def _note(self, ref: TaskRef, **changes: Any) -> None:
-        self._set_notes(ref, replace(self.keys.get(ref, KeyNotes()), **changes))
 
-    def _set_notes(self, ref: TaskRef, notes: KeyNotes) -> None:
-        if notes == KeyNotes():
-            self.keys.pop(ref, None)
-        else:
-            self.keys[ref] = notes
+def _place_of(baseline: Baseline) -> tuple[str, ...]:
+    return (baseline.org_name, *(part or "" for part in baseline.identity.proof()))
+
+
+def _sorted(known: Collection[str], new: str) -> tuple[str, ...]:
+    return tuple(sorted({*known, new}))
 
 
 def fold(state: State, events: Collection[Event]) -> State:
@@ -143,21 +133,16 @@ def fold(state: State, events: Collection[Event]) -> State:
 
 def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     """The only events of a journal that may be folded into `saved`, a version of the state other
-    than the one that the journal was written for: its attempts are open, and know the tasks that
-    were recorded for them. Attempts whose outcome `saved` knows are omitted."""
+    than the one that the journal was written for: its attempts are open, unless `saved` knows their
+    outcome. A task that was recorded for one of them shows its reference."""
     events = tuple(events)
-    ledger = Ledger(State(lineage=saved.lineage, serial=0, backend=saved.backend))
-    ledger.add(e for e in events if isinstance(e, Attempted | Closed | BaselineRead | Ran | Aged))
-    attempts = ledger.attempts
-    for entry in (h for e in events if isinstance(e, Recorded) for h in e.record.full_history()):
-        if entry.what == HistoryKind.NOT_CREATED:
-            attempts.pop(entry.mark, None)
-        elif entry.mark in attempts:
-            attempts[entry.mark] = replace(attempts[entry.mark], task_id=entry.task_id)
-    marks = {mark for mark, _ in saved.marks()}
-    replaced = (attempt.replaces for attempt in attempts.values() if attempt.replaces)
-    ids = {*saved.recorded_ids(), *saved.retired, *replaced}
-    left = [a for a in attempts.values() if a.mark not in marks and a.task_id not in ids]
-    runs = map(Ran, ledger.runs.values())
-    begun = (e for e in events if isinstance(e, Recovering) and e.recovery is not None)
-    return (*map(BaselineRead, ledger.baselines.values()), *runs, *begun, *map(Attempted, left))
+    ledger = Ledger(State(saved.lineage, 0, saved.backend, saved.provenance))
+    ledger.add(e for e in events if isinstance(e, Attempted | Closed | Ran | Aged))
+    known = {each for record in saved.records.values() for each in record.references}
+    known |= {each for task in saved.retired.values() for each in (task.reference, *task.spent)}
+    known |= {each for references in saved.closed.values() for each in references}
+    left: list[Attempt] = [a for a in ledger.attempts.values() if a.reference not in known]
+    learned: list[Event] = [e for e in events if isinstance(e, Learned | Dismissed)]
+    if ledger.provenance != saved.provenance:  # no number is used again
+        learned.append(Learned(ledger.provenance))
+    return (*map(Ran, ledger.runs.values()), *learned, *map(Attempted, left))

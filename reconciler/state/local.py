@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +15,14 @@ from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.model.value import replace
+from reconciler.state.beginning import begin
 from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
 from reconciler.state.location import Claim, Taken
 from reconciler.state.lock import Declared, Lock
-from reconciler.state.model import State, room_in
+from reconciler.state.model import Learned, State, room_in
 from reconciler.system import disk
 
 _READS = 10
@@ -51,8 +53,10 @@ class LocalState:
     would be an address.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises StateError if links form a cycle."""
+    def __init__(self, path: Path, now: Callable[[], datetime] | None = None) -> None:
+        """`now` is the time at which a new state begins. Raises StateError if links form a
+        cycle."""
+        self._now = now or (lambda: datetime.now(UTC))
         self.display_name = f"./{path}" if ":" in "".join(path.parts[:1]) else str(path)
         self.journal_display_name = f"{path}.journal"
         try:
@@ -183,16 +187,19 @@ class LocalState:
         header = replay.header
         if header is not None:
             check_backend(header.backend, backend, self.journal_display_name)
-        if saved is None:
-            lineage = header.lineage if header is not None else os.urandom(16).hex()
-            saved = State(lineage=lineage, serial=0, backend=backend)
+        if saved is None and header is not None:
+            saved = State(header.lineage, 0, backend, header.provenance)
+        elif saved is None:
+            saved = begin(backend, self._now())
         elif header is not None:
             if header.id == saved.journal or not replay.events:  # its first write was incomplete
                 replay = replay.carrying(())
             elif header.lineage != saved.lineage:
                 raise self._mismatch(saved.lineage, header.lineage)
             elif header.state != content:  # the run that wrote the journal lost its state
-                replay = replay.carrying(attempts_alone(replay.events, saved))
+                continues = not {*header.provenance.ids} <= {*saved.provenance.ids}
+                known = Learned(header.provenance, continues=continues)
+                replay = replay.carrying((known, *attempts_alone(replay.events, saved)))
         return saved, replay
 
     def _mismatch(self, state: str, journal: str) -> StateError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from reconciler.model.canonical import digest
+from reconciler.model.reference import Reference
 from reconciler.model.service import Identity
 from reconciler.model.task import NO_TASK, DesiredTask, Generated, Inputs, TaskRef
 from reconciler.model.value import Moment, Stored, Value, field, replace
@@ -16,29 +17,37 @@ from reconciler.state.attempt import (
     ChangeKind,
     HistoryEntry,
     HistoryKind,
-    KeyNotes,
     Move,
+    Provenance,
     RecordChange,
-    Recovery,
     RetiredTask,
     Run,
+    number_of,
 )
 
 
 class Record(Stored, frozen=True, kw_only=True):
-    """An existing task and its key. For `history`, see `full_history`. `changes` has at most two
-    entries: the change by which the key got the task, and the last change since. `created_inputs`
-    are those that the task was created with, if a person has accepted others since."""
+    """An existing task and its key.
+
+    - `reference`: what the task says about itself; empty if a person has named the task.
+    - `number`: orders the tasks of a key; 0 if a state that this one continues has sent it.
+    - `spent`: references of earlier requests for the key, which can only belong to duplicates.
+    - `history`: see `full_history`.
+    - `changes`: at most two, the change by which the key got the task, and the last since.
+    - `created_inputs`: those that the task was created with, if a person has accepted others.
+    """
 
     ref: TaskRef = field(name="task", default=NO_TASK)
     task_id: str
+    reference: str = ""
+    number: int = 0
     file: str
     inputs: Inputs
     created_inputs: Inputs = field(default_factory=dict)
     digest: str
     identity: Identity
     created_at: Moment | None = None
-    marks: tuple[str, ...] = ()
+    spent: tuple[str, ...] = ()
     pending: Mapping[str, object] = field(default_factory=dict)
     outputs: Mapping[str, object] = field(default_factory=dict)
     history: tuple[HistoryEntry, ...] = ()
@@ -55,12 +64,15 @@ class Record(Stored, frozen=True, kw_only=True):
     ) -> Record:
         """The record, from `at` on, of a task that was created by `identity` from the manifest, or
         by the attempt."""
+        sent = work if isinstance(work, Attempt) else None
         return cls(
             ref=work.ref,
             task_id=task_id,
+            reference=sent.reference if sent is not None else "",
+            number=sent.number if sent is not None else 0,
             file=work.file,
             inputs=work.inputs,
-            digest=work.digest if isinstance(work, Attempt) else digest(work.inputs),
+            digest=sent.digest if sent is not None else digest(work.inputs),
             identity=identity,
             created_at=at,
             generated=work.generated,
@@ -68,21 +80,29 @@ class Record(Stored, frozen=True, kw_only=True):
 
     @property
     def versions(self) -> tuple[Inputs, ...]:
-        """The inputs by which its work is recognized, starting with those it was created with."""
+        """The inputs as created, and those that a person has accepted since."""
         return (self.created_inputs, self.inputs) if self.created_inputs else (self.inputs,)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All references that belong to the key."""
+        return (*self.spent, *([self.reference] if self.reference else ()))
 
     def full_history(self) -> tuple[HistoryEntry, ...]:
         """The history of the key. A single entry follows from the other fields, so it is not
         stored."""
         if self.history:
             return self.history
-        mark = self.marks[-1] if self.marks else ""
-        what = HistoryKind.CREATED if mark else HistoryKind.ADOPTED
-        return (HistoryEntry(what.value, self.created_at, self.task_id, mark),)
+        made = self.changes[0].what if self.changes else ""
+        is_created = made in (ChangeKind.CREATED, ChangeKind.REPLACED)
+        what = HistoryKind.CREATED if is_created else HistoryKind.ADOPTED
+        number = number_of(self.reference)
+        return (HistoryEntry(what.value, self.created_at, self.task_id, number),)
 
     def with_history(self, entry: HistoryEntry) -> Record:
-        """The record with this history entry; a mark has one entry of each kind."""
-        if entry.mark and any((h.what, h.mark) == (entry.what, entry.mark) for h in self.history):
+        """The record with this history entry; a number has one entry of each kind."""
+        known = {(h.what, h.number) for h in self.history if h.number}
+        if entry.number and (entry.what, entry.number) in known:
             return self
         return replace(self, history=(*self.full_history(), entry)[-HISTORY:])
 
@@ -92,11 +112,9 @@ class Record(Stored, frozen=True, kw_only=True):
 
     def as_adopted(self) -> Record:
         """This record of a task that was not created by the last attempt for its key."""
-        entry = HistoryEntry(HistoryKind.ADOPTED.value, self.created_at, self.task_id)
-        adopted = self.changed(ChangeKind.ADOPTED)
-        return replace(adopted, history=(entry,)) if self.marks else adopted
+        return self.changed(ChangeKind.ADOPTED)
 
-    def retired(self, at: datetime | None, *, adoptable: bool) -> RetiredTask:
+    def retired(self, at: datetime | None) -> RetiredTask:
         """The data that the state keeps about its task when the record is removed."""
         return RetiredTask(
             ref=self.ref,
@@ -107,30 +125,32 @@ class Record(Stored, frozen=True, kw_only=True):
             created_at=self.created_at,
             outputs=self.outputs,
             former=self.former,
-            adoptable=adoptable,
-            marks=self.marks,
-            inputs=self.inputs if adoptable else {},
-            created_inputs=self.created_inputs if adoptable else {},
+            reference=self.reference,
+            spent=self.spent,
         )
 
-    def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
-        """This record of a new task, with the history of its key. `attempt` created the task when
-        the key had the record `old`, or to replace a task whose record was lost."""
-        mark = attempt.mark if attempt is not None else ""
-        before = attempt.replaces if attempt is not None else ""
-        kind = HistoryKind.REPLACED if before else HistoryKind.RECREATED
+    def in_place_of(self, old: Record | None, replaces: str = "") -> Record:
+        """This record of a new task, with the history of its key: of the record `old`, or of a task
+        that it was to replace, whose record was lost."""
+        kind = HistoryKind.REPLACED if replaces else HistoryKind.RECREATED
+        number = number_of(self.reference)
         if old is None:
-            if not before:
+            if not replaces or replaces == self.task_id:
                 return self
-            entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, before)
-            return replace(self, history=(entry,), former=(before,))
-        if old.task_id == self.task_id:
-            return replace(self, history=old.history, former=old.former, changes=old.changes)
-        entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, old.task_id)
-        former = (*old.former, *([before] if before else ()), old.task_id)
+            entry = HistoryEntry(kind.value, self.created_at, self.task_id, number, replaces)
+            return replace(self, history=(entry,), former=(replaces,))
+        is_same = old.task_id == self.task_id
+        reference = self.reference or (old.reference if is_same else "")
+        spent = dict.fromkeys((*old.references, *self.spent))
+        new = replace(
+            self, reference=reference, spent=tuple(each for each in spent if each != reference)
+        )
+        if is_same:
+            return replace(new, history=old.history, former=old.former, changes=old.changes)
+        entry = HistoryEntry(kind.value, self.created_at, self.task_id, number, old.task_id)
+        former = (*old.former, *([replaces] if replaces else ()), old.task_id)
         return replace(
-            self,
-            marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
+            new,
             history=old.with_history(entry).history,
             former=tuple(dict.fromkeys(former)),
         )
@@ -149,12 +169,11 @@ def room_in(most: int, stored: int) -> int:
 class State(Value, frozen=True):
     """The content of a state file.
 
-    - `attempts`: the open attempts, by mark; `keys`: notes about keys without a record.
-    - `baselines`: the baselines that open attempts and `latest` refer to, by name. `latest` has the
-      name of the baseline that the last apply of all manifests has read, by organization: its
-      tasks are not look-alikes.
+    - `attempts`: the open attempts, by number.
+    - `closed`: the references of attempts that created no task, of keys without a record.
+    - `baselines`: at most one for each organization and identity.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
-    - `recovering`: the organizations in which a lost state is recovered.
+    - `dismissed`: `ORG/ID` of tasks that a person has said to ignore.
     - `runs`: the runs that records and open attempts refer to.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
     - `room`: the bytes that new tasks may add to it; None for a state that was not read.
@@ -163,13 +182,13 @@ class State(Value, frozen=True):
     lineage: str
     serial: int
     backend: str
+    provenance: Provenance
     records: Mapping[TaskRef, Record] = field(default_factory=dict)
-    attempts: Mapping[str, Attempt] = field(default_factory=dict)
-    keys: Mapping[TaskRef, KeyNotes] = field(default_factory=dict)
-    baselines: Mapping[str, Baseline] = field(default_factory=dict)
-    latest: Mapping[str, str] = field(default_factory=dict)
+    attempts: Mapping[int, Attempt] = field(default_factory=dict)
+    closed: Mapping[TaskRef, tuple[str, ...]] = field(default_factory=dict)
+    baselines: tuple[Baseline, ...] = ()
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
-    recovering: Mapping[str, Recovery] = field(default_factory=dict)
+    dismissed: tuple[str, ...] = ()
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
@@ -186,35 +205,27 @@ class State(Value, frozen=True):
     def __hash__(self) -> int:
         return hash((self.lineage, self.serial))
 
-    def baseline_of(self, attempt: Attempt) -> Baseline | None:
-        return self.baselines.get(attempt.baseline)
+    def is_ours(self, reference: Reference | None) -> bool:
+        """Whether this state, or one that it continues, has sent a reference."""
+        return reference is not None and reference.state in self.provenance.ids
 
-    def notes_on(self, ref: TaskRef) -> KeyNotes:
-        return self.keys.get(ref, KeyNotes())
+    def baseline(self, org_name: str, identity: Identity) -> Baseline | None:
+        """The baseline of an organization, as this identity saw it."""
+        return next((b for b in self.baselines if b.is_of(org_name, identity)), None)
 
-    def marks(self) -> Iterator[tuple[str, TaskRef]]:
-        """Every known mark, of an open or closed attempt, with its key; the last key counts. A task
-        that `state rm` removed belongs to no key, whatever its mark."""
-        known = [(task.ref, task.marks) for task in self.retired.values() if not task.adoptable]
-        known += [(ref, notes.marks) for ref, notes in self.keys.items()]
-        known += [(ref, record.marks) for ref, record in self.records.items()]
-        yield from ((mark, ref) for ref, marks in known for mark in marks)
-        yield from ((mark, attempt.ref) for mark, attempt in self.attempts.items())
-
-    def compared(self, org_name: str) -> Baseline | None:
-        """The organization's newest tasks that an apply has compared with every key: they are not
-        look-alikes."""
-        return self.baselines.get(self.latest.get(org_name, ""))
+    def users(self) -> set[str]:
+        """The logins that have sent or continued tasks of this state."""
+        found = {baseline.identity.login for baseline in self.baselines}
+        found |= {attempt.identity.login for attempt in self.attempts.values()}
+        found |= {record.identity.login for record in self.records.values() if record.reference}
+        return found | {task.identity.login for task in self.retired.values() if task.reference}
 
     def pruned(self) -> State:
-        """The state without unreferenced baselines and runs."""
-        attempts = self.attempts.values()
-        read = {*self.latest.values(), *(attempt.baseline for attempt in attempts)}
+        """The state without unreferenced runs."""
         ran = {change.run for record in self.records.values() for change in record.changes}
-        ran.update(attempt.run for attempt in attempts)
-        baselines = {name: value for name, value in self.baselines.items() if name in read}
+        ran.update(attempt.run for attempt in self.attempts.values())
         runs = {name: run for name, run in self.runs.items() if name in ran}
-        return replace(self, baselines=baselines, runs=runs)
+        return replace(self, runs=runs) if len(runs) < len(self.runs) else self
 
     def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
         """The open attempts for a key, in the order in which they were made."""
@@ -223,7 +234,7 @@ class State(Value, frozen=True):
     def attempts_of(self, refs: Collection[TaskRef | None]) -> tuple[Attempt, ...]:
         """The open attempts for some keys, in the order in which they were made."""
         found = (attempt for attempt in self.attempts.values() if attempt.ref in refs)
-        return tuple(sorted(found, key=lambda attempt: (attempt.started_at, attempt.mark)))
+        return tuple(sorted(found, key=lambda attempt: attempt.number))
 
     def recorded_ids(self) -> dict[str, TaskRef]:
         """The current or former key of each task, by task ID; including the tasks that open
@@ -236,29 +247,36 @@ class State(Value, frozen=True):
             if attempt.replaces:
                 ids.setdefault(attempt.replaces, attempt.ref)
         for task in self.retired.values():
-            for task_id in (*(() if task.adoptable else (task.task_id,)), *task.former):
+            for task_id in (task.task_id, *task.former):
                 ids.setdefault(task_id, task.ref)
         return ids
 
-    def close_attempts(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
+    def is_removed(self, task_id: str) -> bool:
+        """Whether the task had a key, and has none now."""
+        return task_id in self.retired and not any(
+            task_id in (record.task_id, *record.former) for record in self.records.values()
+        )
+
+    def close_attempts(
+        self, numbers: Iterable[int], why: str, at: datetime | None, *, was_sent: bool = True
+    ) -> list[Event]:
         """The events that close attempts without a task. If the key has a record, its history keeps
         the attempts."""
         events: list[Event] = []
         records: dict[TaskRef, Record] = {}
-        for mark in marks:
-            attempt = self.attempts.get(mark)
+        for number in numbers:
+            events.append(Closed(number, why, was_sent))
+            attempt = self.attempts.get(number)
             ref = attempt.ref if attempt is not None else None
-            if attempt is not None and attempt.replaces and ref not in self.records:
-                ref = self.recorded_ids()[attempt.replaces]  # its key would have moved, too
             record = ref and (records.get(ref) or self.records.get(ref))
-            if ref is None or record is None:
-                events.append(Closed(mark, why))
+            if attempt is None or ref is None or record is None:
                 continue
-            entry = HistoryEntry(HistoryKind.NOT_CREATED.value, at, record.task_id, mark, why)
-            known = tuple(dict.fromkeys((*record.marks, mark)))
-            records[ref] = replace(record.with_history(entry), marks=known)
-            events.append(Recorded(records[ref]))
-        return events
+            what = HistoryKind.NOT_CREATED.value
+            entry = HistoryEntry(what, at, record.task_id, number, why)
+            spent = (*record.spent, *([attempt.reference] if was_sent else ()))
+            kept = tuple(dict.fromkeys(spent))
+            records[ref] = replace(record.with_history(entry), spent=kept)
+        return [*events, *map(Recorded, records.values())]
 
 
 class _Event(Stored, frozen=True, tag_field="event", tag=str.lower):
@@ -272,24 +290,25 @@ class Attempted(_Event, frozen=True):
 
 
 class Closed(_Event, frozen=True):
-    """An attempt created no task: it was not sent, or rejected, or no task was found after the
-    settle time."""
+    """An attempt created no task: no task was found after the settle time or, unless it `was_sent`,
+    it was not sent or was rejected, so that its reference can never appear."""
 
-    mark: str
+    number: int
     reason: str
+    was_sent: bool = True
 
 
 class Recorded(_Event, frozen=True):
     """A task was created, found, adopted, moved, accepted or updated.
 
-    Replaces the record of the key, and closes the open attempts with a mark in `record.marks`.
+    Replaces the record of the key, and closes the open attempts whose references it has.
     """
 
     record: Record
 
 
 class Forgotten(_Event, frozen=True):
-    """A record was removed: its task, or the answer that it has none, has another key."""
+    """A record was removed: its task has another key."""
 
     ref: TaskRef = field(name="task")
 
@@ -300,10 +319,25 @@ class Retired(_Event, frozen=True):
     task: RetiredTask
 
 
-class BaselineRead(_Event, frozen=True):
-    """An organization's newest tasks were listed, before its first attempt."""
+class BaselineMoved(_Event, frozen=True):
+    """An organization's tasks were explained up to its newest: those of this state are recorded."""
 
     baseline: Baseline
+
+
+class Learned(_Event, frozen=True):
+    """A person has answered for lost states, or references were seen: joins the provenance. If the
+    state `continues` another one from now on, baselines say nothing about that one's tasks."""
+
+    provenance: Provenance
+    continues: bool = False
+
+
+class Dismissed(_Event, frozen=True):
+    """A person has said that a task does not matter."""
+
+    org_name: str
+    task_id: str
 
 
 class Ran(_Event, frozen=True):
@@ -313,23 +347,10 @@ class Ran(_Event, frozen=True):
 
 
 class Aged(_Event, frozen=True):
-    """The total of seconds that runs have waited for the outcomes of attempts, by mark."""
+    """The total of seconds that runs have waited for the outcomes of attempts, by
+    reference."""
 
     seconds: Mapping[str, float]
-
-
-class Noted(_Event, frozen=True):
-    """A person has changed the notes about a key."""
-
-    ref: TaskRef = field(name="task")
-    notes: KeyNotes
-
-
-class Recovering(_Event, frozen=True):
-    """A lost state is recovered in an organization; None ends the recovery."""
-
-    org_name: str
-    recovery: Recovery | None = None
 
 
 Event = (
@@ -338,9 +359,9 @@ Event = (
     | Recorded
     | Forgotten
     | Retired
-    | BaselineRead
+    | BaselineMoved
+    | Learned
+    | Dismissed
     | Ran
     | Aged
-    | Noted
-    | Recovering
 )

@@ -97,7 +97,7 @@ def _save(session: Session, state: State) -> None:
 
 
 def _emptied(state: State, move: Move) -> State:
-    empty = State(state.lineage, state.serial, state.backend)
+    empty = State(state.lineage, state.serial, state.backend, state.provenance)
     return replace(empty, move=move, journal=state.journal)
 
 

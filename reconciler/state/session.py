@@ -7,19 +7,17 @@ run is killed before that, the next run folds its journal.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
-from types import MappingProxyType
 from typing import Self
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, StateError
-from reconciler.model.mark import mint
+from reconciler.model.reference import Reference
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
-from reconciler.model.value import Value, replace
-from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs
+from reconciler.model.value import replace
+from reconciler.state.attempt import RecordChange, Run, kept_outputs
 from reconciler.state.ledger import Ledger
 from reconciler.state.location import Claim, StateLocation, Taken
 from reconciler.state.lock import Declared
@@ -52,22 +50,6 @@ def _refuse_moved(state: State, display_name: str) -> None:
         raise StateError.of(Code.STATE_MOVED, move.stage, file=display_name, place=move.place)
 
 
-class Outcome(Value, frozen=True):
-    """The findings of a run other than events. They are saved only together with changes, or if
-    they include the first baseline of an organization.
-
-    `seen` are tasks that were just read: their outputs are recorded. `compared` are the baselines,
-    by organization, of an apply of all manifests that has compared every key: the tasks in them are
-    not look-alikes from now on.
-    """
-
-    seen: Sequence[RemoteTask] = ()
-    compared: Mapping[str, Baseline] = MappingProxyType({})
-
-
-_NOTHING = Outcome()
-
-
 class Session:
     """Exclusive access to a state, from `open` to `close`. Thread-safe.
 
@@ -82,7 +64,7 @@ class Session:
         self._saved: State | None = None
         self._ledger = Ledger(taken.saved)
         self._guard = threading.Lock()
-        self._marks: set[str] | None = None
+        self._number = 0
         self._view: State | None = None
         self._closed = False
         self._fold(taken.events)
@@ -124,31 +106,22 @@ class Session:
                 self._view = self._ledger.state()
             return self._view
 
-    def notes_on(self, ref: TaskRef) -> KeyNotes:
-        """`state.notes_on`, without a copy of a state that has many records."""
+    def closed(self, ref: TaskRef) -> tuple[str, ...]:
+        """`state.closed.get(ref)`, without a copy of a state that has many records."""
         with self._guard:
-            return self._ledger.keys.get(ref, KeyNotes())
+            return self._ledger.closed.get(ref, ())
 
     def record(self, ref: TaskRef) -> Record | None:
         """`state.records.get(ref)`, without a copy."""
         with self._guard:
             return self._ledger.records.get(ref)
 
-    def next_mark(self, now: datetime) -> str:
-        """The mark of the next attempt, unlike any other mark of this state."""
-        known = self._known_marks()
-        while True:
-            mark = mint(now)  # outside the guard: a system call lets other threads run
-            with self._guard:
-                if mark not in known:
-                    known.add(mark)
-                    return mark
-
-    def _known_marks(self) -> set[str]:
+    def next_reference(self, key: str) -> Reference:
+        """The reference of the next request for a key. No other request has its number."""
         with self._guard:
-            if self._marks is None:
-                self._marks = {mark for mark, _ in self._ledger.state().marks()}
-            return self._marks
+            known = self._ledger.provenance
+            self._number = max(self._number, known.counter) + 1
+            return Reference(key, self._number, known.id)
 
     def check_held(self) -> None:
         """Call it right before each request that creates or changes a task; for a create request,
@@ -182,7 +155,7 @@ class Session:
                 then.callback(self._held.release)
                 self._held.note_edit()
                 self._fold(self._signed(events))
-                self._save(_NOTHING, last=True)
+                self._save((), last=True)
         except StateError as problem:
             raise _of_edit(problem) from problem
 
@@ -203,25 +176,26 @@ class Session:
         appended before."""
         self._held.note_edit()
         with self._guard:
-            self._ledger, self._view, self._marks = Ledger(state), None, None
+            self._ledger, self._view = Ledger(state), None
 
-    def save(self, outcome: Outcome = _NOTHING) -> None:
+    def save(self) -> None:
         """Saves the state, if it changed, and clears the journal.
 
         An unchanged state file stays the same, byte for byte. If it raises StateError, the journal
         still has everything, and the next run continues from it.
         """
         with self._log.paused():
-            self._save(outcome, last=False)
+            self._save((), last=False)
 
-    def close(self, outcome: Outcome = _NOTHING) -> None:
-        """Saves, and releases the lock even if that fails. May be called again."""
+    def close(self, seen: Sequence[RemoteTask] = ()) -> None:
+        """Saves, and releases the lock even if that fails. May be called again. `seen` are tasks
+        that were just read: their outputs are recorded, but only together with changes."""
         if self._closed:
             return
         self._closed = True
         with self._log.paused(), ExitStack() as then:
             then.callback(self._held.release)
-            self._save(outcome, last=True)
+            self._save(seen, last=True)
 
     def __enter__(self) -> Self:
         return self
@@ -234,33 +208,23 @@ class Session:
             self._ledger.add(events)
             self._view = None
 
-    def _save(self, outcome: Outcome, *, last: bool) -> None:
+    def _save(self, seen: Sequence[RemoteTask], *, last: bool) -> None:
         held = self._held
         held.check_held()
         state = self.state.pruned()
-        if self._is_worth_saving(state, outcome):
-            state = _with_compared(state, outcome.compared).pruned()
-            state = _with_seen(replace(state, serial=state.serial + 1), outcome.seen)
+        if state != self._saved and (held.exists or _has_content(state)):
+            state = _with_seen(replace(state, serial=state.serial + 1), seen)
             state = held.save(state, last=last)
             with self._guard:
                 self._saved = self._view = state
                 self._ledger = Ledger(state)
         held.clear_log(state)
 
-    def _is_worth_saving(self, state: State, outcome: Outcome) -> bool:
-        """A new state without content needs no file."""
-        parts = (state.records, state.attempts, state.keys, state.retired, state.recovering)
-        is_first = bool(outcome.compared.keys() - state.latest.keys())
-        return (self._held.exists or any(parts)) and (is_first or state != self._saved)
 
-
-def _with_compared(state: State, compared: Mapping[str, Baseline]) -> State:
-    if not compared:
-        return state
-    names = {org_name: baseline.name for org_name, baseline in compared.items()}
-    known = {baseline.name: baseline for baseline in compared.values()}
-    latest, baselines = {**state.latest, **names}, {**state.baselines, **known}
-    return replace(state, latest=latest, baselines=baselines)
+def _has_content(state: State) -> bool:
+    """Whether a new state needs a file."""
+    parts = (state.records, state.attempts, state.closed, state.retired, state.dismissed)
+    return any(parts) or bool(state.baselines) or state.provenance.is_new
 
 
 def _with_seen(state: State, seen: Iterable[RemoteTask]) -> State:

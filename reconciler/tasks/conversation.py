@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from reconciler.model.reference import split_prompt
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.value import Value
 from reconciler.tasks.events import (
@@ -81,7 +82,8 @@ class Conversation:
         body, at = body_of(event), time_of(event)
         match kind_of(event):
             case "user_message":
-                return ConversationEntry(Kind.USER, at, text_in(body, "content"))
+                prompt, _ = split_prompt(text_in(body, "content"))
+                return ConversationEntry(Kind.USER, at, prompt)
             case "user_confirmation":
                 return self._answer(body, at)
             case "user_cancel":

@@ -131,16 +131,22 @@ def test_a_stale_saved_plan_is_refused(
     assert (state.read_bytes() if state.exists() else None) == before
 
 
-def test_a_saved_plan_never_creates_instead_of_adopting(
+def test_a_saved_plan_never_creates_instead_of_recording(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
-    """The plan adopts a task that is not visible any more."""
+    """The plan records a task that is not visible any more."""
+    texts = sandbox.folder / "tasks/all.yaml"
+    both = texts.read_text()
+    sandbox.write(as_tasks({"k0": "do 0"}))
     assert sandbox.run("apply").code == 0
-    (sandbox.folder / STATE).unlink()
-    planned = sandbox.run("plan", "--adopt", "--out", PLAN)
-    assert set(planned.actions().values()) == {"adopt"}
+    older = (sandbox.folder / STATE).read_bytes()
+    texts.write_text(both)
+    assert sandbox.run("apply").code == 0
+    (sandbox.folder / STATE).write_bytes(older)
+    planned = sandbox.run("plan", "--out", PLAN)
+    assert planned.actions() == {"k0": "unchanged", "k1": "adopt"}
     server.habits.list_lag = 1e6
     ended = sandbox.run("apply", PLAN)
     assert ended.code == 1
-    assert "different for acme/k0, acme/k1" in summaries(ended)
+    assert "acme/k1" in summaries(ended)
     assert len(server.posts) == 2

@@ -104,11 +104,11 @@ def test_whoever_resolves_an_attempt_is_named_with_the_token(
         assert desk.run("apply").results() == {"k1": "unresolved"}
     desk.server.set_rules()
     ((task_id,),) = desk.server.tasks_by_work().values()
-    assert desk.run_state("resolve", "k1", "--task-id", task_id).code == 0
+    assert desk.run_state("assign", "k1", task_id).code == 0
     adopted = ("adopted", "me-login", "bob", None)
     assert changes(desk) == [("created", "me-login", "anna", LINK), adopted]
     assert desk.run_state("rm", "k1").code == 0
-    assert desk.run_state("resolve", "k1", "--task-id", task_id).code == 0
+    assert desk.run_state("assign", "k1", task_id).code == 0
     assert changes(desk) == [adopted]
 
 
@@ -147,8 +147,8 @@ def test_runs_that_no_record_names_are_dropped(desk: InProcess) -> None:
     assert desk.run_state("rm", "k1").code == 0
     assert "runs" not in desk.sandbox.state()
     desk.sandbox.write(as_tasks({"k1": "do 1"}))
-    assert desk.run("apply").results() == {"k1": "adopted"}
-    assert changes(desk) == [("adopted", "me-login", "bob", None)]
+    assert desk.run("apply").results() == {"k1": "created"}
+    assert changes(desk) == [("created", "me-login", "bob", None)]
 
 
 def test_the_runs_move_with_the_state(desk: InProcess) -> None:

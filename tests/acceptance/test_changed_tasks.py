@@ -341,35 +341,6 @@ def test_a_gone_task_is_replaced(here: InProcess) -> None:
     here.assert_settled()
 
 
-def test_a_look_alike_replaces_once(place: LiveTasks) -> None:
-    """A replacement whose runner was lost with its state is found; running the command again must
-    not start a third agent."""
-    old = place.task_id("a")
-    message = {"type": "user_message", "content": "asking work"}
-    body = {"message": message, "approvalMode": "manual"}
-    other = place.api.call("POST", place.api.tasks, body).json["taskId"]
-    failed = place.document("apply", "--yes", "--replace", f"a={old}")
-    assert "TC748" not in {d["code"] for d in failed["diagnostics"]}
-    planned = place.document("plan", "--replace", f"a={old}")["tasks"]
-    (task,) = [task for task in planned if task["key"] == "a"]
-    commands = ["taskctl state rm acme/a", f"taskctl state resolve acme/a --task-id {other}"]
-    assert commands_of(task) == commands
-    for command in commands:
-        assert place.run(*command.split()[1:])[0] == 0
-    assert place.document("apply", "--yes")["tasks"] == []
-    assert place.task_id("a") == other
-
-
-def test_a_look_alike_is_replaced_with_another_task(place: LiveTasks) -> None:
-    """If it belongs to another repository, `adopt: false` says so."""
-    old = place.task_id("a")
-    message = {"type": "user_message", "content": "asking work"}
-    place.api.call("POST", place.api.tasks, {"message": message, "approvalMode": "manual"})
-    place.write({"a": "asking work", "b": "finishing"}, approvalMode="manual", adopt=False)
-    assert place.run("apply", "--yes", "--replace", f"a={old}")[0] == 0
-    assert place.task_id("a") != old
-
-
 def test_a_task_of_another_user_is_not_called_gone_when_replaced(
     here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,14 +365,16 @@ def test_a_limited_plan_suggests_nothing_for_what_it_leaves_out(place: LiveTasks
     assert {commands_of(task)[0] for task in listed} == {"taskctl state accept 'acme/t@*'"}
 
 
-def test_an_edit_before_an_adoption_is_no_change_at_the_service(place: LiveTasks) -> None:
+def test_an_edit_before_a_task_is_recorded_is_no_change_at_the_service(place: LiveTasks) -> None:
     place.apply({"one": "finishing early"}, approvalMode="manual", name="Mine")
-    (place.folder / "taskctl.state.json").unlink()
+    state = place.folder / "taskctl.state.json"
+    (lost,) = json.loads(state.read_text())["provenance"]["ids"]
+    state.unlink()
     place.write({"one": "finishing early"}, approvalMode="auto", name="Mine")
-    assert place.run("apply", "--yes", "--adopt")[0] == 0
-    (task,) = place.document("plan")["tasks"]
+    assert place.run("state", "init", "--continue", lost, "-y")[0] == 0
+    (task,) = [t for t in place.document("plan")["tasks"] if t["key"] == "one"]
     (change,) = task["diff"]
     assert change["origin"] == "manifest"
     assert (change["before"], change["after"]) == ("manual", "auto")
     place.write({"one": "finishing early"}, approvalMode="manual", name="Mine")
-    assert place.document("plan")["summary"]["unchanged"] == 1
+    assert place.document("plan")["summary"]["changed"] == 0

@@ -84,7 +84,7 @@ def test_mv_and_rm_change_only_the_record_and_keep_a_backup(taskctl: Taskctl) ->
     assert (said["edits"][0]["changed"], said["formatVersion"]) == (True, 1)
     assert recorded() == {"acme/a": ids["acme/a"]}
     plan = json.loads(taskctl("plan", "--format", "json"))
-    assert (plan["summary"]["adopt"], plan["summary"]["create"]) == (1, 0)
+    assert (plan["summary"]["adopt"], plan["summary"]["create"]) == (0, 1)
 
 
 def test_accept_records_the_values_of_the_manifest(taskctl: Taskctl) -> None:
@@ -170,12 +170,40 @@ def test_an_edit_of_a_state_that_another_program_changes_is_repeated(
     assert ("same command again" in said, "taskctl apply" in said) == (True, False)
 
 
-def test_resolve_verifies_the_task_with_the_service(taskctl: Taskctl) -> None:
+def test_assign_verifies_the_task_with_the_service(taskctl: Taskctl) -> None:
     ids = recorded()
-    assert "either" in taskctl("state", "resolve", "a", code=1)
-    assert "[TC817]" in taskctl("state", "resolve", "a", "--task-id", "nowhere", code=1)
-    assert "acme/a" in taskctl("state", "resolve", "a", "--not-created", code=1)
+    before = STATE.read_bytes()
+    assert "[TC817]" in taskctl("state", "assign", "a", "nowhere", code=1)
+    said = taskctl("state", "assign", "a", ids["acme/b"], code=1)
+    assert "[TC618]" in said
+    assert f"taskID: {ids['acme/b']}" in said
+    assert "acme/a" in taskctl("state", "close", "a", code=1)  # it has no open attempt
+    taskctl("state", "assign", "a", ids["acme/a"])  # nothing has to change
+    assert STATE.read_bytes() == before
+
+
+def test_an_assigned_task_replaces_the_recorded_one(taskctl: Taskctl) -> None:
+    """It has no reference of the key, but is now its task; the key's earlier one is history."""
+    ids = recorded()
+    taskctl("state", "rm", "b")
+    write({"a": {"message": "Do a."}})
+    assert f"Recorded task {ids['acme/b']} for acme/a" in taskctl(
+        "state", "assign", "a", ids["acme/b"]
+    )
+    assert recorded() == {"acme/a": ids["acme/b"]}
+    assert ids["acme/a"] in taskctl("show", "a")
+    plan = json.loads(taskctl("plan", "--format", "json"))
+    assert (plan["summary"]["adopt"], plan["summary"]["create"]) == (0, 0)
+
+
+def test_a_dismissed_task_keeps_its_record(taskctl: Taskctl) -> None:
+    ids = recorded()
+    name = f"acme/{ids['acme/a']}"
+    assert taskctl("state", "dismiss", name) == f"Task {name} no longer matters to this state.\n"
+    again = json.loads(taskctl("state", "dismiss", name, "--format", "json"))
+    assert [each["changed"] for each in again["edits"]] == [False]
     assert recorded() == ids
+    assert "[TC618]" in taskctl("state", "dismiss", ids["acme/a"], code=1)
 
 
 @pytest.mark.parametrize("side", ["--ours", "--theirs"])
@@ -191,19 +219,23 @@ def test_either_side_of_a_merge_conflict_works(taskctl: Taskctl, side: str) -> N
     git("commit", "-qm", "base")
     for branch in ("one", "two"):
         git("checkout", "-qb", branch, "main")
-        write({**base, branch: {"message": f"Do {branch}."}})
+        write({**base, branch: {"message": f"Do {branch}.", "approvalMode": "manual"}})
         taskctl("apply", "--yes")
         git("commit", "-qam", branch)
     ids = recorded()
     git("merge", "-q", "one", code=1)
-    write({**base, "one": {"message": "Do one."}, "two": {"message": "Do two."}})
+    write(
+        {**base, **{n: {"message": f"Do {n}.", "approvalMode": "manual"} for n in ("one", "two")}}
+    )
     said = taskctl("plan", code=1)
     assert "[TC603]" in said
     assert f"git checkout --ours {STATE}\n" in said
     git("checkout", side, str(STATE))
-    summary = json.loads(taskctl("plan", "--adopt", "--format", "json"))["summary"]
-    assert (summary["create"], summary["adopt"], summary["unchanged"]) == (0, 1, 3)
-    taskctl("apply", "--yes", "--adopt")
+    taskctl("state", "push", "--force", str(STATE))
+    summary = json.loads(taskctl("plan", "--format", "json"))["summary"]
+    known = 4 if side == "--ours" else 3  # the second branch has found the task of the first
+    assert (summary["create"], summary["adopt"], summary["unchanged"]) == (0, 4 - known, known)
+    taskctl("apply", "--yes")
     assert recorded().keys() == ids.keys() | {"acme/one", "acme/two"}
     assert recorded()["acme/two"] == ids["acme/two"]
 

@@ -73,7 +73,7 @@ def test_every_command_has_examples() -> None:
     pages = commands_pages()
     for name in ("validate", "plan", "apply", "show", "serve"):
         assert "## Examples\n" in pages[f"{name}.md"], name
-    for name in ("state list", "state resolve"):
+    for name in ("state list", "state assign"):
         _, _, part = pages["state.md"].partition(f"# taskctl {name}\n")
         assert "## Examples\n" in part.partition("# taskctl")[0], name
     assert "`TASKCTL_SETTLE_TIME`" in pages["plan.md"]

@@ -79,7 +79,7 @@ def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     with running_server(tmp_path / "service.db") as url:
         code, outcomes, codes = doctor.run(url)
     assert (code, codes) == (0, [])
-    assert set(outcomes) == set(CHECKS) - {"marks"}  # there are none yet
+    assert set(outcomes) == set(CHECKS) - {"references"}  # there are none yet
     assert set(outcomes.values()) == {"ok"}
     assert sorted(doctor.folder.iterdir()) == before
 
@@ -140,34 +140,35 @@ def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("habit", "said"),
     [
-        ("kept", "preserved"),
-        ("shifted", "preserved"),
-        ("rounded", "truncated"),
-        ("replaced", "replaced"),
+        ("kept", "the service shows the last line of the prompt of acme/k"),
+        ("stripped", "the service does not show the last line of the prompt of acme/k"),
+        ("cut", "the service does not show the last line of the prompt of acme/k"),
+        ("redacted", "the service does not show the last line of the prompt of acme/k"),
     ],
 )
-def test_what_the_service_does_to_marks(
+def test_whether_the_service_keeps_references(
     here: InProcess, capsys: pytest.CaptureFixture[str], habit: Any, said: str
 ) -> None:
-    """Read from one recorded task; without marks, apply still works, so the check succeeds."""
-    here.server.habits.marks = habit
-    assert here.run("apply").code == 0
+    """Read from one recorded task; without references, apply still works, so the check
+    succeeds."""
+    here.server.habits.references = habit
+    here.run("apply")
     before = len(here.server.of("events"))
     assert run(["doctor", "-C", str(here.sandbox.folder), "--backend", here.server.url]) == 0
-    (row,) = [r for r in capsys.readouterr().out.splitlines() if r.split()[1] == "Marks"]
+    (row,) = [r for r in capsys.readouterr().out.splitlines() if r.split()[1] == "References"]
     assert row.startswith("ok")
-    assert f"{said} by the service (acme/k" in row
+    assert said in row
     assert len(here.server.of("events")) == before + 1
 
 
-def test_marks_of_another_identity_are_not_read(
+def test_references_of_another_identity_are_not_read(
     here: InProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert here.run("apply").code == 0
     here.server.habits.tokens = {"other": "other"}
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
     run(["doctor", "-C", str(here.sandbox.folder), "--backend", here.server.url])
-    assert "Marks" not in capsys.readouterr().out
+    assert "References" not in capsys.readouterr().out
 
 
 def test_a_state_file_in_ci(
@@ -194,53 +195,10 @@ def test_a_state_file_that_git_tracks(doctor: Doctor, tmp_path: Path) -> None:
         assert doctor.run(url)[0] == 0
 
 
-def test_hostile_workflows(doctor: Doctor, tmp_path: Path) -> None:
-    """The second is another file of the machine."""
-    doctor.git("init", "-q")
-    workflows = doctor.folder / ".github" / "workflows"
-    workflows.mkdir(parents=True)
-    (workflows / "long.yml").write_text("taskctl" + "on:\n workflow_dispatch:\n" * 50_000)
-    (tmp_path / "outside.yml").write_text("run: taskctl apply --adopt\n")
-    (workflows / "link.yml").symlink_to(tmp_path / "outside.yml")
-    with running_server(tmp_path / "service.db") as url:
-        assert doctor.run(url)[1]["ci"] == "ok"
-        (workflows / "many.yml").write_text("taskctl\n" + "--adopt\n" * 100_000)
-        assert doctor.run(url)[2].count(Code.ADOPT_IN_WORKFLOW) == 100
-
-
 def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:
     (doctor.folder / ".git").mkdir()
     with running_server(tmp_path / "service.db") as url:
         assert doctor.failed(url) == (["git"], [Code.GIT_UNUSABLE])
-
-
-@pytest.mark.parametrize(
-    ("trigger", "is_manual"),
-    [
-        ("on: workflow_dispatch\n", True),
-        ("on: [workflow_dispatch]\n", True),
-        ("on:\n  workflow_dispatch:\n    inputs:\n      key: {required: true}\n\n", True),
-        ("on: push\n", False),
-        ("on: [workflow_dispatch, push]\n", False),
-        ("on:\n  workflow_dispatch:\n  schedule: [{cron: 0 0 * * *}]\n", False),
-        ("on:\n  push:\n  workflow_dispatch:\n", False),
-    ],
-)
-def test_an_answer_in_a_workflow(
-    doctor: Doctor, tmp_path: Path, trigger: str, is_manual: bool
-) -> None:
-    """Only a person can give it, and only once."""
-    local = f"local:{tmp_path}/local.db"
-    workflow = doctor.folder / ".github" / "workflows" / "apply.yml"
-    workflow.parent.mkdir(parents=True)
-    (doctor.folder / ".git").mkdir()
-    workflow.write_text("run: taskctl apply --yes --adopt-nothing # --adopt\n")
-    assert doctor.run(local)[1]["ci"] == "ok"
-    script = "run: |\n  taskctl apply --yes \\\n    --adopt\n"
-    workflow.write_text(script)
-    assert doctor.failed(local) == (["ci"], [Code.ADOPT_IN_WORKFLOW])
-    workflow.write_text(trigger + script)
-    assert doctor.run(local)[0] == (0 if is_manual else 1)
 
 
 def test_text_has_a_row_for_each_check(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -307,7 +265,12 @@ def test_a_shared_state(doctor: Doctor, tmp_path: Path) -> None:
         ("git:origin", Code.STATE_NOT_INITIALIZED),
     ):
         assert doctor.failed("local", "--state", address) == (["state"], [why])
-    assert run(["state", "init", "git:origin", "-C", str(doctor.folder), "--backend", "local"]) == 0
+    assert (
+        run(
+            ["state", "init", "git:origin", "--new", "-C", str(doctor.folder), "--backend", "local"]
+        )
+        == 0
+    )
     code, outcomes, _ = doctor.run("local", "--state", "git:origin")
     assert (code, outcomes["state"]) == (0, "ok")
     with running_server(tmp_path / "service.db") as url:

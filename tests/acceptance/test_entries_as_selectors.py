@@ -88,12 +88,6 @@ def test_an_entry_is_renamed_with_its_tasks(applied: InProcess) -> None:
     assert {after[f"upgrade@{row}"] for row in "ab"} == {before[key] for key in ROWS}
 
 
-def test_an_entry_is_answered_for_as_a_whole(here: InProcess) -> None:
-    here.sandbox.write({"up": ENTRY, "down": {**ENTRY, "message": "downgrade {{ row }}"}})
-    ended = here.run_state("resolve", "up", "--not-created", "-y")
-    assert {edit["key"] for edit in ended.document["edits"]} == ROWS
-
-
 def test_an_entry_is_marked_as_applied(applied: InProcess) -> None:
     edited = {"up": {**ENTRY, "message": "upgrade all of {{ row }}"}}
     applied.sandbox.write({**edited, **as_tasks({"other": "do it", "up2": "do more"})})

@@ -61,6 +61,7 @@ def test_closing_an_attempt_that_created_no_task_is_a_change(place: LiveTasks) -
     inputs = {"message": {"content": "finishing three"}}
     attempt = {
         "task": "acme/three",
+        "reference": f"three/3 {state['provenance']['ids'][0]}",
         "inputs": inputs,
         "digest": digest(inputs),
         "identity": state["tasks"]["acme/one"]["identity"],
@@ -70,7 +71,8 @@ def test_closing_an_attempt_that_created_no_task_is_a_change(place: LiveTasks) -
         "waited": 1000,
     }
     del state["checksum"]
-    path.write_text(json.dumps({**state, "attempts": {attempt["startedAt"]: attempt}}))
+    state["provenance"]["counter"] = 3
+    path.write_text(json.dumps({**state, "attempts": {"3": attempt}}))
     code, out, _ = place.run("plan", "--detailed-exitcode")
     assert (code, place.document("plan")["hasChanges"]) == (2, True)
     assert out.splitlines()[-2:] == [
@@ -175,9 +177,8 @@ def test_the_result_counts_what_is_held_and_says_how_to_continue(place: LiveTask
 def test_an_organization_whose_list_cannot_be_read_is_reported_before_apply(
     here: InProcess,
 ) -> None:
-    """Nothing is compared with `adopt: false`, but no task is created without the list."""
     here.server.habits.orgs = ("acme",)
-    new = {"message": "do more", "orgName": "acmee", "adopt": False}
+    new = {"message": "do more", "orgName": "acmee"}
     here.sandbox.write({**as_tasks(TEXTS), "new": new})
     planned = here.run("plan")
     assert (planned.code, planned.actions()["new"]) == (1, "unresolved")
@@ -187,7 +188,7 @@ def test_an_organization_whose_list_cannot_be_read_is_reported_before_apply(
 
 
 def test_a_list_that_is_not_reliable_is_reported_before_apply(here: InProcess) -> None:
-    here.sandbox.write(as_tasks(TEXTS, adopt=False))
+    here.sandbox.write(as_tasks(TEXTS))
     for row in ({"id": 1}, "no task"):
         here.server.set_rules(Rule("list", listing(row)))
         planned = here.run("plan")
@@ -255,7 +256,7 @@ def test_what_another_users_lost_create_leaves_to_be_done_fails_nothing(
     with monkeypatch.context() as other:
         other.setenv("PULUMI_ACCESS_TOKEN", "tok-other-person")
         planned = here.run("plan")
-        assert (planned.code, planned.actions()["k1"]) == (0, "adopt")
+        assert (planned.code, planned.actions()["k1"]) == (0, "unresolved")
         ended = here.run("apply")
         assert (ended.code, ended.results()) == (0, {"k1": "adopted"}), ended.stdout
         assert here.run("apply").code == 0

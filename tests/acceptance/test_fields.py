@@ -16,6 +16,8 @@ from ruamel.yaml import YAML
 from reconciler.cli import main
 from reconciler.model.fields import FIELDS, Field
 from tests.support.in_process import InProcess
+from tests.support.references import without_reference
+from tests.support.sandbox import STATE
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/manifest.schema.json").read_text())
 TEXT = "do it"
@@ -69,7 +71,7 @@ def test_apply_sends_the_value_of_the_manifest(here: InProcess, field: Field) ->
     assert planned["action"] == "create"
     apply(here)
     if field.name == "message":
-        assert sent(here, "create")["message"]["content"] == value
+        assert without_reference(sent(here, "create")["message"]["content"]) == value
     elif field.sent:
         assert sent(here, "create")[field.name] == value
         assert here.server.of("patch") == []
@@ -131,17 +133,24 @@ def test_a_default_of_the_service_is_not_a_change(here: InProcess, field: Field)
     assert task["action"] == "unchanged"
 
 
-@pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
-def test_a_look_alike_must_match_in_identifying_fields(here: InProcess, field: Field) -> None:
+@fields
+def test_the_inputs_of_a_task_of_a_lost_state_are_those_that_the_service_shows(
+    here: InProcess, field: Field
+) -> None:
+    """What the service does not return is taken from the manifest."""
     first, second = values(field)
     write(here, field, first)
     apply(here)
-    (here.sandbox.folder / "taskctl.state.json").unlink()
-    for path in here.sandbox.folder.glob("taskctl.state.json.*"):
+    (lost,) = here.sandbox.state()["provenance"]["ids"]
+    for path in here.sandbox.folder.glob(f"{STATE}*"):
         path.unlink()
     write(here, field, second)
-    (task,) = here.run("plan", "--adopt").document["tasks"]
-    assert task["reason"] == ("recovering" if field.identifies else "lookAlike")
+    ended = here.run_state("init", "--continue", lost, "-y")
+    assert [task["key"] for task in ended.document["tasks"]] == ["a"]
+    (task,) = here.run("plan").document["tasks"]
+    is_shown = field.returned or field.name == "message"
+    assert task["action"] == ("changed" if is_shown else "unchanged")
+    assert len(here.server.posts) == 1
 
 
 @fields

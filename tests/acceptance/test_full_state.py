@@ -101,6 +101,7 @@ def test_what_exists_is_recorded_in_a_full_state(
     )
     elsewhere.write({"k39": TASKS["k39"]})
     assert elsewhere.run("apply").results() == {"k39": "created"}
+    sandbox.on_state("init", "--new", "--backend", server.url)
     declared = tasks(0, fill(sandbox) + 2)
     count, known = len(server.posts), {**TASKS["k39"], "taskID": elsewhere.recorded()["k39"]}
     sandbox.write({**declared, "k39": known})
@@ -141,6 +142,7 @@ def test_a_state_is_never_made_too_large_to_be_read(
         elsewhere.run("apply")
     existing = {key: {**TASKS[key], "taskID": id_} for key, id_ in elsewhere.recorded().items()}
     assert len(existing) == 15
+    sandbox.on_state("init", "--new", "--backend", server.url)
     sandbox.write({})
     fresh: dict[str, dict[str, object]] = {}
     while not sandbox.run("apply").code:
@@ -214,7 +216,8 @@ def test_creates_leave_room_for_the_tasks_that_the_same_apply_adopts(
     elsewhere = Sandbox(
         sandbox.folder, server, env={**sandbox.env, "TASKCTL_STATE": f"{tmp_path}/other.json"}
     )
-    fresh = {key: {**task, "adopt": False} for key, task in tasks(10, room(sandbox)).items()}
+    sandbox.on_state("init", "--new", "--backend", server.url)
+    fresh = tasks(10, room(sandbox))
     elsewhere.write(tasks(0, 4))
     elsewhere.run("apply")
     existing = {key: {**TASKS[key], "taskID": id_} for key, id_ in elsewhere.recorded().items()}

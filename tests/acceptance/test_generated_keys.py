@@ -105,10 +105,11 @@ def test_an_invalid_move_is_refused(place: LiveTasks, old: str, new: str, said: 
 
 
 def test_one_impossible_move_prevents_all(place: LiveTasks) -> None:
-    entry(place, "t", "a", "b")
-    assert place.run("apply", "--yes")[0] == 0
-    assert place.run("state", "mv", "t@b", "u@b")[0] == 0
-    entry(place, "t", "a", "b", more="adopt: false")
+    rows = "{forEach: {row: [a, b]}, message: 'finishing t {{ row }}'}"
+    taken = "{forEach: {row: [b]}, message: 'finishing u {{ row }}'}"
+    text = f"version: 1\norgName: acme\ntasks: {{t: {rows}, u: {taken}}}\n"
+    (place.folder / "tasks").mkdir(exist_ok=True)
+    (place.folder / "tasks" / "all.yaml").write_text(text)
     assert place.run("apply", "--yes")[0] == 0
     assert place.run("state", "mv", "t@*", "u@*", "-y")[0] == 1
     assert recorded(place) == ["t@a", "t@b", "u@b"]

@@ -70,15 +70,16 @@ def hostile_attempts(state: dict[str, Any]) -> None:
         [("acme", EVIL, ""), (f"ac{EVIL}me", "k1", ""), ("acme", "k2", EVIL), ("b", "k3", "")]
     ):
         record = tasks.pop(f"acme/k{number}")
-        mark = record["marks"][-1]
-        attempt = {name: record[name] for name in ("inputs", "digest", "file", "identity")}
+        attempt = {
+            name: record[name] for name in ("inputs", "digest", "file", "identity", "reference")
+        }
         attempt |= {"task": f"{org}/{key}", "startedAt": record["createdAt"]}
-        state["attempts"][mark[:-3] + f"{number}1Z"] = attempt | ({"replaces": old} if old else {})
+        state["attempts"][str(record["number"])] = attempt | ({"replaces": old} if old else {})
 
 
 COMMANDS = (
     ("plan",),
-    ("plan", "-v", "--adopt", "--settle-time", "100ms"),
+    ("plan", "-v", "--settle-time", "100ms"),
     ("plan", "--replace", "k2", "--replace", f"k3={EVIL}"),
     ("apply", "--yes", "--settle-time", "100ms"),
     ("status",),
@@ -88,7 +89,10 @@ COMMANDS = (
     ("state", "list", "k1", "-v"),
     ("state", "rm", "k3"),
     ("state", "mv", "k2", "k9"),
-    ("state", "resolve", "k1", "--not-created"),
+    ("state", "assign", "k1", "nowhere"),
+    ("state", "close", "k1"),
+    ("state", "dismiss", "acme/k1"),
+    ("state", "init", "--continue", EVIL),
     ("say", "k2", "-m", "hello"),
     ("cancel", "--yes", "k2"),
 )

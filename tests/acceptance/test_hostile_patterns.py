@@ -13,7 +13,6 @@ from time import process_time
 
 import pytest
 
-from reconciler.app.ci import adopting_workflows
 from reconciler.cli.main import run
 from reconciler.render import safe
 from reconciler.tasks.results import data_in, first_line
@@ -70,18 +69,6 @@ def test_a_manifest_is_searched_once(
     monkeypatch.chdir(tmp_path)
     assert_quick(lambda: run(["validate"]))
     assert "Traceback" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "workflow",
-    ["\n" * 40_000, "on:\n  workflow_dispatch:\n" * 40_000, "on:" + " " * 90_000, "on:\n" * 90_000],
-    ids=["lines", "triggers", "spaces", "keys"],
-)
-def test_a_workflow_is_searched_once(workflow: str, tmp_path: Path) -> None:
-    """By `doctor`."""
-    (tmp_path / ".github/workflows").mkdir(parents=True)
-    (tmp_path / ".github/workflows/a.yml").write_text(f"# taskctl\n{workflow}")
-    assert_quick(lambda: adopting_workflows(tmp_path))
 
 
 LETTERS = [chr(code) for code in (*range(0x21, 0x7F), *range(0xC0, 0x100))]

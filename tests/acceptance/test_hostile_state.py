@@ -125,36 +125,15 @@ def test_a_disk_that_fills_up_during_apply_loses_nothing(
     sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_lost_state_is_rebuilt_file_by_file(sandbox: Sandbox, server: FaultServer) -> None:
-    """An apply for one file looks up only the tasks of that file."""
+def test_a_lost_state_is_continued_whatever_the_path(sandbox: Sandbox, server: FaultServer) -> None:
     sandbox.write(as_tasks({"k0": TEXTS["k0"]}), "one")
     sandbox.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
     assert sandbox.run("apply").code == 0
+    (lost,) = sandbox.state()["provenance"]["ids"]
     (sandbox.folder / STATE).unlink()
-    first = sandbox.run("apply", "tasks/one.yaml", "--adopt")
-    assert first.results() == {"k0": "adopted"}
-    assert "latest" not in sandbox.state()
-    assert sandbox.run("apply").results() == {"k1": "unresolved", "k2": "unresolved"}
-    rest = sandbox.run("apply", "--adopt")
-    assert rest.results() == {"k1": "adopted", "k2": "adopted"}
-    sandbox.assert_exactly_one_each(TEXTS)
-    assert sandbox.state()["latest"].keys() == {"acme"}
-
-
-def test_all_existing_tasks_are_compared_until_all_could_be_read(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
-    assert sandbox.run("apply").code == 0
-    (sandbox.folder / STATE).unlink()
-    hidden = next(task.id for task in server.world.tasks if task.work == TEXTS["k2"])
-    failing = Rule("events", Fault("status", status=501), task=hidden)
-    server.set_rules(failing)
-    ended = sandbox.run("apply", "--adopt")
-    assert ended.results() == dict.fromkeys(("k0", "k1", "k2"), "unresolved")
-    assert "latest" not in sandbox.state()
-    server.set_rules()
-    ended = sandbox.run("apply", "--adopt")
-    assert ended.results() == dict.fromkeys(("k0", "k1", "k2"), "adopted")
+    assert sandbox.run("apply", "tasks/one.yaml").results() == {"k0": "unresolved"}
+    sandbox.on_state("init", "--continue", lost, "-y", "--backend", server.url)
+    assert sandbox.run("apply", "tasks/one.yaml").document["tasks"] == []
     sandbox.assert_exactly_one_each(TEXTS)
 
 

@@ -53,20 +53,22 @@ def patched(api: Api, task_id: str, **changes: Any) -> None:
     assert api.call("PATCH", f"/api/preview/agents/acme/tasks/{task_id}", changes).status == 200
 
 
-def left_open(place: LiveTasks, mark: str | None = None, *, replaces: bool = False) -> str:
+def left_open(place: LiveTasks, number: int = 1, *, replaces: bool = False) -> str:
     """Turns the record of `good` into an attempt without outcome; returns its task ID."""
     state = place.folder / "taskctl.state.json"
     known = json.loads(state.read_text())
     record = known["tasks"].pop("acme/good")
     del known["checksum"]  # as after a manual merge
-    mark = mark or record["marks"][-1]
+    _, _, own = record["reference"].rpartition(" ")
     attempt = {
         "task": "acme/good",
         **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
-        "startedAt": mark,
+        "reference": f"good/{number} {own}",
+        "startedAt": record["createdAt"],
         **({"replaces": record["taskId"]} if replaces else {}),
     }
-    state.write_text(json.dumps({**known, "attempts": {mark: attempt}}))
+    known["provenance"]["counter"] = number
+    state.write_text(json.dumps({**known, "attempts": {str(number): attempt}}))
     return str(record["taskId"])
 
 
@@ -309,38 +311,31 @@ def test_a_task_that_an_open_attempt_replaces_belongs_to_its_key(place: LiveTask
 
 
 def test_a_key_with_an_open_attempt_gets_no_other_task(place: LiveTasks) -> None:
-    """Not even a task that is older than the attempt."""
+    """Not even a task of another request."""
     place.apply({"good": "finishing"})
-    task_id = left_open(place, mark="2999-01-01T00:00:00.000001Z")
+    task_id = left_open(place, number=7)
     place.write({"good": "finishing"}, taskID=task_id)
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert (told["key"], told["result"]) == ("good", "skipped")
     assert json.loads((place.folder / "taskctl.state.json").read_text())["tasks"] == {}
 
 
-def test_a_task_that_a_plan_would_adopt_is_recorded_for_the_declared_key(
-    place: LiveTasks,
+@pytest.mark.parametrize("words", [("--mine",), ("--all",)])
+def test_a_task_that_says_which_key_it_is_for_is_skipped(
+    here: InProcess, words: tuple[str, ...]
 ) -> None:
-    place.write({"mine": "finishing it", "other": "finishing too"})
-    made = created(place.api, "finishing it")
-    created(place.api, "finishing too", planMode=True)
-    tasks = place.document("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")["tasks"]
-    told = {task["key"]: (task["taskId"], task["file"]) for task in tasks}
-    assert told.keys() == {"mine", "finishing-too"}
-    assert told["mine"] == (made, "tasks/all.yaml")
-    actions = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
-    assert actions.pop("other") == "unresolved"  # until somebody says that it has no task
-    assert set(actions.values()) == {"unchanged"}
-
-
-@pytest.mark.parametrize("setting", [{"adopt": False}, {"taskID": "another"}])
-def test_a_key_that_adopts_nothing_is_not_recorded(
-    place: LiveTasks, setting: dict[str, Any]
-) -> None:
-    place.write({"never": "finishing it"}, **setting)
-    created(place.api, "finishing it")
-    (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
-    assert told["key"] == "finishing-it"
+    """Its own state records it."""
+    other = here.within("other")
+    other.sandbox.write(as_tasks({"theirs": "do it"}))
+    assert other.run("apply").code == 0
+    command = ["import", *words, "--org", "acme", "--write", "tasks/b.yaml", "--format", "json"]
+    ended = here.run_words([*command, "--backend", here.server.url])
+    (told,) = ended.document["tasks"]
+    assert (told["key"], told["result"]) == ("theirs", "skipped")
+    made = other.sandbox.recorded()["theirs"]
+    command[1:2] = [made]
+    ended = here.run_words([*command, "--backend", here.server.url])
+    assert ended.document["summary"]["imported"] == 1  # a person has chosen it
 
 
 def test_the_token_appears_in_no_file(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -496,12 +491,8 @@ def test_a_manifest_that_would_be_too_large_is_not_written(
 
 @pytest.mark.parametrize("broken", [{"id": None}, {"createdAt": "soon"}])
 def test_an_unreadable_list_imports_nothing(here: InProcess, broken: dict[str, Any]) -> None:
-    """Two tasks have the prompt of one key, so that neither is recorded for it. With one that is
-    unreadable, it seems to be only one."""
-    for name in ("one", "two"):
-        other = here.within(name)
-        other.sandbox.write(as_tasks({"k": "do it"}, adopt=False))
-        assert other.run("apply").code == 0
+    for _ in range(2):
+        here.server.world.create("me", "acme", {"message": {"content": "do it"}})
     here.sandbox.write(as_tasks({"key": "do it"}))
     here.server.world.tasks[0].shown |= broken
     words = ["import", "--mine", "--org", "acme", "--write", "tasks/b.yaml", "--format", "json"]
@@ -513,9 +504,7 @@ def test_an_unreadable_list_imports_nothing(here: InProcess, broken: dict[str, A
 
 def test_a_list_page_without_tasks_does_not_end_the_import(here: InProcess) -> None:
     for name in ("one", "two"):
-        other = here.within(name)
-        other.sandbox.write(as_tasks({"k": f"do {name}"}))
-        assert other.run("apply").code == 0
+        here.server.world.create("me", "acme", {"message": {"content": f"do {name}"}})
     here.sandbox.write({})
     here.server.world.habits.begins_empty = True
     words = ["import", "--all", "--org", "acme", "--write", "tasks/b.yaml", "--format", "json"]

@@ -68,11 +68,8 @@ def place(place: LiveTasks, tmp_path: Path) -> LiveTasks:
     return place
 
 
-def test_a_program_becomes_a_manifest_and_the_rest_is_listed(
-    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_becomes_a_manifest_and_the_rest_is_listed(place: LiveTasks) -> None:
     (place.folder / "Pulumi.yaml").write_text(PROGRAM)
-    monkeypatch.delenv("PULUMI_ACCESS_TOKEN")
     code, out, err = place.run("import", "--from", "Pulumi.yaml", "--write", "tasks/a.yaml")
     assert code == 1
     problems = [line for line in err.splitlines() if line.startswith("Pulumi.yaml:")]
@@ -99,17 +96,17 @@ def test_a_program_becomes_a_manifest_and_the_rest_is_listed(
     }
 
 
-def test_tasks_started_by_pulumi_are_adopted_and_a_second_import_adds_nothing(
+def test_tasks_started_by_pulumi_are_found_and_a_second_import_adds_nothing(
     place: LiveTasks,
 ) -> None:
     (place.folder / "Pulumi.yaml").write_text(PROGRAM)
     existing = created(place.api, "finishing the plain one", planMode=True)
     arguments = ("--from", "Pulumi.yaml", "--write", "tasks/a.yaml")
-    assert "    taskctl plan --adopt" in place.run("import", *arguments)[2]
+    assert place.run("import", *arguments)[0] == 1
     before = (place.folder / "tasks/a.yaml").read_bytes()
-    tasks = {task["key"]: task for task in place.document("plan", "--adopt")["tasks"]}
-    assert (tasks["plain"]["action"], tasks["plain"]["taskId"]) == ("adopt", existing)
-    assert tasks["rotate-keys"]["reason"] == "recovering"
+    tasks = {task["key"]: task for task in place.document("plan")["tasks"]}
+    assert (tasks["plain"]["action"], tasks["plain"]["taskId"]) == ("unchanged", existing)
+    assert tasks["rotate-keys"]["action"] == "create"
     document = place.document("import", *arguments)
     assert document["summary"] == {"imported": 0, "written": 0, "skipped": 2, "failed": 3}
     assert (place.folder / "tasks/a.yaml").read_bytes() == before
@@ -183,9 +180,9 @@ def test_a_stack_with_ids_gives_records(place: LiveTasks) -> None:
         "lost": {"message": "finishing it"},
         "begun": {"message": "finishing too"},
     }
-    assert "taskctl state resolve 'acme/*' --not-created" in err
+    assert "before you apply" in err  # `pulumi up` may have started agents
     actions = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
-    assert actions == {"known": "unchanged", "lost": "unresolved", "begun": "unresolved"}
+    assert actions == {"known": "unchanged", "lost": "create", "begun": "create"}
 
 
 def test_a_stack_without_unknown_tasks_leaves_nothing_to_do(place: LiveTasks) -> None:
@@ -265,3 +262,25 @@ def test_other_files_are_an_error(place: LiveTasks, text: str, reported: str) ->
     assert "x.yaml:" in err
     assert f"[{reported}]" in err
     assert not list((place.folder / "tasks").iterdir())
+
+
+def test_ten_tasks_of_pulumi_two_of_them_with_one_prompt(place: LiveTasks) -> None:
+    """`taskID` is written where exactly one task has the prompt: no second agent for these."""
+    prompts = [*(f"finishing {n}" for n in range(8)), "finishing twice", "finishing twice"]
+    made = [created(place.api, prompt) for prompt in prompts]
+    resources = [
+        {"name": f"t{n}", "inputs": {"orgName": "acme", "message": {"content": prompt}}}
+        for n, prompt in enumerate(prompts)
+    ]
+    (place.folder / "stack.json").write_text(stack(*resources))
+    arguments = ("--from", "stack.json", "--org", "acme", "--write", "tasks/a.yaml")
+    _, _, err = place.run("import", *arguments)
+    written = YAML(typ="safe").load(place.folder / "tasks/a.yaml")["tasks"]
+    assert {key: task.get("taskID") for key, task in written.items()} == {
+        **{f"t{n}": made[n] for n in range(8)},
+        "t8": None,
+        "t9": None,
+    }
+    assert "t8, t9: no task is known" in err
+    code, _, err = place.run("plan")  # one of the two has to go, or get its `taskID`
+    assert (code, "tasks.t9: identical to `t8`" in err) == (1, True)

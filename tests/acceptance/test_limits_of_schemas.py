@@ -107,7 +107,7 @@ ONE_WARNING = {"severity": "warning"}
 FOR_MANY_TASKS: dict[str, Any] = {
     "violations": {"allOf": [{"required": [f"x{n}"], **ONE_WARNING} for n in range(20)]},
     "keywords": {"allOf": [{"type": "object"}] * 900},
-    "values": {"properties": {"adopt": {"enum": list(range(48_000)), **ONE_WARNING}}},
+    "values": {"properties": {"key": {"enum": list(range(48_000)), **ONE_WARNING}}},
     "names": {"required": [f"x{n}" for n in range(48_000)], **ONE_WARNING},
 }
 

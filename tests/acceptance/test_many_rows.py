@@ -14,7 +14,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action
 from reconciler.state.model import Record
-from tests.support.plan_values import ME, ago, plan, remote, state, view
+from tests.support.plan_values import ME, ago, facts, plan, remote, state
 
 ENTRIES, ROWS = 10, 1_000
 
@@ -55,7 +55,7 @@ def test_one_changed_row_is_one_change(tmp_path: Path) -> None:
     data = tmp_path / "rows-7.csv"
     data.write_text(data.read_text().replace("row-345,owner-345\n", "row-345,somebody\n"))
     manifests = load((), root=tmp_path)
-    seen = view([remote(known.task_id) for known in records])
+    seen = facts([remote(known.task_id) for known in records])
     found = plan(manifests.tasks, state(records), seen)
     assert found.summary()[Action.UNCHANGED] == ENTRIES * ROWS - 1
     (changed,) = (task for task in found.tasks if task.action is not Action.UNCHANGED)

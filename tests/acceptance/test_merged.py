@@ -178,7 +178,7 @@ def test_a_failure_wins_over_a_merge(place: LiveTasks) -> None:
 
 def test_adding_merged_evaluates_a_success_anew(place: LiveTasks) -> None:
     after = {"message": "finishing", "after": ["up"]}
-    place.write_tasks(up=task(expect={"pullRequests": 1}), then={**after, "adopt": True})
+    place.write_tasks(up=task(expect={"pullRequests": 1}), then=after)
     assert place.run("apply", *QUICK)[0] == 0
     place.write_tasks(up=task(), then=after, last={"message": "finishing last", "after": ["up"]})
     assert actions(place)["last"] == ("held", "after")

@@ -115,24 +115,3 @@ def test_a_rename_after_accept_is_recognized_by_both_prompts(here: InProcess, te
     here.sandbox.write(as_tasks({"m": text, "other": "do 1"}))
     assert here.run("apply").results() == {"m": "unresolved"}
     assert len(here.server.world.tasks) == 2
-
-
-@pytest.mark.parametrize("user", ["its creator", "another user"])
-@pytest.mark.parametrize("text", ["do it", "do it better"])
-def test_a_removed_task_after_accept_is_recognized_by_both_prompts(
-    here: InProcess, monkeypatch: pytest.MonkeyPatch, text: str, user: str
-) -> None:
-    accepted(here)
-    made = here.sandbox.recorded()["k"]
-    assert here.run_state("rm", "k").code == 0
-    if user == "another user":
-        as_other(here, monkeypatch)
-    here.sandbox.write(as_tasks({"m": text, "other": "do 1"}))
-    assert here.run("apply").results() == {"m": "unresolved"}
-    here.sandbox.write(as_tasks({"k": text, "other": "do 1"}))
-    assert here.run("apply").results() == {"k": "adopted"}
-    assert here.sandbox.recorded()["k"] == made
-    here.sandbox.write(as_tasks({"n": text, "k": "do 3", "other": "do 1"}))
-    assert here.run_state("rm", "k").code == 0
-    assert here.run("apply").results() == {"n": "unresolved", "k": "unresolved"}
-    assert len(here.server.world.tasks) == 2

@@ -93,8 +93,12 @@ def test_every_printed_command_can_be_pasted(session: Session) -> None:
     session.run("apply", "ops", "--yes")
     session.run("status")
     session.run("status", "--status", "waiting")
+    session.run("plan", "ops", "--replace", "one=nowhere")
     session.run("state", "rm", "acme/one")
-    session.run("state", "resolve", "acme/three")
+    session.run("state", "close", "acme/three")
+    state = json.loads((session.folder / "repository" / "own.state.json").read_text())
+    session.run("state", "assign", "acme/three", state["tasks"]["acme/two"]["taskId"])
+    session.run("state", "init", "--continue", "kibor-tanuf-lisab")
     session.run("state", "accept", "acme/two")  # in no manifest
     session.run("state", "mv", "acme/three", "acme/two")
     session.run("say", "acme/nobody", "Hello?")

@@ -60,7 +60,7 @@ def prompt_file(sandbox: Desk) -> Path:
 def test_a_prompt_from_a_file_is_sent_and_its_change_shown(sandbox: Desk) -> None:
     sandbox.write(in_file())
     assert sandbox.run("apply").code == 0
-    assert sandbox.server.tasks_by_work() == {PROMPT: [sandbox.recorded()["offer"]]}
+    assert sandbox.server.tasks_by_work() == {PROMPT.rstrip(): [sandbox.recorded()["offer"]]}
     assert sandbox.run("plan").actions() == {"offer": "unchanged"}
     prompt_file(sandbox).write_text(LATER)
     (task,) = sandbox.run("plan").document["tasks"]

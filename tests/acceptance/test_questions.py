@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.cli.console.output import Output
 from tests.acceptance.test_confirmed_plans import lose
-from tests.crash.test_lost_identity import DOWN, LOST, set_rules, tasks_of
+from tests.crash.test_lost_identity import DOWN, LOST, OTHER_STATE, set_rules, tasks_of
 from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import Ended, as_tasks
@@ -75,7 +75,7 @@ def test_a_person_says_that_a_task_is_the_result_of_an_attempt(
 ) -> None:
     """With --expect-plan, apply does nothing that is not part of the plan, so it does not ask."""
     here = at_a_terminal
-    here.server.habits.marks = "replaced"
+    here.server.habits.references = "stripped"
     set_rules(here, Rule("create", LOST), Rule("events", DOWN))
     assert here.run("apply").results() == {"k2": "unresolved"}
     set_rules(here)
@@ -96,7 +96,8 @@ def test_a_create_that_became_possible_after_the_plan_is_not_sent(
     here = at_a_terminal
     set_rules(here, Rule("create", DOWN), Rule("list", DOWN, nth=tuple(range(2, 1000))))
     assert here.run("apply").results() == {"k2": "unresolved"}
-    here.server.world.create("me", "acme", {"message": {"content": "another task"}})
+    other = f"another task{OTHER_STATE}"
+    here.server.world.create("me", "acme", {"message": {"content": other}})
     set_rules(here, Rule("events", DOWN))
     assert here.run("apply").results() == {"k2": "unresolved"}
     here.sandbox.write(as_tasks({"k2": "do it otherwise"}))

@@ -90,14 +90,16 @@ def test_a_year_of_monthly_runs_with_an_unchanging_prompt(months: Months) -> Non
     assert len(set(texts)) == 12
 
 
-def test_with_a_lost_state_only_the_task_of_this_month_is_adopted(months: Months) -> None:
+def test_a_lost_state_is_continued_with_all_its_months(months: Months) -> None:
     months.write()
     for months.now in list(a_year())[:9]:  # until the end of March
         months.apply()
-    for path in (months.folder / ".taskctl").glob("local.state.json*"):
-        path.unlink()
-    assert months.plan() == {"review@2026-03": "unresolved/lookAlike"}
-    assert months.apply("--adopt") == {"review@2026-03": "adopted"}
+    (path,) = (months.folder / ".taskctl").glob("local.state.json")
+    (lost,) = json.loads(path.read_text())["provenance"]["ids"]
+    path.unlink()
+    assert months.run("state", "init", "--continue", lost, "-y")[0] == 0
+    assert months.plan() == {"review@2026-03": "unchanged/same"}
+    assert months.keys() == [f"review@2026-{month:02}" for month in range(1, 4)]
     months.now = datetime(2026, 4, 2, tzinfo=UTC)
     assert months.apply() == {"review@2026-04": "created"}
 
@@ -105,12 +107,10 @@ def test_with_a_lost_state_only_the_task_of_this_month_is_adopted(months: Months
 def test_an_imported_task_belongs_to_its_month(months: Months) -> None:
     months.write(overlap="wait")
     months.apply()
-    for path in (months.folder / ".taskctl").glob("local.state.json*"):
-        path.unlink()
-    (told,) = months.document("import", "--all", "--org", "acme", "--write", "tasks/b.yaml")[
-        "tasks"
-    ]
-    assert (told["key"], told["result"]) == ("review@2026-01", "imported")
+    (path,) = (months.folder / ".taskctl").glob("local.state.json")
+    (record,) = json.loads(path.read_text())["tasks"].values()
+    path.unlink()
+    assert months.run("state", "assign", "review@2026-01", record["taskId"])[0] == 0
     months.now = datetime(2026, 2, 2, tzinfo=UTC)
     assert months.plan() == {"review@2026-02": "create/new"}
 

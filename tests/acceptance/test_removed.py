@@ -110,9 +110,8 @@ def test_a_key_that_returns_gets_one_new_task(place: LiveTasks) -> None:
     code, out, err = place.run("plan")
     assert (code, "[TC305]" in out + err) == (1, True)
     declare(place, "keep", "gone", removed=["old-*"])
-    for options, reason in (([], "new"), (["--adopt"], "recovering")):
-        (planned,) = [t for t in place.document("plan", *options)["tasks"] if t["key"] == "gone"]
-        assert planned["reason"] == reason
+    (planned,) = [t for t in place.document("plan")["tasks"] if t["key"] == "gone"]
+    assert planned["reason"] == "new"
     assert place.run("apply", "--yes")[0] == 0
     assert place.task_id("gone") not in ids.values()
     assert place.document("apply", "--yes")["tasks"] == []

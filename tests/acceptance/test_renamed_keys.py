@@ -73,8 +73,8 @@ def test_a_row_that_changes_its_case_is_unresolved(here: InProcess) -> None:
     assert len(tasks_of(here)) == 2
     (hint,) = planned["audit@Alpha"]["hints"]
     assert "movedFrom" not in hint["text"]  # it would be that of all rows
-    (move, create) = hint["commands"]
-    assert create.startswith("taskctl state resolve acme/audit@Alpha --not-created")
+    (move, remove) = hint["commands"]
+    assert remove.startswith("taskctl state rm acme/audit@alpha")
     assert here.run_words([*shlex.split(move)[1:], "--yes"]).code == 0
     assert here.run("apply").document["tasks"] == []
 

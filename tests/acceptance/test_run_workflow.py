@@ -3,6 +3,7 @@ workflow of the examples, which does just that. The plan that reviewers see is w
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from dataclasses import replace
@@ -115,23 +116,61 @@ def test_everything_that_a_month_prints_can_be_run(team: Team) -> None:
     assert sorted(team.pasted) == sorted(options)
 
 
+LOST = "kibor-tanuf-lisab"
+
+
 def begin(team: Team) -> None:
-    """The state was lost: a key gets its task back, one gets one of two, and one had none."""
+    """The state was lost. Another user's responses were, too: one key has its task, one has none. A
+    colleague has copied a prompt."""
     place, api = team.place, replace(team.place.api, token=TOKEN)
-    ids = [api.create(f"finishing {name}") for name in ("found", "twice", "twice")]
-    place.write({n: f"finishing {n}" for n in ("found", "twice", "new")}, isShared=True)
+    api.create(f"finishing found\n\nTaskctl-Task: found/3 {LOST}")
+    keys = ("found", "sent", "refused", "new")
+    place.write({name: f"finishing {name}" for name in keys}, isShared=True)
     team.ci("plan")
-    _, ran = team.paste("adopt")
-    assert "1 adopted" in ran.summary
+    _, ran = team.paste("init", id=LOST)
+    assert "continued" in ran.said
+    own = attempt_as_other(place, "sent", "refused")
     team.ci("plan")
-    _, ran = team.paste("resolve", id="TASK_ID", instead=ids[2])
-    assert "acme/twice: resolved" in ran.said
+    sent = api.create("finishing sent")
+    _, ran = team.paste("assign", tasks="acme/sent", id="TASK_ID", instead=sent)
+    assert "acme/sent: assigned" in ran.said
     team.ci("plan")
-    _, ran = team.paste("not-created")
-    assert "acme/new: notCreated" in ran.said
+    _, ran = team.paste("close", tasks="acme/refused")
+    assert "acme/refused: closed" in ran.said
+    colleague = replace(api, token="a-colleague")
+    copied = colleague.create(f"finishing\n\nTaskctl-Task: new/99 {own}")
+    assert colleague.patch(copied, isShared=True).status == 200
+    team.ci("plan")
+    _, ran = team.paste("dismiss", tasks=f"acme/{copied}")
+    assert f"acme/{copied}: dismissed" in ran.said
     team.colleague("apply", "--yes", code=1)
     _, ran = team.paste("apply")
-    assert "1 created" in ran.summary
+    assert "2 created" in ran.summary
+
+
+def attempt_as_other(place: LiveTasks, *keys: str) -> str:
+    """Open attempts for these keys, long ago, by a user who has left. Returns the state's ID."""
+    state = json.loads(place.run("state", "pull")[1])
+    known = state["provenance"]
+    (record,) = state["tasks"].values()
+    for key in keys:
+        known["counter"] = known.get("counter", 0) + 1
+        number = known["counter"]
+        state["attempts"][str(number)] = {
+            "task": f"acme/{key}",
+            "reference": f"{key}/{number} {known['ids'][0]}",
+            "inputs": record["inputs"],
+            "digest": record["digest"],
+            "identity": {"id": "left", "login": "left"},
+            "file": record["file"],
+            "startedAt": record["createdAt"],
+            "waited": 1_000,
+        }
+    edited = place.folder / "edited.json"
+    edited.write_text(json.dumps({**state, "serial": state["serial"] + 1}))
+    code, _, err = place.run("state", "push", str(edited))
+    assert code == 0, err
+    return str(known["ids"][0])
 
 
 def answer(team: Team) -> None:

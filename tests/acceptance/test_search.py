@@ -1,12 +1,12 @@
-"""The search for tasks that may be those of missing keys reads only what is new."""
+"""Apply reads each task that it does not know once, and only what is new."""
 
 from __future__ import annotations
 
-import json
+import shutil
 
 import pytest
 
-from reconciler.plan import lookup
+from reconciler.app import survey
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import Ended, as_tasks
@@ -25,45 +25,50 @@ def fill(here: InProcess, name: str, count: int, user: str = "me", age: float = 
 def apply(here: InProcess, keys: str, *more: str) -> Ended:
     here.server.calls.clear()
     here.sandbox.write(as_tasks({key: f"do {key}" for key in keys}))
+    shutil.rmtree(here.sandbox.cache, ignore_errors=True)  # as on another machine
     return here.run("apply", *more)
 
 
-def events(here: InProcess) -> int:
-    """How many first messages the plan has read."""
-    endpoints = [call.endpoint for call in here.server.calls]
-    planned = endpoints[: endpoints.index("create")] if "create" in endpoints else endpoints
-    return planned.count("events")
+def requests(here: InProcess, endpoint: str) -> int:
+    return sum(call.endpoint == endpoint for call in here.server.calls)
 
 
-def test_only_tasks_since_the_last_apply_of_all_manifests_are_compared(here: InProcess) -> None:
+def test_only_tasks_since_the_baseline_are_read(here: InProcess) -> None:
     fill(here, "old", 150)
     assert apply(here, "a").code == 0
-    assert events(here) == 150
+    assert requests(here, "events") == 151  # and the task that was created, once
     assert apply(here, "ab").results() == {"b": "created"}
-    assert events(here) == 0
+    assert (requests(here, "events"), requests(here, "list")) == (0, 2)
 
 
 @pytest.mark.parametrize("option", [(), ("--target", "b"), ("--target", "c")])
-def test_tasks_of_another_repository_are_read_once(
-    here: InProcess, option: tuple[str, ...]
-) -> None:
-    """Also by an apply that is limited to some keys: then they are in the cache."""
+def test_tasks_of_others_are_read_once(here: InProcess, option: tuple[str, ...]) -> None:
+    """Also by an apply that is limited to some keys."""
     assert apply(here, "a").code == 0
     fill(here, "theirs", 120)
     assert apply(here, "abc", *option).code == 0
-    assert events(here) == 120
+    assert requests(here, "events") == 120
     assert apply(here, "abcd").code == 0
-    assert events(here) == 0
+    assert requests(here, "events") == 0
 
 
-def test_an_apply_without_creates_saves_no_baseline(here: InProcess) -> None:
-    """It compares nothing, also if it reads the list."""
-    many = "abcdefghijkl"
-    assert apply(here, many).code == 0
-    fill(here, "do x", 1)
-    here.server.world.tasks[-1].events[1]["eventBody"]["content"] = "do x"
-    assert apply(here, many).code == 0
-    assert apply(here, many + "x").results() == {"x": "unresolved"}
+def test_nothing_is_read_without_a_missing_task(here: InProcess) -> None:
+    assert apply(here, "a").code == 0
+    before = (here.sandbox.folder / "taskctl.state.json").read_bytes()
+    fill(here, "theirs", 20)
+    assert apply(here, "a").code == 0
+    assert (requests(here, "events"), requests(here, "list")) == (0, 0)
+    assert (here.sandbox.folder / "taskctl.state.json").read_bytes() == before
+
+
+def test_a_new_state_reads_nothing_from_before_it_began(here: InProcess) -> None:
+    fill(here, "old", 30, age=3 * 86_400)
+    assert here.run_state("init", "--new").code == 0
+    here.server.habits.clock_offset = 0.0
+    for task in here.server.world.tasks:
+        task.shown["createdAt"] = "2026-01-01T00:00:00.000Z"
+    assert apply(here, "a").results() == {"a": "created"}
+    assert requests(here, "events") == 1
 
 
 def test_many_tasks_are_read_with_a_note(here: InProcess) -> None:
@@ -74,34 +79,26 @@ def test_many_tasks_are_read_with_a_note(here: InProcess) -> None:
     assert "tasks in acme" not in here.run("plan").stderr
 
 
-def test_beyond_the_limit_one_message_has_both_answers(
+def test_a_killed_run_repeats_at_most_one_part(
     here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "MOST", 20)
-    fill(here, "old", 30)
-    ended = apply(here, "abc")
-    assert ended.results() == dict.fromkeys("abc", "unresolved")
-    assert [d["code"] for d in ended.document["diagnostics"]] == ["TC748"]
-    assert here.run_state("resolve", "acme/*", "--not-created", "--yes").code == 0
-    assert apply(here, "abc").results() == dict.fromkeys("abc", "created")
+    """First messages are read oldest first, and the baseline moves after each part."""
+    monkeypatch.setattr(survey, "MESSAGES_AT_ONCE", 20)
+    assert apply(here, "a").code == 0
+    fill(here, "old", 90)
+    last = here.server.world.tasks[-1].id
+    here.server.set_rules(Rule("events", Fault("status", status=500), task=last))
+    assert apply(here, "ab").results() == {"b": "unresolved"}
+    here.server.set_rules()
+    assert apply(here, "ab").results() == {"b": "created"}
+    assert requests(here, "events") <= 20
 
 
-def test_what_was_read_before_the_limit_counts(
-    here: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lookup, "MOST", 20)
-    fill(here, "old", 30)
-    fill(here, "do a", 1)
-    here.server.world.tasks[-1].events[1]["eventBody"]["content"] = "do a"
-    (task,) = apply(here, "a").document["tasks"]
-    assert here.server.world.tasks[-1].id in json.dumps(task)
-
-
-def test_a_task_of_a_colleague_that_has_no_message_yet_blocks_nothing(here: InProcess) -> None:
+def test_a_task_of_a_colleague_that_cannot_be_read_blocks_nothing(here: InProcess) -> None:
+    """Once the organization was explained completely."""
+    assert apply(here, "a").code == 0
     fill(here, "theirs", 3, user="colleague", age=0)
-    new = here.server.world.tasks[-1]
-    new.events.clear()
-    here.server.set_rules(
-        Rule("events", Fault("status", status=500), task=here.server.world.tasks[0].id)
-    )
-    assert apply(here, "a").results() == {"a": "created"}
+    here.server.world.tasks[-1].events.clear()
+    failing = here.server.world.tasks[1].id
+    here.server.set_rules(Rule("events", Fault("status", status=500), task=failing))
+    assert apply(here, "ab").results() == {"b": "created"}

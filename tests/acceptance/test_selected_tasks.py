@@ -103,18 +103,6 @@ def test_only_selected_tasks_are_planned_and_created(
     assert planned(capsys) == {"iam-keys": "unchanged", "iam-roles": "create", "costs": "create"}
 
 
-def test_only_an_apply_of_a_whole_organization_ends_the_comparison(folder: Path) -> None:
-    """With a lost state, tasks of other keys are still looked up afterwards, whatever their age."""
-    state = folder / ".taskctl/local.state.json"
-    for partial in (["--target", "costs"], ["--target", "iam-*"], ["tasks"]):
-        assert run(["apply", *LOCAL, "-q", "--yes", *partial]) == 0
-        assert "latest" not in json.loads(state.read_text())
-    for path in state.parent.glob("local*"):
-        path.unlink()
-    assert run(["apply", *LOCAL, "-q", "--yes", "--target", "acme/*"]) == 0
-    assert json.loads(state.read_text())["latest"].keys() == {"acme"}
-
-
 def test_orphans_show_only_where_selected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["apply", *LOCAL, "-q", "--yes"]) == 0
     text = MANIFEST.replace("  iam-roles: {message: Look at the roles.}\n", "")

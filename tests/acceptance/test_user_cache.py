@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.in_process import TEXTS, InProcess
-from tests.support.sandbox import as_tasks
+from tests.support.sandbox import STATE, as_tasks
 
 
 def _fake(text: str) -> str:
     """A cache in which every first message is another one."""
     content = json.loads(text)
     for entry in content["entries"].values():
-        entry["text"] = "something else"
+        entry["reference"] = None
     return json.dumps(content)
 
 
@@ -29,15 +29,16 @@ def _names(here: InProcess, cached: Path) -> tuple[str, ...]:
 
 @pytest.fixture
 def cached(here: InProcess) -> Path:
-    """The cache of the first messages of four tasks that `state rm` removed."""
-    for texts in (TEXTS, {**TEXTS, "last": "do more"}):  # the baseline of the second has the four
-        here.sandbox.write(as_tasks(texts))
-        assert here.run("apply").code == 0
+    """The cache of the first messages of four tasks that an older state lacks."""
+    here.sandbox.write(as_tasks({"last": "do more"}))
+    assert here.run("apply").code == 0
+    older = (here.sandbox.folder / STATE).read_bytes()
     here.sandbox.write(as_tasks(TEXTS))
-    assert here.run_state("rm", "*", "-y").code == 0
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / STATE).write_bytes(older)
     for task in here.server.world.tasks:
         task.shown["createdAt"] = "2026-11-01T00:00:00Z"  # a young task may still change
-    assert set(here.run("plan").actions().values()) == {"adopt"}
+    assert set(here.run("plan").actions().values()) == {"adopt", "orphaned"}
     (found,) = here.sandbox.cache.glob("first-messages-*.json")
     return found
 
@@ -64,7 +65,7 @@ def test_a_cache_in_the_repository_is_not_read(
         with monkeypatch.context() as patched:
             for name, value in chosen.items():
                 patched.setenv(name, value)
-            assert set(here.run("plan").actions().values()) == {"adopt"}, chosen
+            assert set(here.run("plan").actions().values()) == {"adopt", "orphaned"}, chosen
     assert here.run("apply").code == 0
     assert len(here.server.posts) == before == len(TEXTS) + 1
 
@@ -72,7 +73,7 @@ def test_a_cache_in_the_repository_is_not_read(
 def test_the_cache_is_read_where_it_belongs(here: InProcess, cached: Path) -> None:
     """The test above would pass if nothing were ever read."""
     cached.write_text(_fake(cached.read_text()))
-    assert set(here.run("plan").actions().values()) == {"unresolved"}
+    assert set(here.run("plan").actions().values()) == {"create", "orphaned"}
 
 
 def test_a_directory_that_others_may_read_has_a_private_one(
@@ -92,6 +93,6 @@ def test_an_unusable_cache_is_named_with_v(
     cached.parent.chmod(0o755)
     ended = here.run("plan", "-v")
     assert "cache: none" in ended.stderr
-    assert set(ended.actions().values()) == {"adopt"}
+    assert set(ended.actions().values()) == {"adopt", "orphaned"}
     monkeypatch.setenv("TASKCTL_CACHE_DIR", str(cached.parent / "another"))
     assert "cache: none" not in here.run("plan", "-v").stderr

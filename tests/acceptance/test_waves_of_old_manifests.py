@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.forked import Forked
 from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.references import without_reference
 from tests.support.shared_places import SharedPlace
 
 QUICK = ("--yes", "--wait", "--interval", "100ms", "--format", "json")
@@ -68,7 +69,8 @@ tasks:
 def prompts(place: LiveTasks) -> list[str]:
     """The prompts of all tasks of the service."""
     tasks = [task for page in place.api.pages() for task in page]
-    return sorted(place.api.events(task["id"])[0]["eventBody"]["content"] for task in tasks)
+    shown = (place.api.events(task["id"])[0]["eventBody"]["content"] for task in tasks)
+    return sorted(map(without_reference, shown))
 
 
 @contextmanager

@@ -27,6 +27,8 @@ from tests.compat.reading import MANIFEST, PLAN, SHARED, STATE, facts, local_env
 from tests.support.state_files import HEADER
 from tests.support.state_samples import BACKEND, LINEAGE, NOON, attempt, empty, history, record
 
+DEFAULT_STATE = ".taskctl/local.state.json"
+"""That of the embedded service."""
 HERE = Path(__file__).parent
 SERIAL = 7
 FILES = {
@@ -55,7 +57,6 @@ tasks:
     role: role-1
     agentDefinitionId: agent-1
     orgName: other-org
-    adopt: false
   from-file:
     message: {contentFile: prompt.md}
   upgrade:
@@ -97,7 +98,7 @@ def write(folder: Path) -> None:
 
 def _write_journal(path: Path, state: str) -> None:
     """An apply that was killed: a task that is not in the state yet, and an open attempt."""
-    header = Header(LINEAGE, BACKEND, state, HEADER.id, HEADER.version)
+    header = Header(LINEAGE, BACKEND, HEADER.provenance, state, HEADER.id, HEADER.version)
     journal = Journal(path, header, Replay(), lambda _: None, display_name=path.name)
     journal.append([Ran(RUN), ATTEMPTED])
     journal.append([RECORDED])
@@ -119,8 +120,12 @@ def _write_shared(folder: Path) -> None:
 
 
 def _write_plan(folder: Path) -> None:
-    """A plan of the manifest on the embedded service without tasks, made next to it."""
+    """A plan of the manifest on the embedded service without tasks, made next to it. It shows how
+    prompts end, so its state has an ID that is not random."""
     with tempfile.TemporaryDirectory() as elsewhere:
+        local = Path(elsewhere, DEFAULT_STATE)
+        local.parent.mkdir()
+        local.write_bytes(encode_state(empty(backend="local")))
         for name in FILES:
             shutil.copy(folder / name, elsewhere)
         subprocess.run(

@@ -64,13 +64,15 @@ def manifest_facts(folder: Path) -> dict[str, str]:
 
 
 def state_facts(folder: Path) -> dict[str, Any]:
-    """The recorded and the open attempts, in the state and its journal."""
+    """The recorded and the open attempts, in the state and its journal, and what the state knows
+    about itself."""
     pulled = document(folder, "state", "pull", "--backend", BACKEND)
     records = {
-        ref: {"taskId": record["taskId"], "digest": record["digest"], "marks": record["marks"]}
+        ref: {name: record[name] for name in ("taskId", "digest", "reference", "number")}
         for ref, record in pulled["tasks"].items()
     }
-    return {"recorded": records, "open": {m: a["task"] for m, a in pulled["attempts"].items()}}
+    attempts = {number: attempt["task"] for number, attempt in pulled["attempts"].items()}
+    return {"recorded": records, "open": attempts, "provenance": pulled["provenance"]}
 
 
 def shared_facts(folder: Path) -> dict[str, Any]:
@@ -79,7 +81,8 @@ def shared_facts(folder: Path) -> dict[str, Any]:
     state = saved_in(MemoryEngine(head=stored.pop(""), blobs=stored))
     return {
         "recorded": {str(ref): record.task_id for ref, record in state.records.items()},
-        "open": {marker: str(attempt.ref) for marker, attempt in state.attempts.items()},
+        "open": {str(number): str(attempt.ref) for number, attempt in state.attempts.items()},
+        "counter": state.provenance.counter,
     }
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 import pytest
 
+from reconciler.model.reference import Reference
 from reconciler.model.service import Created, Unknown
-from reconciler.model.task import instant
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
 from tests.support.client_tools import OPEN, QUICK, create_body, make_client
 from tests.support.fault_server import Call, Fault, FaultServer, Habits, Rule
-from tests.support.fault_world import Marks
+from tests.support.fault_world import References
+from tests.support.state_samples import STATE_ID
 
-MARK = "2026-11-24T14:44:49.123Z"
+REFERENCE = Reference("do-it", 3, STATE_ID)
+SENT = f"Do it.\n\n{REFERENCE.line}"
 
 
 def created(client: Client, text: str = "Do it.") -> str:
-    outcome = client.create_task("acme", create_body(text, MARK), OPEN)
+    outcome = client.create_task("acme", create_body(text), OPEN)
     assert isinstance(outcome, Created)
     return outcome.task_id
 
@@ -37,29 +37,23 @@ def test_list_lag_uses_the_server_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("marks", "shown"),
+    ("references", "text", "is_shown"),
     [
-        ("kept", MARK),
-        ("rounded", "2026-11-24T14:44:49Z"),
-        ("shifted", "2026-11-24T16:44:49.123000+02:00"),
+        ("kept", "Do it.", True),
+        ("stripped", "Do it.", False),
+        ("cut", SENT[:-6], False),
+        ("redacted", "Do it.\n\nTaskctl-Task: [REDACTED]", False),
     ],
 )
-def test_marks(marks: Marks, shown: str) -> None:
-    with FaultServer(habits=Habits(marks=marks)) as server, make_client(server.url) as client:
-        message = client.first_message("acme", created(client))
-    assert message is not None
-    assert message.mark == shown
-    assert (message.instant == instant(MARK)) == (marks != "rounded")
-
-
-def test_a_replaced_mark_is_the_server_time() -> None:
-    habits = Habits(marks="replaced", clock_offset=3600.0)
+def test_references(references: References, text: str, is_shown: bool) -> None:
+    habits = Habits(references=references)
     with FaultServer(habits=habits) as server, make_client(server.url) as client:
-        message = client.first_message("acme", created(client))
-        now = datetime.fromtimestamp(server.world.now()).astimezone()
+        message = client.first_message("acme", created(client, SENT))
+        assert list(server.tasks_by_work()) == ["Do it."]
+        (sent,) = server.references()["Do it."]
     assert message is not None
-    assert message.instant is not None
-    assert abs(now - message.instant) < timedelta(seconds=20)
+    assert (message.text, message.reference) == (text, REFERENCE if is_shown else None)
+    assert sent == ("Do it.", *REFERENCE)
 
 
 def test_redaction_changes_only_the_shown_text() -> None:

@@ -164,7 +164,7 @@ def test_an_approval(tmp_path: Path) -> None:
 def test_events_with_nanoseconds_are_read(tmp_path: Path) -> None:
     """The SDK reads microseconds; the service keeps all digits."""
     sent = "2026-11-24T14:44:49.123456789Z"
-    with closing(App(tmp_path / "marks.db", work_seconds=0)) as app, running_app(app) as url:
+    with closing(App(tmp_path / "local.db", work_seconds=0)) as app, running_app(app) as url:
         api = Api(app)
         task_id = api.post(message={**message(), "timestamp": sent}).json["taskId"]
         first = events(Sdk.of(url), task_id)[0].event_body

@@ -30,7 +30,7 @@ from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.http_objects import careless_s3
 from tests.support.machines import NEW, WITHOUT_HEARTBEAT, Machine, Machines, open_machines
 from tests.support.state_engines import ENGINE_PARAMS, Served, serving
-from tests.support.state_samples import BACKEND, attempt, mark_at, record
+from tests.support.state_samples import BACKEND, attempt, record
 from tests.support.state_servers import S3_KEYS
 
 HEAD = re.compile(r"PUT .*/head\b|POST .*receive-pack|UPDATE taskctl\.head")
@@ -127,7 +127,7 @@ def test_commits_and_segments_are_written_once(
         fail_next_writes(proxy, trouble, BLOB, HEAD)
         session.append(large(2 * number + 1))
         assert_fault_occurred(proxy, trouble, other.engine)
-        written |= {mark_at(2 * number), mark_at(2 * number + 1)}
+        written |= {2 * number + 1, 2 * number + 2}
         assert set(other.place.read(BACKEND).attempts) == written
     proxy.forget()
     session.close()
@@ -183,14 +183,14 @@ def test_a_late_write_after_a_takeover_changes_nothing(
     while not proxy.met:
         thread.join(0.01)
     taken = other.open()
-    assert set(taken.state.attempts) == {mark_at(1)}
+    assert set(taken.state.attempts) == {2}
     taken.append(Attempted(attempt(3)))
     thread.join()
     assert [problem.diagnostics[0].code for problem in failures] == [Code.STATE_WRITE_UNKNOWN]
     assert proxy.deliver() >= 1
     taken.append(Attempted(attempt(4)))
     taken.close()
-    assert set(other.place.read(BACKEND).attempts) == {mark_at(1), mark_at(3), mark_at(4)}
+    assert set(other.place.read(BACKEND).attempts) == {2, 4, 5}
     proxy.forget()
     for call in (session.check_held, session.save):
         with pytest.raises(StateError):
@@ -240,7 +240,7 @@ def test_waiting_takers_take_over_from_a_dead_holder_in_turn(machines: Machines)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(1, 5)))
     found = machines.new().place
-    assert set(found.read(BACKEND).attempts) == {mark_at(number) for number in range(5)}
+    assert set(found.read(BACKEND).attempts) == {number + 1 for number in range(5)}
     assert found.head().epoch == 5
 
 
@@ -278,7 +278,7 @@ def test_unlock_fences_a_live_holder(machines: Machines) -> None:
     assert code_of(problem) is Code.STATE_FENCED
     with pytest.raises(StateError):
         session.check_held()
-    assert set(other.place.read(BACKEND).attempts) == set(map(mark_at, confirmed))
+    assert set(other.place.read(BACKEND).attempts) == {number + 1 for number in confirmed}
     other.open().close()
 
 
@@ -299,7 +299,7 @@ def test_a_stale_holder_without_its_blobs_changes_nothing(machines: Machines) ->
             call()
     state = machines.new().place.read(BACKEND)
     assert {ref.key for ref in state.records} == {f"task-{number}" for number in range(3, 10)}
-    assert set(state.attempts) == {mark_at(9)}
+    assert set(state.attempts) == {10}
 
 
 # Invalid states

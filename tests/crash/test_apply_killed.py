@@ -32,9 +32,10 @@ def place(here: InProcess) -> InProcess:
 
 
 def fresh(place: InProcess, name: str, texts: Mapping[str, str] = TEXTS) -> InProcess:
-    """The same server, with a new directory and new prompts for each run."""
+    """The same server, with a new directory, organization and prompts for each run."""
     here = place.within(name)
-    here.sandbox.write(as_tasks({k: f"{name} {t}" for k, t in texts.items()}, named=["k0"]))
+    tasks = as_tasks({k: f"{name} {t}" for k, t in texts.items()}, named=["k0"])
+    here.sandbox.write(tasks, orgName=name)
     return here
 
 
@@ -124,7 +125,7 @@ def test_a_replacement_killed_at_every_point(
             made = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"]
             assert len(made) == 2 or (len(made) == 1 and len(again) == 1), f"{point}: {made}"
             assert here.sandbox.recorded()["k1"] == made[-1], point
-            known = here.sandbox.state()["tasks"]["acme/k1"]
+            known = here.sandbox.state()["tasks"][f"{name}/k1"]
             assert known.get("formerTaskIds", []) == made[:-1], point
             assert made[0] == old
             assert not here.sandbox.state()["attempts"]
@@ -150,7 +151,7 @@ def test_an_update_killed_at_every_point(place: InProcess, chunk: int) -> None:
         here = fresh(place, name)
         assert here.run("apply").code == 0
         tasks = as_tasks({"k0": f"{name} {TEXTS['k0']}"}, named=["k0"], approvalMode="manual")
-        here.sandbox.write(tasks)
+        here.sandbox.write(tasks, orgName=name)
         return here, killed(here, kill_at, "--update")
 
     points = updated("whole", None)[1].points
@@ -164,7 +165,7 @@ def test_an_update_killed_at_every_point(place: InProcess, chunk: int) -> None:
         task_id = here.sandbox.recorded()["k0"]
         shown = here.server.world.by_id[task_id].shown
         assert (shown["approvalMode"], shown["name"]) == ("manual", "A name"), point
-        known = here.sandbox.state()["tasks"]["acme/k0"]
+        known = here.sandbox.state()["tasks"][f"{name}/k0"]
         assert known["inputs"]["approvalMode"] == "manual", point
         assert [h["what"] for h in known["history"]].count("updated") == 1, point
         assert here.server.tasks_by_work()[f"{name} {TEXTS['k0']}"] == [task_id]

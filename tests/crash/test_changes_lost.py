@@ -4,13 +4,15 @@ lost. On a real server with injected faults.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.fault_server import Fault, FaultServer, Rule
-from tests.support.fault_world import Marks
-from tests.support.in_process import TEXTS, InProcess, limit_creates
+from tests.support.fault_world import References
+from tests.support.in_process import TEXTS, InProcess, in_process, limit_creates
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import TOKEN, Ended, as_tasks
 
@@ -76,25 +78,37 @@ def test_a_replacement_whose_response_is_lost_creates_one_task(
     assert_replaced_once(here, old)
 
 
-@pytest.mark.parametrize("marks", ["rounded", "replaced", "shifted"])
+@pytest.fixture
+def new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[InProcess]:
+    """Without any task."""
+    with in_process(tmp_path, monkeypatch, capsys) as new:
+        yield new
+
+
+@pytest.mark.parametrize("references", ["stripped", "cut", "redacted"])
 @pytest.mark.parametrize("committed", [True, False])
-def test_without_its_mark_a_replacement_waits_for_a_person(
-    here: InProcess, marks: Marks, *, committed: bool
+def test_at_a_service_that_loses_the_last_line_a_person_names_the_new_task(
+    new: InProcess, references: References, *, committed: bool
 ) -> None:
     """The old task has the same prompt, and is not mistaken for the new one."""
-    old = record_of(here, "k2")["taskId"]
-    rule = Rule("create", Fault("reset", committed=committed), nth=(1,))
-    here.server.habits.marks = marks
-    here.server.set_rules(rule)
-    ended = here.run("apply", *WISH)
-    if not committed or marks == "shifted":  # the same instant at another offset
+    new.server.habits.references = references
+    assert new.run("apply").code == 0
+    old = record_of(new, "k2")["taskId"]
+    new.server.set_rules(Rule("create", Fault("reset", committed=committed), nth=(1,)))
+    ended = new.run("apply", "--replace", f"k2={old}")
+    if not committed:
         assert ended.results() == {"k2": "replaced"}
     else:
         assert ended.results() == {"k2": "unresolved"}
-        assert record_of(here, "k2")["taskId"] == old
-        assert here.run("apply", *WISH).results() == {"k2": "unresolved"}
-        assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
-    assert_replaced_once(here, old)
+        assert record_of(new, "k2")["taskId"] == old
+        assert new.run("apply", "--replace", f"k2={old}").results() == {"k2": "unresolved"}
+        (made,) = set(tasks_of(new, "k2")) - {old}
+        (task,) = new.run("apply").document["tasks"]
+        assert f"taskctl state assign acme/k2 {made}" in commands_of(task)
+        assert new.run_state("assign", "k2", made).code == 0
+    assert_replaced_once(new, old)
 
 
 @pytest.mark.parametrize("again", [WISH, ("--replace", "k2=OLD"), ()])
@@ -141,15 +155,14 @@ def test_a_replaced_task_does_not_affect_a_new_key_with_the_same_prompt(here: In
     assert here.run("apply", *WISH).code == 0
     old = tasks_of(here, "k2")[0]
     here.sandbox.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1", "twin"]))
-    assert here.run("apply", "--adopt").results() == {"twin": "unresolved"}
     assert here.run("apply").results() == {"twin": "created"}
     assert old not in here.sandbox.recorded().values()
     assert len(set(here.sandbox.recorded().values())) == len(TEXTS) + 1
 
 
-def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: InProcess) -> None:
-    """The old task exists: no other task is created without `--replace`, and no key adopts it."""
-    old = record_of(here, "k2")["taskId"]
+def test_an_open_replacement_in_the_journal_of_a_lost_state_is_looked_up(here: InProcess) -> None:
+    """The old task is recorded again, and no other is created without `--replace`."""
+    old, all_before = record_of(here, "k2")["taskId"], here.sandbox.recorded()
     state = here.sandbox.folder / "taskctl.state.json"
     journal = state.with_name(state.name + ".journal")
     faults(here, Rule("create", Fault("reset")))
@@ -162,17 +175,13 @@ def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: 
     here.sandbox.write(
         as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1", "twin"])
     )
-    ended = here.run("apply", "--adopt")
-    assert ended.results()["k2"] == "unresolved"
-    (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]
-    assert f"taskctl state resolve acme/k2 --task-id {old}" in commands_of(told)
+    ended = here.run("apply")
+    found = dict.fromkeys(TEXTS.keys() - {"k2"}, "adopted")  # k2 was edited: nothing is done
+    assert ended.results() == {**found, "twin": "created"}
     assert here.server.tasks_by_work().get("edited") is None
-    assert here.run_state("resolve", "twin", "--not-created").code == 0
-    here.run("apply")
-    assert record_of(here, "twin")["taskId"] != old
-    assert here.run_state("resolve", "k2", "--task-id", old).code == 0
     assert here.run("apply").document["tasks"] == []
-    assert record_of(here, "k2")["taskId"] == old
+    assert record_of(here, "twin")["taskId"] != old
+    assert here.sandbox.recorded() == {**all_before, "twin": record_of(here, "twin")["taskId"]}
 
 
 # Changed in place

@@ -31,7 +31,6 @@ from tests.support.skipped_time import skip
 from tests.support.state_engines import ENGINE_PARAMS, Served, serving
 
 SETTLE = 600  # seconds: no process of a round waits for that long
-ADOPT = ("--adopt",)
 TEXTS = prompts(8)
 ANOTHER = "another"
 LOST = Fault("reset", committed=True)
@@ -39,14 +38,14 @@ LOST = Fault("reset", committed=True)
 
 @dataclass
 class Round:
-    """`adopts`: the state may know nothing of some tasks, and lost attempts must have reached their
-    age before the next apply. `alone`: no other apply may run until then. `undo` takes the mischief
-    back. `older` is a copy of the state."""
+    """`forgets`: the state may know nothing of some tasks, and lost attempts must have reached
+    their age before the next apply. `alone`: no other apply may run until then. `undo` takes the
+    mischief back. `older` is a copy of the state."""
 
     sandbox: Sandbox
     server: FaultServer
     chance: random.Random
-    adopts: bool = False
+    forgets: bool = False
     alone: bool = False
     refused_until_undone: bool = False
     undo: Callable[[], object] = lambda: None
@@ -123,7 +122,7 @@ class Round:
             process.communicate()
         self.server.set_rules()
         self.server.wait_for_tasks(len(self.server.posts))
-        if self.adopts:
+        if self.forgets:
             skip(SETTLE + 20)
 
     def apply(self, *words: str) -> Ended:
@@ -140,16 +139,11 @@ class Round:
             assert [d["code"] for d in refused.document["diagnostics"]] == [Code.JOURNAL_MISMATCH]
         self.undo()
         ended = self.apply()
-        if ended.code and self.adopts:
-            ended = self.apply(*ADOPT)
-            left = [
-                k
-                for k, action in self.sandbox.run("plan").actions().items()
-                if action != "unchanged"
-            ]
-            if left:  # all that exist have their prompts
+        if ended.code and self.forgets:
+            sent = {each.state for found in self.server.references().values() for each in found}
+            for lost in sorted(sent):
                 backend = ("--backend", self.server.url)
-                self.sandbox.on_state("resolve", *left, "--not-created", "-y", *backend)
+                self.sandbox.on_state("init", "--continue", lost, "-y", *backend)
             ended = self.apply()
         assert ended.code == 0, ended.stdout + ended.stderr
         self.sandbox.assert_exactly_one_each(TEXTS)
@@ -173,13 +167,13 @@ def move_lock(round_: Round) -> None:
 
 def remove_state(round_: Round) -> None:
     round_.path().unlink(missing_ok=True)
-    round_.adopts = True
+    round_.forgets = True
 
 
 def restore_state(round_: Round) -> None:
     """An older copy, in which a task is missing."""
     round_.path().write_bytes(round_.older)
-    round_.adopts = True
+    round_.forgets = True
 
 
 def rewrite_state(round_: Round) -> None:
@@ -206,7 +200,7 @@ def replace_state(round_: Round) -> None:
         """An apply that had begun to save may have replaced the other state, or may have removed
         its journal just before: then, ours is an older copy."""
         if round_.is_another():
-            round_.adopts = not round_.has_journal()
+            round_.forgets = not round_.has_journal()
             round_.path().write_bytes(ours)
 
     round_.undo = undo
@@ -215,7 +209,7 @@ def replace_state(round_: Round) -> None:
 def remove_journal(round_: Round) -> None:
     """Only time tells what its attempts have created, so that no other apply may run before."""
     round_.path(".journal").unlink(missing_ok=True)
-    round_.adopts = round_.alone = True
+    round_.forgets = round_.alone = True
 
 
 AT_ONCE: Sequence[Mischief] = (remove_lock, move_lock, restore_state, rewrite_state)
@@ -249,7 +243,7 @@ def unlock(round_: Round) -> None:
 
 def restore_head(round_: Round) -> None:
     """An older version of everything, without the journal."""
-    round_.adopts = round_.alone = True
+    round_.forgets = round_.alone = True
     while True:
         try:
             if round_.git_ref:

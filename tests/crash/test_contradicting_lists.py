@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
+from tests.support.skipped_time import skip
 
 Tasks = Sequence[dict[str, Any]]
 LOST = Fault("reset", committed=True)
@@ -74,19 +75,21 @@ def test_a_list_that_lacks_known_tasks_does_not_prove_that_nothing_was_created(
     assert len(here.server.posts) == 1
 
 
-def test_tasks_created_since_are_known(here: InProcess) -> None:
-    """The baseline of the first apply is empty."""
+def test_tasks_created_before_are_known(here: InProcess) -> None:
+    """The first apply began with an empty list."""
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    assert here.run("apply").code == 0
+    skip(60)
     here.sandbox.write(as_tasks({"a": "do a", "b": "do b"}))
-    contradict(here, lambda tasks: [], lose=2)
-    ended = here.run("apply", "--parallelism", "1")
-    assert sorted(ended.results().values()) == ["created", "unresolved"]
+    contradict(here, lambda tasks: [], lose=1)
+    assert here.run("apply").results() == {"b": "unresolved"}
     here.server.set_rules()
-    assert list(here.run("apply").results().values()) == ["adopted"]
+    assert here.run("apply").results() == {"b": "adopted"}
     assert len(here.server.posts) == 2
 
 
 @pytest.mark.parametrize("command", ["apply", "plan"])
-def test_a_list_that_lacks_known_tasks_shows_no_look_alikes(here: InProcess, command: str) -> None:
+def test_a_list_that_lacks_known_tasks_permits_no_create(here: InProcess, command: str) -> None:
     fill(here, 3)
     here.sandbox.write(as_tasks({"a": "do a"}))
     assert here.run("apply").code == 0
@@ -100,72 +103,69 @@ def test_a_list_that_lacks_known_tasks_shows_no_look_alikes(here: InProcess, com
 
 
 def test_a_lookup_goes_on_until_the_list_shows_known_tasks(here: InProcess) -> None:
-    """The baseline of the next create is of that list."""
     fill(here, 3)
     here.sandbox.write(as_tasks({"a": "do a"}))
-    here.server.set_rules(Rule("create", Fault("reset")))
-    assert here.run("apply").results() == {"a": "unresolved"}
-    here.server.set_rules(Rule("list", listing(here, lambda tasks: tasks[1:]), nth=(1,)))
-    assert here.run("apply").results() == {"a": "created"}
+    down = Rule("list", Fault("status", status=500), nth=tuple(range(2, 999)))
+    here.server.set_rules(Rule("create", Fault("reset")), down)
+    assert here.run("apply").results() == {"a": "unresolved"}  # its age would be reached by now
+    here.server.set_rules(Rule("list", listing(here, lambda tasks: tasks[1:]), nth=(1, 2)))
+    assert here.run("apply", "--settle-time", "60s").results() == {"a": "created"}
     (task,) = here.server.tasks_by_work()["do a"]
     assert here.sandbox.recorded() == {"a": task}
 
 
-@pytest.mark.parametrize("marks", ["replaced", "kept"])
-def test_a_task_that_a_lookup_has_listed_is_known(
-    here: InProcess, marks: Literal["replaced", "kept"]
-) -> None:
-    """Until the attempt is old enough, it is a candidate: without the mark, or unreadable."""
-    here.server.habits.marks = marks
-    here.sandbox.write(as_tasks({"a": "do it"}))
-    lists: list[int] = []
+def test_nothing_is_created_after_a_list_that_lacks_known_tasks(here: InProcess) -> None:
+    fill(here, 3)
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    assert here.run("apply").code == 0
+    here.sandbox.write(as_tasks({"a": "do a", "b": "do b"}))
+    here.server.set_rules(Rule("list", listing(here, lambda tasks: tasks[:2]), nth=(1,)))
+    ended = here.run("apply")
+    assert ended.results() == {"b": "unresolved"}
+    assert "lacks" in ended.stdout
+    here.server.set_rules()
+    assert here.run("apply").results() == {"b": "created"}
+
+
+def hide_what_was_listed(here: InProcess, shown: Callable[[Tasks], Tasks]) -> None:
+    """All creates are lost, and their messages cannot be read. The first list after one is right,
+    later ones show only these tasks."""
+    sent, lists = len(here.server.posts), list[int]()
 
     def choose(call: Call) -> Fault | None:
+        is_after = len(here.server.posts) > sent
         if call.endpoint == "create":
             return LOST
-        if call.endpoint == "events" and marks == "kept":
+        if call.endpoint == "events" and is_after:
             return Fault("status", status=500)
-        lists.extend([len(here.server.world.tasks)] if call.endpoint == "list" else [])
-        is_rebuilt = call.endpoint == "list" and sum(lists) > 1
-        return listing(here, lambda tasks: []) if is_rebuilt else None
+        lists.extend([1] if call.endpoint == "list" and is_after else [])
+        is_hidden = call.endpoint == "list" and len(lists) > 1
+        return listing(here, shown) if is_hidden else None
 
     here.server.choose = choose
-    ended = here.run("apply")
-    assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
-    assert "lacks" in ended.stdout
-    assert len(here.server.posts) == 1
-    here.server.set_rules()
 
 
-@pytest.mark.parametrize("settings", [{}, {"adopt": False}], ids=["compared", "not adopted"])
-@pytest.mark.parametrize("count", [50, 99, 150])
-def test_a_task_that_was_listed_is_known_in_a_list_that_is_read_in_part(
-    here: InProcess, count: int, settings: dict[str, bool]
+@pytest.mark.parametrize("count", [0, 50, 99, 150])
+@pytest.mark.parametrize("shown", [lambda tasks: [], lambda tasks: tasks[1:]], ids=["none", "old"])
+def test_a_task_that_an_apply_has_listed_is_known_to_it(
+    here: InProcess, count: int, shown: Callable[[Tasks], Tasks]
 ) -> None:
+    """It may be the task of the attempt, and its message cannot be read."""
     fill(here, count)
     here.sandbox.write(as_tasks({"z": "do z"}))
     assert here.run("apply").code == 0
-    here.server.habits.marks = "replaced"
-    here.sandbox.write({**as_tasks({"z": "do z"}), "a": {"message": "do it", **settings}})
-    lists: list[int] = []
-
-    def choose(call: Call) -> Fault | None:
-        if call.endpoint == "create":
-            return LOST
-        if call.endpoint == "list" and len(here.server.posts) == 2:
-            lists.append(1)
-        return listing(here, lambda tasks: tasks[1:]) if lists[1:] else None
-
-    here.server.choose = choose
+    here.sandbox.write(as_tasks({"z": "do z", "a": "do it"}))
+    hide_what_was_listed(here, shown)
     ended = here.run("apply")
     assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
+    assert "lacks" in ended.stdout
     assert len(here.server.posts) == 2
     here.server.set_rules()
+    assert here.run("apply").results() == {"a": "adopted"}
 
 
 def test_a_task_that_was_listed_before_the_list_failed_is_known(here: InProcess) -> None:
     fill(here, 5)
-    here.server.habits.marks = "replaced"
     here.sandbox.write(as_tasks({"a": "do it"}))
     lists: list[int] = []
 
@@ -188,28 +188,31 @@ def test_a_task_that_was_listed_before_the_list_failed_is_known(here: InProcess)
     assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
     assert len(here.server.posts) == 1
     here.server.set_rules()
+    assert here.run("apply").results() == {"a": "adopted"}
 
 
-def test_a_list_that_lacks_known_tasks_hides_no_duplicate(here: InProcess) -> None:
+@pytest.mark.parametrize("how", ["lags", "lacks known tasks"])
+def test_a_duplicate_that_a_list_hides_is_reported_later(here: InProcess, how: str) -> None:
+    """The baseline does not move past it."""
     fill(here, 3)
     here.sandbox.write(as_tasks({"a": "do a"}))
 
     def choose(call: Call) -> Fault | None:
+        if call.endpoint == "create":
+            here.server.world.create("me", "acme", json.loads(call.body))
         is_after = call.endpoint == "list" and here.server.posts
-        return listing(here, lambda tasks: tasks[1:]) if is_after else None
+        return listing(here, lambda tasks: tasks[3:]) if is_after and how != "lags" else None
 
     here.server.choose = choose
-    ended = here.run("apply")
-    assert ended.results() == {"a": "created"}
-    assert [d["code"] for d in ended.document["diagnostics"]] == ["TC747"]
-
-
-def test_the_search_for_duplicates_waits_for_a_list_that_lags(here: InProcess) -> None:
-    here.sandbox.write(as_tasks({"a": "do a"}))
-    here.server.habits.list_lag = 5.0
+    here.server.habits.list_lag = 5.0 if how == "lags" else 0.0
     ended = here.run("apply")
     assert (ended.results(), ended.document["diagnostics"]) == ({"a": "created"}, [])
-    assert 2 < len(here.server.of("list")) < 20
+    here.server.habits.list_lag = 0.0
+    here.server.set_rules()
+    here.sandbox.write(as_tasks({"a": "do a", "b": "do b"}))
+    ended = here.run("apply")
+    assert ended.results() == {"b": "created"}
+    assert [d["code"] for d in ended.document["diagnostics"]] == ["TC741"]
 
 
 def test_known_tasks_that_are_gone_prove_nothing(here: InProcess) -> None:

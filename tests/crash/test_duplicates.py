@@ -10,7 +10,7 @@ import pytest
 from tests.crash.test_lost_identity import on_first_create, set_rules
 from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import InProcess
-from tests.support.sandbox import Ended, as_tasks, prompts
+from tests.support.sandbox import STATE, Ended, as_tasks, prompts
 
 ONE = {"k2": "do 2"}
 CODE = "TC741"
@@ -117,8 +117,23 @@ def test_no_key_gets_it_whatever_happens_to_its_own(here: InProcess, extra: str,
         here.sandbox.write({"new": {"message": "do 2", "movedFrom": "k2"}, **others})
     else:
         here.sandbox.write(others, removed=["k2"])
-    assert here.run("apply", "--adopt").code == 0
+    assert here.run("apply").code == 0
+    assert here.run("apply").code == 0
     assert extra not in here.sandbox.recorded().values()
+
+
+def test_no_key_gets_it_after_a_loss(here: InProcess, extra: str) -> None:
+    """Both have the reference; the older task is recorded, and the other is reported again."""
+    mine = here.sandbox.recorded()["k2"]
+    lost = here.sandbox.state()["provenance"]["ids"][0]
+    (here.sandbox.folder / STATE).unlink()
+    assert here.run_state("init", "--continue", lost, "-y").code == 0
+    ids = [task.id for task in here.server.world.tasks]
+    assert here.sandbox.recorded() == {"k2": ids[0]}
+    here.sandbox.write(as_tasks({**ONE, "k3": "do 3"}))
+    assert here.run("apply").results() == {"k3": "created"}
+    assert {mine, extra} == {*ids}
+    assert len(here.server.world.tasks) == 3
 
 
 def test_a_key_may_get_it_once_a_person_says_so(here: InProcess, extra: str) -> None:
@@ -131,10 +146,22 @@ def test_one_create_reads_no_old_conversation(here: InProcess) -> None:
     """The list has pages of 1,000 tasks; those after the baseline are older than the apply."""
     for n in range(1_900):
         here.server.world.create("me", "acme", {"message": {"content": f"by hand {n}"}})
-    here.sandbox.write({"k2": {"message": "do 2", "adopt": False}})
+    here.sandbox.write({"k1": {"message": "do 1"}})
+    assert here.run("apply").results() == {"k1": "created"}
+    here.sandbox.write({"k1": {"message": "do 1"}, "k2": {"message": "do 2"}})
     before = len(here.server.of("events"))
     assert here.run("apply").results() == {"k2": "created"}
     assert len(here.server.of("events")) - before == 0
+
+
+def test_a_new_state_reads_no_old_conversation(here: InProcess) -> None:
+    for n in range(1_900):
+        here.server.world.create("me", "acme", {"message": {"content": f"by hand {n}"}})
+        here.server.world.tasks[-1].shown["createdAt"] = "2020-01-01T00:00:00.000Z"
+    here.sandbox.write({"k2": {"message": "do 2"}})
+    assert here.run_state("init", "--new").code == 0
+    assert here.run("apply").results() == {"k2": "created"}
+    assert len(here.server.of("events")) == 1  # of its own task: is the last line kept?
 
 
 def test_a_response_with_its_id_is_no_proof(here: InProcess, extra: str) -> None:
@@ -158,7 +185,7 @@ def test_neither_strangers_nor_other_tasks_hide_any(here: InProcess) -> None:
         shared = {"message": {"content": "a stranger's"}}
         unreadable.append(here.server.world.create("eve", "acme", shared)["taskId"])
         task = here.server.world.by_id[unreadable[0]]
-        task.shown |= {"isShared": True, "createdBy": {"name": "Eve"}}
+        task.shown |= {"isShared": True, "createdBy": {"name": "Eve", "githubLogin": "eve"}}
 
     on_first_create(here, "do 59", others, Fault())
     choose = here.server.choose
@@ -174,5 +201,3 @@ def test_neither_strangers_nor_other_tasks_hide_any(here: InProcess) -> None:
     ended = here.run("apply")
     assert ended.code == 0
     assert len(warned(ended)) == 60
-    (unread,) = warned(ended, "TC747")
-    assert unreadable[0] in unread["summary"]

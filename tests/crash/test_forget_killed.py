@@ -29,7 +29,7 @@ def place(
 
 
 def within(place: LiveTasks, name: str) -> LiveTasks:
-    """The same service, with a new directory and new prompts."""
+    """The same service, with a new directory, organization and prompts."""
     folder = place.folder / name
     (folder / "tasks").mkdir(parents=True)
     return LiveTasks(folder, place.url, place.api, place.capture)
@@ -37,7 +37,8 @@ def within(place: LiveTasks, name: str) -> LiveTasks:
 
 def declare(here: LiveTasks, *keys: str, removed: list[str] | None = None) -> None:
     tasks = {key: {"message": f"slow - {here.folder.name} {key}"} for key in keys}
-    manifest = {"version": 1, "orgName": "acme", "tasks": tasks, "removed": removed or []}
+    name = here.folder.name
+    manifest = {"version": 1, "orgName": name, "tasks": tasks, "removed": removed or []}
     (here.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
 
 
@@ -113,7 +114,7 @@ def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
         def fresh(name: str, kill_at: int | None) -> tuple[Sandbox, Run]:
             (tmp_path / name).mkdir()
             here = Sandbox(tmp_path / name, server, "2s")
-            here.write(as_tasks({"k0": f"{name} {text}"}, adopt=False))
+            here.write(as_tasks({"k0": f"{name} {text}"}), orgName=name)
             words = here.arguments("apply", "--parallelism", "1")
             env = {**here.environment()}
             return here, run(words, kill_at=kill_at, cwd=here.folder, env=env)
@@ -126,8 +127,7 @@ def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
         for phase in ("before", "after"):
             here, died = fresh(phase, sends[phase])
             assert died.killed
-            manifest = {"version": 1, "orgName": "acme", "tasks": {}, "removed": ["k*"]}
-            (here.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+            here.write({}, orgName=phase, removed=["k*"])
             assert "forget" not in here.run("plan").actions().values()
             ended = here.run("apply")
             assert ended.code == 0, ended.stdout + ended.stderr

@@ -1,6 +1,7 @@
 """Ownership of tasks: attempts without an outcome in ambiguous situations.
 
-Before marks and baselines, each case ended with a second task or with the task of another user.
+Without references and baselines, each case ends with a second task or with the task of another
+user.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.model import mark as marks
-from reconciler.plan import lookup
 from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import TEXTS, InProcess
 from tests.support.remark_cases import commands_of
@@ -50,48 +49,40 @@ def on_first_create(
     here.server.choose = choose
 
 
-def twin(here: InProcess, body: dict[str, Any], user: str = "me", **message: Any) -> None:
-    """Another repository creates the same task in the same millisecond, with its own mark."""
-    said = {**body["message"], "timestamp": _next_mark(body["message"]["timestamp"]), **message}
-    here.server.world.create(user, "acme", {**body, "message": said})
+def twin(here: InProcess, body: dict[str, Any], last_line: str, **message: Any) -> None:
+    """The same user creates the same task at the same time, with another last line."""
+    text, _, _ = body["message"]["content"].rpartition("\n\n")
+    said = {**body["message"], "content": f"{text}{last_line}", **message}
+    here.server.world.create("me", "acme", {**body, "message": said})
 
 
-def _next_mark(mark: str) -> str:
-    """The same millisecond, with other random digits."""
-    whole, _, rest = mark.rstrip("Z").partition(".")
-    number = (int(rest[3:]) + 1) % 10 ** (len(rest) - 3)
-    theirs = f"{whole}.{rest[:3]}{number:0{len(rest) - 3}}Z"
-    assert marks.microseconds(theirs) != marks.microseconds(mark)
-    return theirs
+def lose_and_continue(here: InProcess) -> None:
+    """The state is lost, and a new one continues it."""
+    lost = here.sandbox.state()["provenance"]["ids"][0]
+    (here.sandbox.folder / STATE).unlink()
+    assert here.run_state("init", "--continue", lost, "-y").code == 0
+
+
+OTHER_STATE = "\n\nTaskctl-Task: k2/2 babab-lusab-zokij"
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_two_repositories_with_one_user_never_take_each_others_tasks(
-    here: InProcess, *, committed: bool
+@pytest.mark.parametrize("last_line", [OTHER_STATE, ""])
+def test_nobody_takes_another_repositorys_task_or_one_from_the_console(
+    here: InProcess, *, last_line: str, committed: bool
 ) -> None:
-    """If only the other repository's task exists, a person decides."""
+    """The service has shown a reference before, so a task without one is not from this state."""
+    here.sandbox.write(as_tasks({"k0": "do 0"}))
+    assert here.run("apply").code == 0
+    here.sandbox.write(as_tasks(TEXTS))
     fault = Fault("status", status=503, committed=committed)
-    on_first_create(here, "do 2", lambda body: twin(here, body), fault)
+    on_first_create(here, "do 2", lambda body: twin(here, body, last_line), fault)
     ended = here.run("apply")
-    assert ended.results()["k2"] == ("created" if committed else "unresolved")
-    if not committed:
-        assert "k2" not in here.sandbox.recorded()
-        assert here.run_state("resolve", "k2", "--not-created").code == 0
-        assert here.run("apply").results() == {"k2": "created"}
+    assert ended.results()["k2"] == "created"
     theirs, ours = here.server.tasks_by_work()["do 2"]
     assert here.sandbox.recorded()["k2"] == ours != theirs
     assert [len(ids) for ids in here.server.tasks_by_work().values()].count(1) == 3
     assert here.run("apply").document["tasks"] == []
-
-
-def test_the_same_prompt_for_another_stack_is_not_adopted(here: InProcess) -> None:
-    here.sandbox.write(as_tasks(TEXTS))
-    fault = Fault("status", status=503)
-    change: dict[str, Any] = {"entity_diff": {"add": [STACK]}}
-    on_first_create(here, "do 2", lambda body: twin(here, body, **change), fault)
-    assert here.run("apply").code == 0
-    assert len(here.server.tasks_by_work()["do 2"]) == 1
-    assert here.sandbox.recorded()["k2"] in here.server.tasks_by_work()["do 2"]
 
 
 def test_a_task_id_for_the_key_of_an_open_attempt_is_adopted(here: InProcess) -> None:
@@ -127,7 +118,7 @@ def test_a_task_id_that_is_not_what_an_open_attempt_created(here: InProcess) -> 
     assert (task["key"], task["result"]) == ("k2", "unresolved")
     assert other in task["error"]
     assert made in task["error"]
-    assert commands_of(task) == [f"taskctl state resolve acme/k2 --task-id {other}"]
+    assert commands_of(task) == ["taskctl state rm acme/k2"]
     assert len(tasks_of(here)) == 5
 
 
@@ -141,29 +132,9 @@ def test_a_restored_state_finds_newer_tasks_of_any_age(here: InProcess) -> None:
     for task in here.server.world.tasks:
         task.shown["createdAt"] = task.shown["createdAt"].replace("20", "19", 1)
     shutil.copy(backup, here.sandbox.folder / STATE)
-    assert set(here.run("apply").results().values()) == {"unresolved"}
-    ended = here.run("apply", "--adopt")
+    ended = here.run("apply")
     assert set(ended.results().values()) == {"adopted"}
     here.assert_settled()
-
-
-def test_a_truncated_lookup_creates_nothing(
-    here: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lookup, "MOST", 2)
-    here.sandbox.write(as_tasks({"k0": "do 0"}))
-    assert here.run("apply").code == 0
-    for number in range(3):
-        here.server.world.create("me", "acme", {"message": {"content": f"by hand {number}"}})
-    here.sandbox.write(as_tasks(TEXTS))
-    ended = here.run("apply")
-    assert ended.code == 1
-    assert set(ended.results().values()) == {"unresolved"}
-    assert len(tasks_of(here)) == 4
-    assert "taskctl apply --adopt" in ended.stdout
-    keys = " ".join(f"acme/{task['key']}" for task in ended.document["tasks"])
-    assert f"taskctl state resolve {keys} --not-created" in ended.stdout
-    assert here.run("apply", "--adopt").code == 0
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -184,11 +155,8 @@ def test_a_replacement_rerun_after_a_lost_runner_creates_no_further_task(
     assert here.run("apply", *flag).code == 0
     count, new = len(tasks_of(here)), here.sandbox.recorded()["k2"]
     shutil.copy(backup, here.sandbox.folder / STATE)
-    here.run("apply", *flag)  # for this state, it may be the task of another team
-    assert len(tasks_of(here)) == count
-    assert here.run_state("rm", "k2").code == 0
-    assert here.run_state("resolve", "k2", "--task-id", new).code == 0
-    assert here.run("apply").code == 0
+    assert here.run("apply", *flag).results() == {"k2": "adopted"}
+    assert here.run("apply").document["tasks"] == []
     assert len(tasks_of(here)) == count
     assert here.sandbox.recorded()["k2"] == new
 
@@ -264,42 +232,22 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("precision", "change"),
-    [("replaced", "same"), ("rounded", "same"), ("kept", "cut"), ("kept", "prefixed")],
-)
-def test_a_task_with_only_its_mark_or_only_its_text_is_unresolved(
-    here: InProcess, precision: Any, change: str
-) -> None:
-    """A person decides at a service that changes either of them."""
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_text_that_the_service_changes_does_not_matter(here: InProcess, change: str) -> None:
     here.sandbox.write(as_tasks({"k0": "Do the work.  \nAnd more of it.\n"}))
-    here.server.habits.marks = precision
     set_rules(here, Rule("create", LOST))
-
-    def show() -> None:
-        for task in here.server.world.tasks:
-            task.events[1]["eventBody"]["content"] = CHANGED[change]
-
     create = here.server.world.create
 
     def create_changed(*args: Any) -> dict[str, Any]:
         made = create(*args)
-        show()
+        said = here.server.world.tasks[-1].events[1]["eventBody"]
+        said["content"] = f"{CHANGED[change]}\n\n{said['content'].rpartition(chr(10))[2]}"
         return made
 
     here.server.world.create = create_changed  # type: ignore[method-assign, assignment]
-    ended = here.run("apply")
-    (task,) = ended.document["tasks"]
-    (made,) = tasks_of(here)
-    assert task["result"] == "unresolved"
-    assert f"{made} may be its task: the prompt or the mark matches" in task["error"]
-    assert commands_of(task) == [
-        f"taskctl state resolve acme/k0 --task-id {made}",
-        "taskctl state resolve acme/k0 --not-created",
-    ]
-    assert here.run("apply").code == 1
-    assert here.run("apply", "--adopt").results() == {"k0": "adopted"}
-    assert tasks_of(here) == [made]
+    assert here.run("apply").results() == {"k0": "created"}
+    assert here.run("apply").code == 0
+    assert tasks_of(here) == [here.sandbox.recorded()["k0"]]
 
 
 LISTS = {
@@ -388,15 +336,15 @@ def test_after_the_first_402_nothing_more_is_sent(here: InProcess) -> None:
     assert len(here.server.posts) == 1
 
 
-def test_a_task_with_a_deleted_entity_is_unresolved_without_a_state(here: InProcess) -> None:
-    """The service deletes invalid entities, so this may be the task of the key."""
+def test_a_task_with_a_deleted_entity_is_found_without_a_state(here: InProcess) -> None:
+    """The service deletes invalid entities, so its task differs from the manifest."""
     here.sandbox.write({"k0": {"message": {"content": "do 0", "entity_diff": {"add": [STACK]}}}})
     assert here.run("apply").code == 0
     here.server.world.tasks[0].events[1]["eventBody"]["entity_diff"] = {"add": []}
     shutil.rmtree(here.sandbox.cache, ignore_errors=True)
-    (here.sandbox.folder / STATE).unlink()
-    assert here.run("apply").results() == {"k0": "unresolved"}
-    assert len(tasks_of(here)) == 1
+    lose_and_continue(here)
+    assert here.run("apply").code == 0
+    assert tasks_of(here) == [here.sandbox.recorded()["k0"]]
 
 
 def test_a_late_first_event_is_awaited(here: InProcess) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fault_server import Fault, Rule
-from tests.support.fault_world import Marks
+from tests.support.fault_world import References
 from tests.support.in_process import TEXTS, InProcess, in_process, limit_creates
 from tests.support.sandbox import TOKEN, as_tasks
 from tests.support.state_engines import HERE, Served, serving
@@ -156,28 +156,31 @@ def test_three_creates_without_a_response_are_unresolved(here: InProcess) -> Non
 
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("redact", [False, True])
-@pytest.mark.parametrize("marks", ["kept", "rounded", "replaced", "shifted"])
-def test_attempts_are_recognized_or_asked_about_with_any_treatment_of_marks_and_texts(
-    here: InProcess, marks: Marks, *, redact: bool, committed: bool
+@pytest.mark.parametrize("references", ["kept", "stripped", "cut", "redacted"])
+def test_attempts_are_recognized_or_asked_about_with_any_treatment_of_references_and_texts(
+    here: InProcess, references: References, *, redact: bool, committed: bool
 ) -> None:
-    """Without its mark, a task is recorded once a person has answered."""
+    """Without its last line, a task is recorded once a person has answered."""
     texts = {f"k{n}": f"connect with password=s{n}cret and do {n}" for n in range(3)}
     here.sandbox.write(as_tasks(texts))
     fault = Fault("reset", committed=committed)
     here.server.set_rules(*on_create(fault, fault))
-    here.server.habits.marks, here.server.habits.redact = marks, redact
+    here.server.habits.references, here.server.habits.redact = references, redact
     ended = here.run("apply")
-    if committed and marks in ("rounded", "replaced"):  # else it is the same instant
+    if committed and references != "kept":
         assert sorted(ended.results().values()) == ["created", "unresolved", "unresolved"]
-        assert len(here.server.world.tasks) == len(texts)
-        ended = here.run("apply", "--adopt")
-        assert set(ended.results().values()) == {"adopted"}
+        made = here.server.tasks_by_work()
+        assert len(made) == len(here.server.world.tasks) == len(texts)
+        for key, result in ended.results().items():
+            if result == "unresolved":
+                assert here.run_state("assign", key, made[texts[key]][0]).code == 0
+        ended = here.run("apply")
     assert ended.code == 0, ended.stdout
     here.assert_settled(texts)
 
 
 @pytest.mark.parametrize("redact", [False, True])
-def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
+def test_equal_texts_without_references_are_unresolved_and_never_duplicated(
     here: InProcess, *, redact: bool
 ) -> None:
     """With `redact` they are equal only after the credentials are removed."""
@@ -185,7 +188,7 @@ def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
     here.sandbox.write(as_tasks(dict(zip("ab", texts, strict=True)), named=["b"]))
     here.server.set_rules(Rule("create", Fault("reset", committed=True)))
     habits = here.server.habits
-    habits.marks, habits.redact, habits.clock_offset = "replaced", redact, 5.0
+    habits.references, habits.redact, habits.clock_offset = "stripped", redact, 5.0
     for _ in range(2):
         ended = here.run("apply")
         assert ended.code == 1
@@ -196,7 +199,7 @@ def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
     ids = [task.id for task in here.server.world.tasks]
     for key, text in zip("ab", texts, strict=True):
         task_id = made[text][0] if redact else ids.pop()
-        assert here.run_state("resolve", key, "--task-id", task_id).code == 0
+        assert here.run_state("assign", key, task_id).code == 0
     assert here.run("apply").code == 0
     assert len(here.server.world.tasks) == 2
 
@@ -279,15 +282,15 @@ def test_killed_while_the_service_is_still_committing(here: InProcess) -> None:
 
 
 @pytest.mark.parametrize("here", [FILE], indirect=True)
-def test_a_lost_state_is_rebuilt_by_adoption(here: InProcess) -> None:
-    """Without state and journal, every task at the service is adopted once."""
+def test_a_lost_state_is_continued(here: InProcess) -> None:
+    """Without state and journal, every task at the service is recorded once."""
     assert here.run("apply").code == 0
     here.assert_settled()
+    lost = here.sandbox.state()["provenance"]["ids"][0]
     (here.sandbox.folder / "taskctl.state.json").unlink()
     ended = here.run("apply")
     assert set(ended.results().values()) == {"unresolved"}
-    ended = here.run("apply", "--adopt")
-    assert set(ended.results().values()) == {"adopted"}
+    assert here.run_state("init", "--continue", lost, "-y").code == 0
     here.assert_settled()
 
 

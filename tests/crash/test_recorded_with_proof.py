@@ -1,4 +1,4 @@
-"""A task is recorded only with proof: a response with a new ID, or the attempt's mark."""
+"""A task is recorded only with proof: a response with a new ID, a reference, or a person's word."""
 
 from __future__ import annotations
 
@@ -12,31 +12,37 @@ import pytest
 from tests.crash.test_lost_identity import (
     DOWN,
     LOST,
+    OTHER_STATE,
     STACK,
+    lose_and_continue,
     on_first_create,
     set_rules,
     tasks_of,
     twin,
 )
 from tests.support.fault_server import Fault, Rule
+from tests.support.fault_world import References
 from tests.support.in_process import InProcess
-from tests.support.sandbox import STATE, as_tasks
+from tests.support.sandbox import Ended, as_tasks
 
 ONE = {"k2": "do 2"}
 NOT_COMMITTED = Fault("status", status=503)
 
 
-@pytest.mark.parametrize("precision", ["kept", "rounded", "replaced"])
-def test_the_task_of_another_repository_is_not_recorded(here: InProcess, precision: Any) -> None:
+@pytest.mark.parametrize("references", ["kept", "stripped", "cut", "redacted"])
+def test_the_task_of_another_repository_is_not_recorded(
+    here: InProcess, references: References
+) -> None:
     """On a new state, at any service: our request never arrived."""
-    here.server.habits.marks = precision
+    here.server.habits.references = references
     here.sandbox.write(as_tasks(ONE))
-    on_first_create(here, "do 2", lambda body: twin(here, body), NOT_COMMITTED)
+    on_first_create(here, "do 2", lambda body: twin(here, body, OTHER_STATE), NOT_COMMITTED)
     ended = here.run("apply")
-    (theirs,) = here.server.tasks_by_work()["do 2"][:1]
+    theirs = here.server.tasks_by_work()["do 2"][0]
     assert here.sandbox.recorded().get("k2") != theirs, ended.stdout
-    assert ended.results() == {"k2": "unresolved"}
-    assert tasks_of(here) == [theirs]
+    is_kept = references == "kept"
+    assert ended.results() == {"k2": "created" if is_kept else "unresolved"}
+    assert len(tasks_of(here)) == 1 + is_kept
 
 
 def test_a_response_that_repeats_an_older_task_is_no_proof(here: InProcess) -> None:
@@ -66,7 +72,7 @@ def test_a_response_with_an_impossible_id_is_looked_up(here: InProcess, task_id:
 
 def test_no_create_is_sent_after_an_invalid_list(here: InProcess) -> None:
     """It is no baseline: a task that it hides would pass for a new one."""
-    here.sandbox.write({"k1": {"message": "do 1"}, "k2": {"message": "do 2", "adopt": False}})
+    here.sandbox.write({"k1": {"message": "do 1"}, "k2": {"message": "do 2"}})
     head = {"Content-Type": "application/json"}
     odd = Fault("raw", status=200, text='{"tasks": [null]}', headers=head)
     set_rules(here, Rule("list", odd))
@@ -99,8 +105,8 @@ def test_fields_that_the_service_adds_to_an_entity_do_not_hide_a_task(here: InPr
     added = [{**e, "url": "https://example.com", "merged": False} for e in _entities(said)]
     said["entity_diff"] = {"add": added}
     task.shown["entities"] = added
-    (here.sandbox.folder / STATE).unlink()
-    assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
+    lose_and_continue(here)
+    assert here.run("apply").document["tasks"] == []
     assert len(tasks_of(here)) == 1
 
 
@@ -110,12 +116,12 @@ def _entities(said: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("treatment", ["kept", "rounded", "replaced"])
+@pytest.mark.parametrize("treatment", ["kept", "stripped"])
 def test_a_placeholder_in_the_prompt_does_not_hide_a_redacted_task(
     here: InProcess, treatment: Any
 ) -> None:
     """A lost create must be found also if the prompt itself contains the placeholder."""
-    here.server.habits.marks = treatment
+    here.server.habits.references = treatment
     here.server.habits.redact = True
     (here.sandbox.folder / "tasks/all.yaml").write_text(
         "version: 1\norgName: acme\ntasks:\n"
@@ -129,11 +135,11 @@ def test_a_placeholder_in_the_prompt_does_not_hide_a_redacted_task(
     assert len(tasks_of(here)) == 1
 
 
-@pytest.mark.parametrize("treatment", ["kept", "rounded", "replaced"])
+@pytest.mark.parametrize("treatment", ["kept", "stripped"])
 def test_entities_of_which_one_contains_the_other_may_come_in_any_order(
     here: InProcess, treatment: Any
 ) -> None:
-    here.server.habits.marks = treatment
+    here.server.habits.references = treatment
     repository = {"type": "repository", "org": "acme", "name": "infra"}
     added = [repository, {**repository, "forge": "github"}]
     here.sandbox.write({"k2": {"message": {"content": "do 2", "entity_diff": {"add": added}}}})
@@ -155,31 +161,28 @@ def test_the_task_of_another_keys_open_attempt_cannot_be_recorded_by_hand(here: 
     (made,) = here.server.tasks_by_work()["do 2"]
     here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2", "k3": "do 3"}))
     set_rules(here)
-    refused = here.run_state("resolve", "k3", "--task-id", made)
-    assert (refused.code, "was created by an open attempt of acme/k2" in refused.stdout) == (
-        1,
-        True,
-    )
+    refused = here.run_state("assign", "k3", made)
+    assert refused.code == 1
+    assert "attempt of acme/k2" in refused.stdout
     assert here.run("apply").results() == {"k2": "adopted", "k3": "created"}
     here.assert_settled({"k1": "do 1", "k2": "do 2", "k3": "do 3"})
 
 
-def test_a_replaced_task_is_not_adopted_after_its_key_was_removed_and_came_back(
+def test_a_replaced_task_is_not_recorded_after_its_key_was_removed_and_came_back(
     here: InProcess,
 ) -> None:
+    """The key gets a new task: its tasks are known, and no longer those of a key."""
     here.sandbox.write(as_tasks(ONE))
-    old = here.server.world.create("me", "acme", {"message": {"content": "do 2"}})["taskId"]
-    assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
+    assert here.run("apply").results() == {"k2": "created"}
+    old = here.sandbox.recorded()["k2"]
     assert here.run("apply", "--replace", f"k2={old}").results() == {"k2": "replaced"}
     new = here.sandbox.recorded()["k2"]
     assert here.run_state("rm", "k2").code == 0
-    assert here.run("apply").results() == {"k2": "adopted"}
-    assert here.sandbox.recorded()["k2"] == new
+    assert here.run("apply").results() == {"k2": "created"}
     here.sandbox.write(as_tasks({**ONE, "k3": "do 2"}, named=["k3"]))
-    assert here.run("apply", "--adopt").results() == {"k3": "unresolved"}
-    here.run_state("resolve", "k3", "--not-created")
-    here.run("apply")
-    assert here.sandbox.recorded()["k3"] not in (old, new)
+    assert here.run("apply").results() == {"k3": "created"}
+    assert not {old, new} & set(here.sandbox.recorded().values())
+    assert len(tasks_of(here)) == 4
 
 
 def test_the_unicode_form_that_the_service_returns_does_not_hide_a_task(here: InProcess) -> None:
@@ -189,15 +192,14 @@ def test_the_unicode_form_that_the_service_returns_does_not_hide_a_task(here: In
     (task,) = here.server.world.tasks
     said = task.events[1]["eventBody"]
     said["content"] = unicodedata.normalize("NFC", said["content"])
-    (here.sandbox.folder / STATE).unlink()
-    assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
+    lose_and_continue(here)
+    assert here.run("apply").document["tasks"] == []
     assert len(tasks_of(here)) == 1
 
 
 @pytest.mark.parametrize("key", ["k2", "renamed"])
-def test_a_task_id_of_another_keys_open_attempt_is_unresolved_for_both(
-    here: InProcess, key: str
-) -> None:
+def test_a_task_id_of_another_keys_open_attempt_is_unresolved(here: InProcess, key: str) -> None:
+    """The task is the other key's, by its reference."""
     here.sandbox.write(as_tasks(ONE))
     set_rules(here, Rule("create", LOST), Rule("events", DOWN))
     assert here.run("apply").results() == {"k2": "unresolved"}
@@ -206,12 +208,14 @@ def test_a_task_id_of_another_keys_open_attempt_is_unresolved_for_both(
     here.sandbox.write({"a": {"taskID": made}, key: other})
     set_rules(here)
     ended = here.run("apply")
-    assert ended.results() == {"a": "unresolved", key: "unresolved"}, ended.stdout
+    found = "adopted" if key == "k2" else "moved"
+    assert ended.results() == {"a": "unresolved", key: found}, ended.stdout
+    assert here.sandbox.recorded() == {key: made}
     assert tasks_of(here) == [made]
 
 
 def test_a_task_id_of_another_keys_open_attempt_is_not_chosen(here: InProcess) -> None:
-    """It has the attempt's mark, but may not do its work."""
+    """The service shows it without a reference: a person says whose it is."""
     here.sandbox.write(as_tasks(ONE))
     set_rules(here, Rule("create", LOST), Rule("events", DOWN))
     assert here.run("apply").results() == {"k2": "unresolved"}
@@ -219,21 +223,9 @@ def test_a_task_id_of_another_keys_open_attempt_is_not_chosen(here: InProcess) -
     task.events[1]["eventBody"]["content"] = "edited at the service"
     here.sandbox.write({"a": {"taskID": task.id}, **as_tasks(ONE)})
     set_rules(here)
-    ended = here.run("apply", "--adopt")
-    assert ended.results() == {"a": "unresolved", "k2": "unresolved"}, ended.stdout
-
-
-def test_a_redaction_next_to_a_combining_character_does_not_hide_a_task(here: InProcess) -> None:
-    """The character composes with the redacted one, but not with the placeholder."""
-    here.server.habits.marks = "replaced"
-    here.sandbox.write(as_tasks({"k2": "use the key abce\u0301 now"}))
-    set_rules(here, Rule("create", LOST, nth=(1,)), Rule("events", DOWN))
-    assert here.run("apply").results() == {"k2": "unresolved"}
-    (task,) = here.server.world.tasks
-    task.events[1]["eventBody"]["content"] = "use the key [REDACTED]\u0301 now"
-    set_rules(here)
-    assert here.run("apply").results() == {"k2": "unresolved"}
-    assert len(tasks_of(here)) == 1
+    ended = here.run("apply")
+    assert ended.results() == {"a": "adopted", "k2": "unresolved"}, ended.stdout
+    assert here.run("apply").results() == {"k2": "created"}
 
 
 def test_a_second_delivery_is_reported_by_the_apply_that_recovers(here: InProcess) -> None:
@@ -252,7 +244,17 @@ def test_a_second_delivery_is_reported_by_the_apply_that_recovers(here: InProces
     assert f"taskctl cancel acme/{extra}" in json.dumps(said)
 
 
-def test_a_moved_key_whose_both_names_were_attempted_has_one_task_and_a_duplicate(
+def assert_only_mentioned(here: InProcess, ended: Ended) -> None:
+    """The other task of `k2` is an earlier one of its key, and there is no command."""
+    (earlier,) = set(tasks_of(here)) - {here.sandbox.recorded()["k2"]}
+    (said,) = ended.document["diagnostics"]
+    assert (said["code"], said["severity"]) == ("TC741", "note")
+    assert earlier in said["summary"]
+    assert "taskctl cancel" not in ended.stdout
+    assert here.sandbox.state()["tasks"]["acme/k2"]["formerTaskIds"] == [earlier]
+
+
+def test_a_moved_key_whose_both_names_were_attempted_has_the_task_of_the_last_attempt(
     here: InProcess,
 ) -> None:
     here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2"}))
@@ -262,8 +264,7 @@ def test_a_moved_key_whose_both_names_were_attempted_has_one_task_and_a_duplicat
     here.sandbox.write({"k2": {"message": "do 2", "movedFrom": "k1"}})
     ended = here.run("apply")
     assert ended.results() == {"k2": "adopted"}
-    (extra,) = set(tasks_of(here)) - {here.sandbox.recorded()["k2"]}
-    assert f"taskctl cancel acme/{extra}" in ended.stdout
+    assert_only_mentioned(here, ended)
 
 
 def test_a_moved_key_waits_for_the_attempts_of_both_names(here: InProcess) -> None:
@@ -277,16 +278,15 @@ def test_a_moved_key_waits_for_the_attempts_of_both_names(here: InProcess) -> No
     set_rules(here)
     here.sandbox.write({"k2": {"message": "do 2", "movedFrom": "k1"}})
     longer = ("--settle-time", "600s")
-    assert here.run("plan", *longer).actions() == {"k2": "unresolved"}
+    assert here.run("plan", *longer).actions() == {"k2": "adopt"}
     here.server.world.create("me", "acme", late)
     ended = here.run("apply", *longer)
     assert ended.results() == {"k2": "adopted"}
-    (extra,) = set(tasks_of(here)) - {here.sandbox.recorded()["k2"]}
-    assert f"taskctl cancel acme/{extra}" in ended.stdout
+    assert_only_mentioned(here, ended)
 
 
 @pytest.mark.parametrize("command", [True, False])
-def test_a_key_keeps_its_marks_when_a_record_is_moved_to_it(
+def test_a_key_keeps_its_references_when_a_record_is_moved_to_it(
     here: InProcess, *, command: bool
 ) -> None:
     """A task with one of them belongs to no other key, even if it appears much too late."""
@@ -300,40 +300,38 @@ def test_a_key_keeps_its_marks_when_a_record_is_moved_to_it(
     else:
         here.sandbox.write({"k2": {"message": "do 2", "movedFrom": "k1"}})
         assert here.run("apply").results() == {"k2": "moved"}
-    assert late["message"]["timestamp"] in here.sandbox.state()["tasks"]["acme/k2"]["marks"]
+    made = here.sandbox.recorded()["k2"]
     set_rules(here)
     here.server.world.create("me", "acme", late)
     here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}, named=["k3"]))
-    assert here.run("apply").results() == {"k3": "created"}
+    ended = here.run("apply")
+    assert ended.results() == {"k3": "created"}
+    assert "TC741" in [d["code"] for d in ended.document["diagnostics"]]
+    assert here.sandbox.recorded()["k2"] == made
 
 
-@pytest.mark.parametrize("by_hand", [True, False])
-def test_a_record_that_was_removed_and_comes_back_has_its_marks(
-    here: InProcess, *, by_hand: bool
-) -> None:
+def test_a_record_that_was_removed_and_comes_back_has_its_references(here: InProcess) -> None:
     """A duplicate with one of them belongs to no other key."""
     here.sandbox.write(as_tasks({"k2": "do 2"}))
     assert here.run("apply").results() == {"k2": "created"}
     made, body = here.sandbox.recorded()["k2"], json.loads(here.server.posts[0])
     assert here.run_state("rm", "k2").code == 0
-    if by_hand:
-        assert here.run_state("resolve", "k2", "--task-id", made).code == 0
-    else:
-        assert here.run("apply").results() == {"k2": "adopted"}
-    history = [entry["what"] for entry in here.sandbox.state()["tasks"]["acme/k2"]["history"]]
-    assert history == ["adopted"]
-    here.server.world.create("me", "acme", body)
+    assert here.run_state("assign", "k2", made).code == 0
+    extra = here.server.world.create("me", "acme", body)["taskId"]
     here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}, named=["k3"]))
-    assert here.run("apply", "--adopt").results() == {"k3": "unresolved"}
-    assert here.run("apply").results() == {"k3": "created"}
+    ended = here.run("apply")
+    assert ended.results() == {"k3": "created"}
+    assert f"taskctl cancel acme/{extra}" in ended.stdout
+    assert here.sandbox.recorded()["k2"] == made
 
 
+@pytest.mark.parametrize("references", ["kept", "stripped"])
 def test_the_task_that_an_attempt_of_another_identity_may_have_created_is_not_chosen(
-    here: InProcess,
+    here: InProcess, references: References
 ) -> None:
-    """Without marks, it may be the task of either key, so `--adopt` chooses neither. One user has a
-    token of a team and one of their own."""
-    here.server.habits.marks = "rounded"
+    """Without references, it may be the task of either key. One user has a token of a team and one
+    of their own."""
+    here.server.habits.references = references
     here.sandbox.write(as_tasks({"k1": "do it"}))
     set_rules(here, Rule("create", NOT_COMMITTED), Rule("list", DOWN, nth=tuple(range(2, 999))))
     assert here.run("apply").results() == {"k1": "unresolved"}
@@ -344,8 +342,11 @@ def test_the_task_that_an_attempt_of_another_identity_may_have_created_is_not_ch
         set_rules(here, Rule("create", LOST), Rule("events", DOWN))
         assert here.run("apply").results() == {"k1": "unresolved", "k2": "unresolved"}
     set_rules(here)
-    ended = here.run("apply", "--adopt")
-    assert ended.results() == {"k1": "unresolved", "k2": "unresolved"}
+    ended = here.run("apply")
+    if references == "kept":
+        assert ended.results() == {"k1": "created", "k2": "adopted"}
+    else:
+        assert ended.results() == {"k1": "unresolved", "k2": "unresolved"}
 
 
 def test_a_task_is_found_although_the_clock_of_its_node_is_slow(here: InProcess) -> None:
@@ -364,29 +365,33 @@ def test_a_task_is_found_although_the_clock_of_its_node_is_slow(here: InProcess)
     assert here.run("apply").results() == {"k2": "adopted"}
 
 
-def test_an_import_keeps_the_marks_of_its_key(here: InProcess) -> None:
+def test_an_assigned_record_keeps_the_references_of_its_key(here: InProcess) -> None:
     here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2"}))
-    set_rules(here, Rule("create", NOT_COMMITTED, contains="do 2"))
+    lists = Rule("list", DOWN, nth=tuple(range(2, 999)))
+    set_rules(here, Rule("create", NOT_COMMITTED, contains="do 2"), lists)
     assert here.run("apply").results() == {"k1": "created", "k2": "unresolved"}
-    late = json.loads(here.server.posts[-1])["message"]["timestamp"]
-    made = here.server.world.create("me", "acme", {"message": {"content": "do 2"}})["taskId"]
+    late = next(json.loads(body) for body in here.server.posts if "do 2" in body)
     set_rules(here)
-    words = ["import", made, "--org", "acme", "--write", "tasks/all.yaml"]
-    ended = here.run_words([*words, "--backend", here.server.url])
-    assert ended.code == 0, ended.stdout + ended.stderr
-    record = here.sandbox.state()["tasks"]["acme/k2"]
-    assert (record["taskId"], late in record["marks"]) == (made, True)
+    made = here.server.world.create("me", "acme", {"message": {"content": "do 2"}})["taskId"]
+    assert here.run_state("assign", "k2", made).code == 0
+    extra = here.server.world.create("me", "acme", late)["taskId"]
+    here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2", "k3": "do 3"}))
+    ended = here.run("apply")
+    assert ended.results() == {"k3": "created"}
+    assert here.sandbox.recorded()["k2"] == made
+    assert f"taskctl cancel acme/{extra}" in ended.stdout
 
 
 def test_a_half_read_message_is_read_again(here: InProcess) -> None:
-    """A lagging node shows the mark with half of the text. Nothing of that is kept."""
+    """A lagging node shows half of the text. Nothing of that is kept."""
     here.sandbox.write(as_tasks(ONE))
     set_rules(here, Rule("create", LOST), Rule("events", DOWN))
     assert here.run("apply").results() == {"k2": "unresolved"}
     (task,) = here.server.world.tasks
-    task.events[1]["eventBody"]["content"] = "do"
+    said = task.events[1]["eventBody"]
+    whole, said["content"] = said["content"], "do"
     set_rules(here)
-    assert here.run("apply").results() == {"k2": "unresolved"}
-    task.events[1]["eventBody"]["content"] = "do 2"
+    assert here.run("plan", "--settle-time", "600s").actions() == {"k2": "unresolved"}
+    said["content"] = whole
     assert here.run("apply").results() == {"k2": "adopted"}
     assert tasks_of(here) == [here.sandbox.recorded()["k2"]]

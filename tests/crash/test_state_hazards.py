@@ -149,9 +149,9 @@ def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer)
     results = [task["result"] for task in json.loads(out)["tasks"]]
     assert results.count("created") <= 1
     assert len(server.posts) == 1
-    assert sandbox.run("apply", "--adopt").code == 0  # its attempt was in the journal only
-    answer = ("resolve", "k*", "--not-created", "--yes", "--backend", server.url)
-    sandbox.on_state(*answer)
+    assert sandbox.run("apply").code == 1  # the state and its attempt were in the journal only
+    ((sent, *_),) = server.references().values()
+    sandbox.on_state("init", "--continue", sent.state, "--yes", "--backend", server.url)
     assert sandbox.run("apply").code == 0
     sandbox.assert_exactly_one_each(texts)
 

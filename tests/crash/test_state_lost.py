@@ -13,14 +13,12 @@ import pytest
 
 from reconciler.model.codes import Code
 from tests.support.fault_server import Fault, FaultServer, Rule
-from tests.support.fault_world import Marks
 from tests.support.sandbox import STATE, Sandbox, as_tasks, prompts
 from tests.support.shells import Shell, typed
 
 TEXTS = prompts(8)
 LOCK = f"{STATE}.lock"
 JOURNAL = f"{STATE}.journal"
-ADOPT = ("--adopt",)
 
 
 @pytest.fixture
@@ -106,20 +104,17 @@ def test_a_yes_after_a_loss_sends_and_writes_nothing(
         assert person.screen.count(f"[{LOSSES[lose]}]") == 1
     assert len(server.posts) == posts
     assert files(sandbox) == before
-    if lose in (remove_state, restore_older_copy):
-        assert sandbox.run("apply", *ADOPT).code == 0
-        sandbox.on_state("resolve", "k*", "--not-created", "--yes", "--backend", sandbox.server.url)
+    if lose is remove_state:
+        assert sandbox.run("apply").code == 1
+        copy = json.loads((sandbox.folder.parent / "state-2").read_text())
+        lost = copy["provenance"]["ids"][0]
+        sandbox.on_state("init", "--continue", lost, "--yes", "--backend", sandbox.server.url)
     ended = sandbox.run("apply")
     assert ended.code == 0, ended.stdout
     sandbox.assert_exactly_one_each(TEXTS)
 
 
-@pytest.mark.parametrize("marks", ["kept", "replaced"])
-def test_tasks_whose_state_was_replaced_are_found_by_id_or_mark(
-    sandbox: Sandbox, server: FaultServer, marks: Marks
-) -> None:
-    """A response that named the task is proof, even if the service replaces marks."""
-    server.habits.marks = marks
+def test_tasks_whose_state_was_replaced_are_found(sandbox: Sandbox, server: FaultServer) -> None:
     server.set_rules(Rule("create", Fault(before=600), contains="do 5"))
     process = sandbox.start("apply", "--parallelism", "1")
     process.until(lambda: any("do 5" in post for post in server.posts))
@@ -134,10 +129,6 @@ def test_tasks_whose_state_was_replaced_are_found_by_id_or_mark(
     server.set_rules()
     ended = sandbox.run("apply")
     results = dict.fromkeys(("k2", "k3", "k4", "k5"), "adopted")
-    if marks == "replaced":  # its response was lost: somebody must say that it is the task
-        assert ended.results()["k5"] == "unresolved"
-        results["k5"] = "unresolved"
-        assert sandbox.run("apply", *ADOPT).code == 0
     assert ended.results() == {**results, "k6": "created", "k7": "created"}
     sandbox.assert_exactly_one_each(TEXTS)
 

@@ -1,225 +1,300 @@
-"""taskctl's own functions on the values of a model: folding, planning, recovery, ages.
-
-Its states are numbered, so that a world is small, and two worlds can be compared.
-"""
+"""Taskctl's own decisions about the states and facts of the model: `reconciler.plan.explain`."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import cache
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
-from reconciler.app import new_state
-from reconciler.model.options import PlanOptions
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.clock import Clocks
+from reconciler.model.reference import Reference
+from reconciler.model.remarks import remark
+from reconciler.model.service import FirstMessage, Identity, RemoteTask
+from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
-from reconciler.plan.planner import PlanInputs, lookups_of, make_plan
-from reconciler.plan.recovery import AttemptAges, waited_totals
-from reconciler.state.ledger import fold
-from reconciler.state.model import Aged, Event, State
-from tests.model.service import BOOT, CLOCKS, IDENTITIES, Service, read
-from tests.model.world import NOTHING, Declared, Item, Manifests, Process, Setting, Task, World
-from tests.support.plan_values import ORG, desired
+from reconciler.plan import explain
+from reconciler.plan import facts as read
+from reconciler.plan.ages import AttemptAges
+from reconciler.plan.plan import Reason
+from reconciler.state import attempt as states
+from reconciler.state import model
+from tests.model.rules import Rules, newest
+from tests.model.values import (
+    SETTLE,
+    WINDOW,
+    Attempt,
+    Decision,
+    Facts,
+    Former,
+    Key,
+    Record,
+    Ref,
+    State,
+    is_settled,
+)
 
-_states: list[State] = []
-_numbers: dict[str, int] = {}
-_planned: dict[Item, PlannedTask] = {}
-_notes: dict[str, tuple[Event, ...]] = {}
-_events: dict[tuple[int, int], tuple[Event, ...]] = {}
+_WHY = {
+    Reason.SETTLING: "settling",
+    Reason.AMBIGUOUS: "silent",
+    Reason.BLOCKED: "blocked",
+    Reason.UNREADABLE: "unproven",
+    Reason.OTHER_IDENTITY: "other identity",
+}
+BOOT = 1_000_000.0
+_CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 
 
-def number_of(state: State) -> int:
-    """The number of a state. The history of a key plays no part in any decision."""
-    records = {ref: replace(r, history=()) for ref, r in sorted(state.records.items())}
-    attempts = dict(sorted(state.attempts.items()))
-    state = replace(state.pruned(), records=records, attempts=attempts)
-    keys = sorted(state.keys.items())
-    text = repr(
-        (records, attempts, keys, sorted(state.retired.items()), state.latest, state.recovering)
+class Taskctl(Rules):
+    """Decides as taskctl does."""
+
+    def explain(self, state: State, facts: Facts) -> Decision:
+        before = _state_of(state)
+        after = explain.explain(
+            before,
+            _facts_of(state, facts),
+            explain.Declared.of((), {}),
+            timedelta(seconds=SETTLE),
+            _ages_of(before, facts),
+            continues=facts.continues,
+        )
+        return _decision_of(state, facts, before, after)
+
+
+def _instant(tick: int) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=tick)
+
+
+def _id_of(state: str) -> str:
+    """The ID of the state `s17`."""
+    number = int(state[1:])
+    last = f"{_CONSONANTS[number % 16]}a{_CONSONANTS[number // 16 % 16]}ab"
+    return f"babab-babab-{last}"
+
+
+def _text_of(ref: Ref | None) -> str:
+    return f"{ref.name}/{ref.number} {_id_of(ref.state)}" if ref is not None else ""
+
+
+def _identity(login: str) -> Identity:
+    return Identity(f"id:{login}", login=login)
+
+
+def _ref_of(key: Key) -> TaskRef:
+    return TaskRef(key.org, key.name)
+
+
+def _state_of(state: State) -> model.State:
+    provenance = states.Provenance(
+        ids=tuple(map(_id_of, state.ids)),
+        begun_at=_instant(state.began),
+        counter=state.counter,
+        is_new=state.is_new,
+        answered=tuple(sorted(map(_id_of, state.answered))),
+        explained=tuple(sorted(state.explained)),
+        is_kept=state.is_kept,
     )
-    number = _numbers.setdefault(text, len(_states))
-    if number == len(_states):
-        _states.append(state)
-    return number
+    records = {_ref_of(key): _record_of(key, record) for key, record in state.records.items()}
+    closed: dict[TaskRef, tuple[str, ...]] = {}
+    for ref, key in state.closed.items():
+        if key in state.records:
+            old = records[_ref_of(key)]
+            records[_ref_of(key)] = replace(old, spent=(*old.spent, _text_of(ref)))
+        else:
+            closed[_ref_of(key)] = (*closed.get(_ref_of(key), ()), _text_of(ref))
+    baselines = (
+        states.Baseline(org, ids, _identity(login))
+        for (org, login), ids in sorted(state.baselines.items())
+    )
+    return model.State(
+        "lineage",
+        1,
+        "backend",
+        provenance,
+        records=records,
+        attempts={n: _attempt_of(each) for n, each in state.attempts.items()},
+        closed=closed,
+        baselines=tuple(baselines),
+        retired={i: _retired_of(i, each) for i, each in state.former.items()},
+        dismissed=tuple(sorted(state.dismissed)),
+    )
 
 
-def state_of(number: int) -> State:
-    return _states[number]
+def _record_of(key: Key, record: Record) -> model.Record:
+    text, spent = _text_of(record.ref), sorted(map(_text_of, record.spent))
+    return model.Record(
+        ref=_ref_of(key),
+        task_id=record.task,
+        reference=text if record.sent else "",
+        number=record.number,
+        file="",
+        inputs={"message": {"content": record.prompt}},
+        digest="",
+        identity=_identity(record.login),
+        created_at=_instant(record.created),
+        spent=tuple(spent if record.sent or not text else [*spent, text]),
+        outputs={"createdAt": _instant(record.created).isoformat()},
+    )
 
 
-NEW = number_of(State("lineage", 1, "https://api.example.com"))
+def _retired_of(task_id: str, former: Former) -> states.RetiredTask:
+    texts = sorted(map(_text_of, former.refs)) or [f"nothing/1 {_id_of('s255')}"]
+    return states.RetiredTask(
+        ref=_ref_of(former.key),
+        task_id=task_id,
+        file="",
+        identity=_identity(former.login),
+        reference=texts[0] if former.sent else "",
+        spent=tuple(texts[1:] if former.sent else texts),
+    )
 
 
-def append(number: int, *events: Event) -> int:
-    """The state after these events of its journal."""
-    after = number_of(fold(state_of(number), events))
-    _events.setdefault((number, after), events)
-    return after
+def _attempt_of(attempt: Attempt) -> states.Attempt:
+    return states.Attempt(
+        ref=_ref_of(attempt.key),
+        reference=_text_of(attempt.ref),
+        inputs={"message": {"content": attempt.prompt}},
+        digest="",
+        identity=_identity(attempt.login),
+        file="",
+        started_at=_instant(0),
+        settle_time=float(SETTLE),
+        window=float(WINDOW),
+        waited=float(attempt.waited),
+    )
 
 
-def events_between(before: int, after: int) -> tuple[Event, ...]:
-    """The events that made one state of another."""
-    return _events[before, after]
-
-
-# Marks
-
-
-def mark_of(job: str, number: int) -> str:
-    """The mark of the attempt to do a job, from 1."""
-    return f"2026-11-24T11:59:{ord(job) - ord('a'):02}.00000{number}Z"
-
-
-def job_of(mark: str) -> str:
-    """The job of an attempt's mark."""
-    return chr(ord("a") + int(mark[17:19]))
-
-
-def free_mark(world: World, job: str, count: int) -> str | None:
-    """The mark of the next attempt to do a job, of `count`."""
-    used = {mark for mark, _ in state_of(world.state).marks()}
-    used.update(task.mark for task in world.tasks)
-    used.update(request.mark for request in world.requests)
-    used.update(process.mark for process in world.processes)
-    marks = (mark_of(job, number) for number in range(1, count + 1))
-    return next((mark for mark in marks if mark not in used), None)
-
-
-# Planning
-
-
-class Planned(NamedTuple):
-    """What an apply does. `settling`: the keys whose attempts it waits for; `unresolved`: those
-    that a person has to resolve. `listed`: its baseline, if it has listed the tasks, and if the
-    list proves something; `compares`: it was read for look-alikes. `recovers`: the recovery of a
-    lost state ends."""
-
-    items: tuple[Item, ...]
-    settling: tuple[str, ...]
-    unresolved: tuple[str, ...]
-    listed: tuple[str, ...] = ()
-    compares: bool = False
-    recovers: bool = False
-
-
-_DONE = {Effect.CREATE: "create", Effect.ADOPT: "adopt", Effect.MOVE: "move"}
-
-
-@cache
-def desired_of(task: Declared) -> DesiredTask:
-    return desired(task.key, task.prompt, moved_from=task.moved_from or None)
-
-
-@cache
-def _options(setting: Setting, *, adopt: bool) -> PlanOptions:
-    return PlanOptions(settle_time=timedelta(seconds=setting.settle), adopt=adopt)
-
-
-def _ages(process: Process) -> AttemptAges:
-    found: Any = [SimpleNamespace(mark=mark, waited=waited) for mark, waited in process.waited]
-    ages = AttemptAges(BOOT, found)
-    for mark, ticks in process.ended:
-        ages.ended(mark, BOOT - ticks)
+def _ages_of(state: model.State, facts: Facts) -> AttemptAges:
+    attempts = [
+        replace(attempt, waited=float(facts.ages[number][0]))
+        for number, attempt in state.attempts.items()
+    ]
+    ages = AttemptAges(BOOT, attempts)
+    for number, (waited, needed) in facts.ages.items():
+        if needed == SETTLE:
+            ages.ended(number, BOOT - waited)
     return ages
 
 
-def plan(
-    world: World, process: Process, setting: Setting, lacking: tuple[str, ...] = ()
-) -> Planned:
-    """The plan of a process that has the lock. `lacking`: what the list does not show."""
-    return _plan(world.state, world.tasks, _clock_of(process), setting, lacking)
+def _facts_of(state: State, facts: Facts) -> read.Facts:
+    def known(task_id: str) -> TaskId:
+        return TaskId(facts.org, task_id)
 
-
-def _clock_of(process: Process) -> Process:
-    """The parts of a process that matter for its plan."""
-    known = (process.scope, process.only, True, process.waited, process.ended)
-    return Process("", *known, adopt=process.adopt, who=process.who)
-
-
-@cache
-def _plan(
-    number: int,
-    tasks: tuple[Task, ...],
-    clock: Process,
-    setting: Setting,
-    lacking: tuple[str, ...],
-) -> Planned:
-    state, ages, options = state_of(number), _ages(clock), _options(setting, adopt=clock.adopt)
-    who, only = IDENTITIES[clock.who], {TaskRef(ORG, key) for key in clock.only}
-    declared = tuple(map(desired_of, clock.scope))
-    inputs = PlanInputs(declared, state, options, limit=only or None, ages=ages)
-    service = Service(tasks, clock.who, setting, lacking)
-    view = read(service, who, lookups_of(inputs, who, CLOCKS))
-    made = make_plan(inputs, view)
-    noted = tuple(new_state.begun_recoveries(made))
-    items = [Item("note", mark=_noted_as(noted))] if noted else []
-    items += [Item("close", mark=mark) for mark in made.closed]
-    items += [_item(task, clock.scope) for task in made.tasks if task.effect in _DONE]
-    open_tasks = [task for task in made.tasks if task.action is Action.UNRESOLVED]
-    settling = {task.ref.key for task in open_tasks if task.reason is Reason.SETTLING}
-    unresolved = {task.ref.key for task in open_tasks} - settling
-    listed = view.newest[ORG].ids if ORG in view.newest else ()
-    assert ORG in view.newest or not any(task.creates for task in made.tasks)
-    return Planned(
-        tuple(items),
-        tuple(sorted(settling)),
-        tuple(sorted(unresolved)),
-        listed,
-        ORG in view.compared,
-        ORG in made.recovered,
+    tasks = {
+        known(task.id): RemoteTask(
+            facts.org,
+            task.id,
+            {
+                "createdAt": _instant(task.created).isoformat(),
+                "createdBy": {"githubLogin": task.login},
+            },
+        )
+        for task in facts.listed
+    }
+    messages = {
+        known(i): FirstMessage(message.prompt, reference=Reference.parse(_text_of(message.ref)))
+        for i, message in facts.messages.items()
+        if message is not None
+    }
+    why = (remark("message.none"),)
+    unreadable = {known(i): why for i, message in facts.messages.items() if message is None}
+    proves = all(is_shown is False for is_shown in facts.lacking.values())
+    listing = read.Listing(
+        tuple(task.id for task in reversed(facts.listed) if task.id in facts.messages),
+        states.Baseline(facts.org, newest(facts, state), _identity(facts.user)),
+        None if proves else remark("list.lacks", task_id="any"),
+    )
+    return read.Facts(
+        _identity(facts.user),
+        Clocks(_instant(facts.now), BOOT),
+        tasks=tasks,
+        messages=messages,
+        unreadable=unreadable,
+        failed=unreadable.keys() & {known(t.id) for t in facts.listed if is_settled(t, facts)},
+        lists={facts.org: listing},
     )
 
 
-def _noted_as(events: tuple[Event, ...]) -> str:
-    name = repr(events)
-    _notes[name] = events
-    return name
+def _decision_of(
+    state: State, facts: Facts, before: model.State, after: explain.Explanation
+) -> Decision:
+    ids = {_id_of(f"s{number}"): f"s{number}" for number in range(256)}
+    listed = {task.id: task for task in facts.listed}
+
+    def ref_of(text: str) -> Ref | None:
+        found = Reference.parse(text)
+        return Ref(found.key, found.number, ids[found.state]) if found is not None else None
+
+    def record_of(made: model.Record) -> Record:
+        task, message = listed[made.task_id], facts.messages[made.task_id]
+        assert message is not None
+        old = state.records.get(Key(made.ref.org_name, made.ref.key))
+        spent = old.spent if old is not None else frozenset()
+        ref = ref_of(made.reference)
+        return Record(
+            task.id, made.number, ref, task.login, task.created, message.prompt, spent=spent
+        )
+
+    changed = {
+        Key(ref.org_name, ref.key): record_of(record)
+        for ref, record in after.state.records.items()
+        if ref not in before.records or before.records[ref].task_id != record.task_id
+    }
+    closed = frozenset(attempt.number for attempt in after.closed)
+    moved = [n.baseline.ids for n in after.notes if isinstance(n, model.BaselineMoved)]
+    proves = all(is_shown is False for is_shown in facts.lacking.values())
+    listing = facts.org in after.state.provenance.explained
+    is_still = (
+        proves and not (after.blocks or after.questions or _is_open(facts, after)) and listing
+    )
+    stays = newest(facts, state) if is_still else None
+    others = after.questions.get(facts.org, ())
+    return Decision(
+        records=changed,
+        former=_former_of(state, facts, before, after, ref_of),
+        duplicates=frozenset(each.remote.id for each in after.duplicates),
+        found=frozenset(state.attempts.keys() - after.state.attempts.keys() - closed),
+        closed=closed,
+        open={
+            n: _WHY[each.reason] for n, each in after.attempts.items() if _is_of(state, facts, n)
+        },
+        blocks=frozenset(block.task.id for block in after.blocks.get(facts.org, ())),
+        question=frozenset(ids[each.id] for each in others),
+        proves=proves,
+        baseline=moved[0] if moved else stays,
+        counter=after.state.provenance.counter,
+        is_kept=after.state.provenance.is_kept,
+    )
 
 
-def notes_of(item: Item) -> tuple[Event, ...]:
-    return _notes[item.mark]
+def _is_of(state: State, facts: Facts, number: int) -> bool:
+    return state.attempts[number].key.org == facts.org
 
 
-def _item(task: PlannedTask, scope: Manifests) -> Item:
-    key = task.ref.key
-    declared = next((each for each in scope if each.key == key), NOTHING._replace(key=key))
-    mark = task.attempt.mark if task.attempt is not None else ""
-    item = Item(_DONE[task.effect], declared, mark, task.task_id or "")
-    _planned[item] = task
-    return item
+def _is_open(facts: Facts, after: explain.Explanation) -> bool:
+    attempts = after.state.attempts.values()
+    return any(attempt.ref.org_name == facts.org for attempt in attempts)
 
 
-def planned_of(item: Item, state: State) -> PlannedTask:
-    """The planned task with what the state has of it now."""
-    task = _planned[item]
-    record = state.records.get(task.recorded_as)
-    return replace(task, attempt=state.attempts.get(item.mark), record=record)
-
-
-def forget_plans() -> None:
-    """For a test that changes the rules."""
-    _plan.cache_clear()
-    _note_waited.cache_clear()
-
-
-# Waiting
-
-
-def note_waited(number: int, process: Process, setting: Setting) -> int:
-    """Journals how long the outcomes of attempts have been waited for."""
-    return _note_waited(number, _clock_of(process), setting)
-
-
-@cache
-def _note_waited(number: int, process: Process, setting: Setting) -> int:
-    attempts, settle = state_of(number).attempts.values(), timedelta(seconds=setting.settle)
-    waited = dict(waited_totals(attempts, settle, _ages(process), BOOT))
-    longest = float(setting.span)
-    return append(number, Aged({mark: min(each, longest) for mark, each in waited.items()}))
-
-
-@cache
-def waited(number: int) -> tuple[tuple[str, float], ...]:
-    return tuple((mark, a.waited) for mark, a in sorted(state_of(number).attempts.items()))
+def _former_of(
+    state: State,
+    facts: Facts,
+    before: model.State,
+    after: explain.Explanation,
+    ref_of: Callable[[str], Ref | None],
+) -> dict[str, Former]:
+    """The tasks that became history."""
+    users = {task.id: task.login for task in facts.listed}
+    found: dict[str, Former] = {}
+    for ref, record in after.state.records.items():
+        key, old = Key(ref.org_name, ref.key), before.records.get(ref)
+        known = old.former if old is not None else ()
+        for task_id in set(record.former) - set(known):
+            if old is not None and task_id == old.task_id:
+                mine = state.records[key]
+                refs = mine.spent | ({mine.ref} if mine.ref is not None else frozenset())
+                found[task_id] = Former(key, frozenset(refs), mine.login, mine.sent)
+                continue
+            message = facts.messages[task_id]
+            assert message is not None
+            assert message.ref is not None
+            found[task_id] = Former(key, frozenset({message.ref}), users[task_id], sent=True)
+    return found

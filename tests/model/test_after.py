@@ -16,8 +16,8 @@ from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan.hold import HoldRules
 from reconciler.plan.plan import Plan, Reason
-from reconciler.plan.planner import PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import Absence, Predecessors, Standing, Success, TaskProgress
+from reconciler.plan.steps import Inputs, followed_by, make_plan
 from reconciler.state.edit import mark_done
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, State
@@ -115,11 +115,11 @@ class Steps:
         made = plan_values.desired(name.key, file=FILE)
         return replace(made, origin=TaskOrigin(_generated(name)), after=(after,) if after else ())
 
-    def _inputs(self, course: Course) -> PlanInputs:
+    def _inputs(self, course: Course) -> Inputs:
         desired = tuple(self._desired(name) for name in self._names(course))
         state = plan_values.state(_record(name, done) for name, _, done in course.tasks)
         setting, entries = self._setting, self._setting.after if self._setting.periods else ()
-        return PlanInputs(
+        return Inputs(
             desired,
             state,
             PlanOptions(),
@@ -138,10 +138,9 @@ class Steps:
         inputs, states = self._inputs(course), {name.ref: s for name, s, _ in course.tasks}
         followed = followed_by(inputs)
         read = {each.record.ref: TaskProgress(states[each.record.ref]) for each in followed}
-        seen = plan_values.view(
-            plan_values.remote(r.task_id) for r in inputs.state.records.values()
-        )
-        plan = make_plan(inputs, seen, read)
+        shown = [plan_values.remote(r.task_id) for r in inputs.state.records.values()]
+        seen = plan_values.facts(shown, progress=read)
+        plan = make_plan(inputs, seen, plan_values.explained(inputs, seen))
         done = {r.key: "" for r, found in read.items() if found.progress is Progress.DONE}
         return plan, fold(inputs.state, mark_done(inputs.state, done))
 

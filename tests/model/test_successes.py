@@ -23,8 +23,8 @@ from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan import progress
 from reconciler.plan.plan import Reason
-from reconciler.plan.planner import PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import Standing, Success, TaskProgress
+from reconciler.plan.steps import Inputs, followed_by, make_plan
 from reconciler.remote.cache import TaskCache
 from reconciler.state.edit import mark_done
 from reconciler.state.ledger import fold
@@ -164,7 +164,7 @@ class Steps:
         state, expect = self._state(course), _expectation(course.wanted)
         first = replace(plan_values.desired("a", file=FILE), expect=expect)
         second = replace(plan_values.desired("b", file=FILE), after=("a",))
-        inputs = PlanInputs((first, second), state, PlanOptions())
+        inputs = Inputs((first, second), state, PlanOptions())
         followed = followed_by(inputs)
         client: Any = Client(course)
         statuses = _reader(client).statuses([each.record for each in followed], 1)
@@ -172,8 +172,9 @@ class Steps:
         read = Evaluation().of_all(statuses, asked)
         met = expect.digest if expect is not None else ""
         done = {"1": met} if any(status.state is TaskState.DONE for status in read) else {}
-        seen = plan_values.view([plan_values.remote("1")])
-        plan = make_plan(inputs, seen, {s.ref: TaskProgress(s.state) for s in read})
+        progress = {s.ref: TaskProgress(s.state) for s in read}
+        seen = plan_values.facts([plan_values.remote("1")], progress=progress)
+        plan = make_plan(inputs, seen, plan_values.explained(inputs, seen))
         (after,) = (task for task in plan.tasks if task.ref == second.ref)
         found, expected = None if after.creates else after.reason, _outlook(course)
         wrong = "" if found is expected else f"{found or 'created'} for {expected or 'created'}"

@@ -21,13 +21,11 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "stopAfter": (ABSENT, "one"),
     "after": (ABSENT, "waits", "is waited for"),
     "expect": (ABSENT, "pullRequests", "merged", "data", "unmet"),
-    "adopt": (ABSENT, "false"),
     "taskID": (ABSENT, "existing"),
     "movedFrom": (ABSENT, "recorded"),
     "removed": (ABSENT, "recorded"),
     # of the command
     "--target": (ABSENT, "job"),
-    "--adopt": (ABSENT, "given"),
     "--replace": (ABSENT, "key", "key and ID"),
     "--retry": (ABSENT, "glob"),
     "--allow-recreate": (ABSENT, "all"),
@@ -35,7 +33,8 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "--wait": (ABSENT, "given"),
     "plan": (ABSENT, "saved"),
     # of the world
-    "look-alike": (ABSENT, "exists"),
+    "console": (ABSENT, "same prompt", "copied prompt"),
+    "loss": (ABSENT, "lost"),
     "response": (ABSENT, "lost", "never sent"),
     "identity": (ABSENT, "another"),
     "cache": (ABSENT, "empty"),

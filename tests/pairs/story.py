@@ -1,10 +1,11 @@
 """The story of one combination of features: a repository from its first apply to its last, through
 the command line, with an oracle that counts the tasks at the service.
 
-Before the story, tasks exist that its features need (`movedFrom`, `removed`, `taskID`, a
-look-alike). Then the manifest with all features is applied and, after an hour and an edit, applied
-again, each time twice. At last, it is applied until nothing is left to do. Before each edit and
-each of the last applies, all pull requests are merged.
+Before the story, tasks exist that its features need (`movedFrom`, `removed`, `taskID`, one that
+somebody has created in the console). Then the manifest with all features is applied and, after an
+hour and an edit, applied again, each time twice. In between, the state may be lost and continued,
+and somebody may copy a prompt. At last, it is applied until nothing is left to do. Before each edit
+and each of the last applies, all pull requests are merged.
 """
 
 from __future__ import annotations
@@ -46,7 +47,19 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }
 """Each task answers with `{"n": 1}` and a pull request."""
 
-OBSERVED = ("baselines", "checksum", "done", "journal", "latest", "met", "outputs", "serial")
+OBSERVED = {
+    *(
+        "baselines",
+        "checksum",
+        "done",
+        "explained",
+        "isKept",
+        "journal",
+        "met",
+        "outputs",
+        "serial",
+    ),
+}
 """What an apply saves of what it has read, also if it changes nothing else."""
 
 LABEL = re.compile(r"\[(\w[^\]]*)\]")
@@ -157,7 +170,6 @@ class Story:
         job |= {"expect": EXPECTED[self.row["expect"]]} if self.uses("expect") else {}
         job |= {"rollout": rollout} if rollout else {}
         job |= {"overlap": "wait"} if self.uses("overlap") else {}
-        job |= {"adopt": False} if self.uses("adopt") else {}
         job |= {"taskID": self.named} if self.named else {}
         job |= {"movedFrom": f"old{self.suffix}"} if self.uses("movedFrom") else {}
         job |= {"approvalMode": "manual"} if edited and self.uses("--update") else {}
@@ -234,7 +246,8 @@ class Story:
         if not faulty and "--wait" not in options:
             assert (ended.code == 1) is plan["applyWillFail"], (plan["failReasons"], ended)
             if not plan["hasChanges"]:
-                written = differing(before, self._state(), OBSERVED)
+                noted = {"expects"} if self.uses("loss") else set()  # from the manifests
+                written = differing(before, self._state(), {*OBSERVED, *noted})
                 assert not written, written
                 assert self.network.writes == sent
 
@@ -285,15 +298,15 @@ class Story:
         self.write(self.manifest(edited=False))
         assert self.run("validate").code == 0
         options = self._options()
-        if self.uses("--adopt"):
-            self._recover()
         self.judged, self.network.fault = len(self.network.created), self.row["response"]
         self.applied(*options, faulty=self.uses("response"))
-        if self.uses("taskID"):  # which begins a recovery in a state that does not know it
-            self._answer()
         self.applied(*options)
         self.check_order()
+        if self.uses("console", "copied prompt"):
+            self._copy_prompt()
         self.merge()
+        if self.uses("loss"):
+            self._lose_and_continue()
         self.write(self.manifest(edited=True))
         options += self._later_options()
         self.token = ANOTHER if self.uses("identity") else ME
@@ -325,25 +338,35 @@ class Story:
         if self.uses("taskID"):
             self.named = service.create(prompt)
             self.allowed[self.first] += self.uses("movedFrom")
-        if self.uses("look-alike"):
+        if self.uses("console", "same prompt"):
             service.create(prompt)
-            is_known = self.uses("movedFrom") or self.uses("taskID")
-            is_hidden = self.uses("identity")  # from another user, who may create the task
-            self.allowed[self.first] += is_known or is_hidden or self.uses("adopt")
+            self.allowed[self.first] += 1
         self.check_counts()
 
-    def _recover(self) -> None:
-        """Somebody takes the state for a lost one: `--adopt` creates nothing, and then they say
-        that the other keys are new."""
-        sent = len(self.network.created)
-        self.applied("--adopt")
-        assert len(self.network.created) == sent
-        self._answer()
+    def _copy_prompt(self) -> None:
+        """Somebody creates a task with the prompt that the console shows, with its last line."""
+        task_id, service = self.recorded().get(self.first), Api(self.network, token=ME)
+        if task_id is None:
+            return
+        said = next(e["eventBody"] for e in service.events(task_id) if e["type"] == "userInput")
+        self.allowed[self.first] += 1
+        fault, self.network.fault = self.network.fault, ""
+        service.create(said["content"])
+        self.judged, self.network.fault = len(self.network.created), fault
 
-    def _answer(self) -> None:
-        """While a lost state is recovered, somebody says that the keys without a task are new."""
-        if self._state().get("recovering"):
-            assert self.run("state", "resolve", "acme/*", "--not-created", "-y").code == 0
+    def _lose_and_continue(self) -> None:
+        """The state is lost, and another one continues it. If it has sent nothing, it is new."""
+        known = self._state()
+        lost = known["provenance"]["ids"][0]
+        has_sent = lost in json.dumps([known["tasks"], known.get("retired")])
+        if self.uses("state"):
+            address, _, rest = self.env["TASKCTL_STATE"].partition("?")
+            self.env = {**self.env, "TASKCTL_STATE": f"{address}-again?{rest}"}
+            assert self.run("state", "init", "--new").code == 0
+        else:
+            (self.folder / STATE).unlink()
+        words = ["--continue", lost, "-y"] if has_sent else ["--new"]
+        assert self.run("state", "init", *words).code == 0
 
     def _options(self) -> list[str]:
         target = ["--target", "job*"] if self.uses("--target") else []
@@ -361,8 +384,6 @@ class Story:
             options += ["--retry", f"{self.first}*"]
             for key in self.keys():
                 self.allowed[key] += 2 * self.uses("expect", "unmet")  # in each apply with --wait
-        if self.uses("--replace", "key") and self.uses("look-alike"):
-            self.allowed[self.first] += 1  # as edited, it does not do the same work
         if self.uses("--replace") and task_id is not None:
             is_named = self.uses("--replace", "key and ID")
             options += ["--replace", f"{self.first}={task_id}" if is_named else self.first]
@@ -391,21 +412,16 @@ class Story:
         if not self._is_blocked():
             assert set(actions.values()) <= {"unchanged", "changed"}, actions
             assert status == dict.fromkeys(actions, "done")
-            if not self.uses("look-alike"):  # which may be adopted instead of a new task
-                expected = {key: 1 + self.allowed[key] for key in self.keys()}
-                assert expected.items() <= self.counted().items(), (expected, self.counted())
+            expected = {key: 1 + self.allowed[key] for key in self.keys()}
+            assert expected.items() <= self.counted().items(), (expected, self.counted())
 
     def _is_blocked(self) -> bool:
         """Whether the story ends with a task that is not done: somebody has to decide or to correct
         something, or only another user can see it."""
-        # `--adopt` asks only about keys without a task, and not about one that is lost later.
-        is_lost = self.uses("movedFrom") and self.uses("--allow-recreate")
-        is_answered = self.uses("adopt") or (self.uses("--adopt") and not is_lost)
-        is_asked = self.uses("look-alike") and not is_answered
         names_two = self.uses("taskID") and self.uses("movedFrom")
         is_gone = self.uses("taskID") and self.uses("--allow-recreate")
         is_unmet = self.uses("expect", "unmet")
-        return is_asked or names_two or is_gone or is_unmet or self.uses("identity")
+        return names_two or is_gone or is_unmet or self.uses("identity")
 
 
 def differing(one: Any, other: Any, ignored: Collection[str], path: str = "") -> list[str]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
-ROWS = 20
+ROWS = 22
 
 
 class Services:
@@ -103,13 +103,13 @@ def test_each_triple(tmp_path: Path, servers: Servers) -> None:
     "row",
     [
         # A task that is lost, and created again while its response is lost.
-        {"--adopt": "given", "--allow-recreate": "all", "--replace": "key", "response": "lost"},
-        # A key that moves has a task, so that `--adopt` does not ask about its look-alike.
-        {"--adopt": "given", "--allow-recreate": "all", "movedFrom": "recorded"},
+        {"loss": "lost", "--allow-recreate": "all", "--replace": "key", "response": "lost"},
+        # The tasks of a key that moves say its former name.
+        {"loss": "lost", "--allow-recreate": "all", "movedFrom": "recorded"},
     ],
 )
 def test_combinations_of_more_features(row: Row, tmp_path: Path, servers: Servers) -> None:
-    with story_of({**row_of(), **row, "look-alike": "exists"}, tmp_path, servers) as story:
+    with story_of({**row_of(), **row, "console": "copied prompt"}, tmp_path, servers) as story:
         story.tell()
 
 

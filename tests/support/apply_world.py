@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
-from reconciler.apply.known_tasks import KnownTasks
-from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
+from reconciler.apply.rounds import Rounds, Source, Waiting
 from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
-from reconciler.model.mark import mint
+from reconciler.model.reference import Reference
 from reconciler.model.remarks import Arg
 from reconciler.model.service import (
     Created,
@@ -29,13 +28,13 @@ from reconciler.model.service import (
     Unknown,
 )
 from reconciler.model.task import TaskRef
-from reconciler.plan.plan import Plan, PlannedTask
-from reconciler.plan.recovery import AttemptAges
-from reconciler.state.attempt import Baseline, KeyNotes
+from reconciler.plan.ages import AttemptAges
+from reconciler.plan.plan import PlannedTask
 from reconciler.state.ledger import fold
 from reconciler.state.model import Event, Record, State
 from tests.support.diagnostics import failed
-from tests.support.plan_values import BOOT, ME, NOW, ORG, plan, state
+from tests.support.plan_values import BOOT, ME, NOW, ORG, STATE_ID, plan, state
+from tests.support.references import without_reference
 
 Effect = CreateOutcome | Callable[[], CreateOutcome]
 
@@ -67,16 +66,18 @@ class FakeSession:
         self.full: Callable[[tuple[Event, ...]], bool] = lambda events: False
         self.slow: Callable[[], None] = lambda: None
         self.lost = False
+        self.numbers = 0
         self._lock = threading.Lock()
 
-    def notes_on(self, ref: TaskRef) -> KeyNotes:
-        return self.state.notes_on(ref)
+    def closed(self, ref: TaskRef) -> tuple[str, ...]:
+        return self.state.closed.get(ref, ())
 
     def record(self, ref: TaskRef) -> Record | None:
         return self.state.records.get(ref)
 
-    def next_mark(self, now: datetime) -> str:
-        return mint(now)
+    def next_reference(self, key: str) -> Reference:
+        self.numbers = max(self.numbers, self.state.provenance.counter) + 1
+        return Reference(key, self.numbers, STATE_ID)
 
     def check_held(self) -> None:
         if self.lost:
@@ -133,7 +134,7 @@ class Service:
     def create_task(
         self, org_name: str, body: Mapping[str, Any], window: SendWindow
     ) -> CreateOutcome:
-        key = str(body["message"]["content"]).split()[-1]
+        key = without_reference(str(body["message"]["content"])).split()[-1]
         if not window.is_open():
             return NotSent("too late")
         self.calls.record("create", (key, body))
@@ -180,7 +181,6 @@ class World:
         self.clock = Clock()
         self.stopped = False
         self.recurrences: dict[tuple[str, str], Recurrence] = {}
-        self.confirms: Callable[[PlannedTask], bool] = lambda task: False
         self.waits: list[float] = []
         self.paused: list[tuple[float, Arg]] = []
         self.awaited: list[Waiting] = []
@@ -192,12 +192,10 @@ class World:
             wait=self._wait,
             ended=lambda result: self.calls.record("reported", result),
             paused=lambda seconds, why: self.paused.append((seconds, why)),
-            known=KnownTasks(self.service),
             ages=AttemptAges(self.clock.boot(), self.session.state.attempts.values()),
             settle_time=timedelta(seconds=settle),
-            confirms=lambda task: self.confirms(task),
             recurrences=self.recurrences,
-            baselines={ORG: Baseline(ORG, (), ME)},
+            listed={ORG: set()},
         )
         self.executor = Executor(self.ctx, parallelism)
 
@@ -223,8 +221,8 @@ class World:
         done = self.executor.run(task for task in tasks if task.applies)
         return {ref.key: result for ref, result in done.items()}
 
-    def loop(self, replan: Callable[[Collection[TaskRef]], Plan]) -> Loop:
-        return Loop(self.ctx, self.executor, replan, self.awaited.append)
+    def rounds(self, source: Source, max_creates: int | None = None) -> Rounds:
+        return Rounds(self.ctx, self.executor, source, self.awaited.append, max_creates)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:
         return plan(declared, self.session.state, **more).tasks

@@ -64,8 +64,9 @@ def make_client(url: str, time: FakeTime | None = None, **settings: Any) -> Clie
     return Client(Transport(url, TOKEN, **{**defaults, **settings}), **of_client)
 
 
-def create_body(text: str = "Do it.", mark: str = "2026-11-24T14:44:49.123Z") -> dict[str, Any]:
-    return {"message": {"content": text, "type": "user_message", "timestamp": mark}}
+def create_body(text: str = "Do it.") -> dict[str, Any]:
+    timestamp = "2026-11-24T14:44:49.123Z"
+    return {"message": {"content": text, "type": "user_message", "timestamp": timestamp}}
 
 
 def cause(caught: pytest.ExceptionInfo[TaskctlError]) -> tuple[Code, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode
 from wsgiref.types import WSGIApplication
 
-MARK = "2026-11-24T14:44:49.123Z"
+SENT_AT = "2026-11-24T14:44:49.123Z"
 
 
 @dataclass
@@ -120,7 +120,9 @@ class Api:
         return self.call("PATCH", f"{self.tasks}/{task_id}", changes)
 
     def respond(self, task_id: str, **event: object) -> Answer:
-        return self.call("POST", f"{self.tasks}/{task_id}", {"event": {"timestamp": MARK, **event}})
+        return self.call(
+            "POST", f"{self.tasks}/{task_id}", {"event": {"timestamp": SENT_AT, **event}}
+        )
 
     def cancel(self, task_id: str, *, force: object = True) -> Answer:
         return self.call("POST", f"{self.tasks}/{task_id}/cancel", {"force": force})
@@ -147,7 +149,7 @@ class Api:
 
 
 def message(content: str = "Do the work.", **fields: object) -> dict[str, object]:
-    return {"type": "user_message", "timestamp": MARK, "content": content, **fields}
+    return {"type": "user_message", "timestamp": SENT_AT, "content": content, **fields}
 
 
 def lose_tasks(db: Path, *ids: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.support.fault_http import Handler
 from tests.support.fault_script import Call, Chooser, Fault, Rule, Script
 from tests.support.fault_world import Habits, World
+from tests.support.references import Sent
 from tests.support.skipped_time import skipped_epoch
 
 __all__ = ["Call", "Fault", "FaultServer", "Habits", "Rule"]
@@ -103,6 +104,9 @@ class FaultServer:
     def of(self, endpoint: str) -> list[Call]:
         with self._lock:
             return [call for call in self.calls if call.endpoint == endpoint]
+
+    def references(self) -> dict[str, list[Sent]]:
+        return self.world.references()
 
     def tasks_by_work(self) -> dict[str, list[str]]:
         return self.world.tasks_by_work()

@@ -11,12 +11,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from reconciler.model.fields import FIELDS, PATCHED
+from tests.support.references import Sent, reference_in, without_reference
 
-Marks = Literal["kept", "rounded", "replaced", "shifted"]
+References = Literal["kept", "stripped", "cut", "redacted"]
 _CREDENTIAL = re.compile(r"AKIA[0-9A-Z]{16}|(?<=password=)\S+")
 _SETTINGS = {f.name: f.default for f in FIELDS if f.sent and f.returned}
 _SETTINGS["approvalMode"] = "balanced"  # the organization's
@@ -28,18 +29,17 @@ class Habits:
 
     `clock_offset`: the seconds by which its clock is ahead. `list_lag`: the seconds, by its own
     clock, until the list (and nothing else) shows a new task. `latency`: the seconds that each
-    response takes. `marks`: how a message's timestamp is returned: kept, rounded to seconds,
-    replaced by the server's clock, or shifted (the same instant in another time zone). `redact`:
-    credentials in a message are replaced. `tokens`: user IDs by token; empty: any token is valid
-    and is a user of its own. `orgs`: the existing organizations; empty: any. `budget`: the JSON
-    value of the Neo token budget; None: 404. `begins_empty`: the first page of the list has no
-    tasks, only the token of the next page.
+    response takes. `references`: how the last line of a prompt is returned: kept, stripped, cut
+    short, or redacted. `redact`: credentials in a message are replaced. `tokens`: user IDs by
+    token; empty: any token is valid and is a user of its own. `orgs`: the existing organizations;
+    empty: any. `budget`: the JSON value of the Neo token budget; None: 404. `begins_empty`: the
+    first page of the list has no tasks, only the token of the next page.
     """
 
     clock_offset: float = 0.0
     list_lag: float = 0.0
     latency: float = 0.0
-    marks: Marks = "kept"
+    references: References = "kept"
     redact: bool = False
     tokens: dict[str, str] = field(default_factory=dict)
     orgs: tuple[str, ...] = ()
@@ -55,6 +55,7 @@ class Task:
     org: str
     user: str
     work: str
+    prompt: str
     committed: float
     shown: dict[str, Any]
     events: list[dict[str, Any]]
@@ -116,7 +117,7 @@ class World:
             shown = self._shown(task_id, user, message, body)
             events = self._events(seq, message)
             work = _work(message)
-            task = Task(seq, task_id, org, user, work, self.now(), shown, events)
+            task = Task(seq, task_id, org, user, work, content, self.now(), shown, events)
             self.tasks.append(task)
             self.by_id[task_id] = task
             self._grown.notify_all()
@@ -175,11 +176,20 @@ class World:
         return 200, self.habits.budget
 
     def tasks_by_work(self) -> dict[str, list[str]]:
-        """Task IDs by work: the prompt as it was sent, and its entities."""
+        """Task IDs by work: the prompt without its reference, and its entities."""
         found: dict[str, list[str]] = {}
         with self._lock:
             for task in self.tasks:
                 found.setdefault(task.work, []).append(task.id)
+        return found
+
+    def references(self) -> dict[str, list[Sent]]:
+        """The references of tasks that taskctl has created, by work."""
+        found: dict[str, list[Sent]] = {}
+        with self._lock:
+            for task in self.tasks:
+                if (reference := reference_in(task.prompt)) is not None:
+                    found.setdefault(task.work, []).append(reference)
         return found
 
     def wait_for_tasks(self, number: int) -> None:
@@ -216,12 +226,11 @@ class World:
         }
 
     def _events(self, seq: int, message: Mapping[str, Any]) -> list[dict[str, Any]]:
-        content = str(message["content"])
+        content = self._returned(str(message["content"]))
         said = {
             **message,
             "type": "user_message",
             "content": _CREDENTIAL.sub("[REDACTED]", content) if self.habits.redact else content,
-            "timestamp": self._mark(str(message.get("timestamp") or "")),
         }
         start = {"type": "someNewerEvent", "timestamp": self.moment()}
         return [
@@ -229,21 +238,18 @@ class World:
             {"id": f"{seq}-1", "type": "userInput", "isSynthetic": False, "eventBody": said},
         ]
 
-    def _mark(self, mark: str) -> str:
-        try:
-            moment = datetime.fromisoformat(mark)
-        except ValueError:
-            return self.moment()
-        match self.habits.marks:
+    def _returned(self, prompt: str) -> str:
+        """The prompt, as the service shows it."""
+        match self.habits.references:
             case "kept":
-                return mark
-            case "rounded":
-                whole = moment.replace(microsecond=0)
-                return _text(whole).replace(".000Z", "Z")
-            case "replaced":
-                return self.moment()
-            case "shifted":
-                return moment.astimezone(timezone(timedelta(hours=2))).isoformat()
+                return prompt
+            case "stripped":
+                return without_reference(prompt)
+            case "cut":
+                return prompt[:-6]
+            case "redacted":
+                head, _, line = prompt.rpartition("\n")
+                return f"{head}\n{line.partition(' ')[0]} [REDACTED]"
 
 
 def _text(moment: datetime) -> str:
@@ -252,7 +258,7 @@ def _text(moment: datetime) -> str:
 
 def _work(message: Mapping[str, Any]) -> str:
     added = (message.get("entity_diff") or {}).get("add") or []
-    text = str(message["content"])
+    text = without_reference(str(message["content"]))
     return f"{text}\n{json.dumps(added, sort_keys=True)}" if added else text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from reconciler.model.task import DesiredTask, Generated, Rollout, TaskOrigin
@@ -13,7 +13,6 @@ from reconciler.state.model import Record
 from tests.support import plan_values
 
 FILE = "tasks/a.yaml"
-NOVEMBER = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 DUE = {(FILE, "review"): "2026-11"}
 
 
@@ -43,9 +42,7 @@ def made(name: str, task_id: str, **more: Any) -> Record:
 
 def review(period: str = "2026-11", **origin: Any) -> DesiredTask:
     """The task of a month of the entry `review`, whose prompt never changes."""
-    begins, ends = NOVEMBER
-    place: dict[str, Any] = {"begins": begins, "ends": ends, **origin}
-    generated = TaskOrigin(Generated("review", {}, period), **place)
+    generated = TaskOrigin(Generated("review", {}, period), **origin)
     return replace(plan_values.desired(f"review@{period}", "review costs"), origin=generated)
 
 

@@ -50,6 +50,15 @@ class InProcess:
             last = {"id": "last", "type": "agentResponse", "eventBody": said}
             task.events.append(last)
 
+    def fail(self, *keys: str) -> None:
+        """The agents of the tasks of these keys fail."""
+        ids = {task_id for key, task_id in self.sandbox.recorded().items() if key in keys}
+        for task in self.server.world.tasks:
+            if task.id in ids:
+                task.shown |= {"status": "idle"}
+                body = {"type": "error", "message": "out of memory"}
+                task.events.append({"id": "last", "type": "agentResponse", "eventBody": body})
+
     def within(self, name: str) -> InProcess:
         """The same server, with a new directory."""
         folder = self.sandbox.folder / name

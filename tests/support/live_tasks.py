@@ -24,6 +24,7 @@ from reconciler.embedded.wsgi import JsonObject
 from tests.support.budgeted_app import BudgetedApp, TokenBudget
 from tests.support.embedded_client import Api
 from tests.support.forked import Forked, start
+from tests.support.references import without_reference
 from tests.support.sandbox import TOKEN
 from tests.support.skipped_time import skipped_now
 
@@ -144,7 +145,7 @@ def _scenario(usual: Scenario, seconds: float, turn: Turn) -> Script:
     """Two more scenarios: a task that ends without a final message, and a task that ends with a
     tool call for a client."""
     ends = turn.started_ms + round(seconds * 1000)
-    match str(turn.event.get("content")).split():
+    match without_reference(str(turn.event.get("content"))).split():
         case ["stopping", *_]:
             body = message("I am looking at it.", is_final=False)
         case ["delegating", *_]:

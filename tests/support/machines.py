@@ -13,12 +13,11 @@ from datetime import timedelta
 
 from reconciler.state.engines import Engine, Pace
 from reconciler.state.location import Claim
-from reconciler.state.model import State
 from reconciler.state.session import Session
 from reconciler.state.shared import SharedState
 from reconciler.system.clock import SystemClock
 from tests.support.state_engines import Served
-from tests.support.state_samples import BACKEND, LINEAGE
+from tests.support.state_samples import BACKEND, empty
 
 PACE = Pace(heartbeat=0.3, takeover=1.5)
 WITHOUT_HEARTBEAT = Pace(heartbeat=100, takeover=400)
@@ -37,7 +36,7 @@ class Machine:
         return Session.open(self.place, Claim(BACKEND, "apply", wait))
 
 
-NEW = State(LINEAGE, 0, BACKEND)
+NEW = empty()
 
 
 class Machines:

@@ -1,6 +1,6 @@
 """Runs apply on the embedded service in simulated time, with kills and lost responses.
 
-Everything is real (session, journal, client, survey, planner, executor, loop, service) except the
+Everything is real (session, journal, client, survey, planner, executor, rounds, service) except the
 clock, which only advances in waits, and death, an exception that no code catches: after it, every
 journal write and every request of that run fails.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,35 +21,40 @@ from unittest.mock import patch
 from reconciler.app.survey import Survey, message_cache
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
-from reconciler.apply.loop import Loop
-from reconciler.apply.report import ApplyReport, Result
+from reconciler.apply.report import ApplyReport
+from reconciler.apply.rounds import Rounds, Source
 from reconciler.embedded.app import App
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import StateError
+from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.options import PlanOptions
+from reconciler.model.reference import Reference
 from reconciler.model.task import DesiredTask, Due, Removal, TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.plan import Plan
-from reconciler.plan.planner import PlanInputs, lookups_of, make_plan
-from reconciler.plan.recovery import AttemptAges, waited_totals
-from reconciler.plan.view import RemoteView
+from reconciler.plan.adoption import adopt_found
+from reconciler.plan.ages import AttemptAges, waited_totals
+from reconciler.plan.explain import Explanation, Found, explain
+from reconciler.plan.facts import Facts
+from reconciler.plan.needs import Depth, need_to_explain, needs
+from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.steps import Inputs, make_plan
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
 from reconciler.state import edit
-from reconciler.state.attempt import Baseline, KeyNotes
+from reconciler.state.beginning import begin
 from reconciler.state.engines import Pace
 from reconciler.state.held_head import HeldHead
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, HeldState
 from reconciler.state.lock import Declared
-from reconciler.state.model import Aged, Event, Record, State
-from reconciler.state.session import Outcome, Session, read_state
+from reconciler.state.model import Aged, Event, Learned, Record, State
+from reconciler.state.session import Session, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system.cache import UserCache
-from tests.support.plan_values import NOW
+from tests.support.plan_values import NOW, ORG
 from tests.support.state_engines import Served
 
-BACKEND = "local"
+BACKEND = "https://api.example.com"
 SETTLE = timedelta(seconds=150)
 OPTIONS = PlanOptions(settle_time=SETTLE)
 PACE = Pace(heartbeat=20, takeover=80)
@@ -117,14 +122,14 @@ class _KilledSession:
     def state(self) -> State:
         return self._session.state
 
-    def notes_on(self, ref: TaskRef) -> KeyNotes:
-        return self._session.notes_on(ref)
+    def closed(self, ref: TaskRef) -> tuple[str, ...]:
+        return self._session.closed(ref)
 
     def record(self, ref: TaskRef) -> Record | None:
         return self._session.record(ref)
 
-    def next_mark(self, now: datetime) -> str:
-        return self._session.next_mark(now)
+    def next_reference(self, key: str) -> Reference:
+        return self._session.next_reference(key)
 
     def check_held(self) -> None:
         self._session.check_held()
@@ -168,11 +173,11 @@ class World:
 
     def _new_place(self) -> LocalState | SharedState:
         if self.served is None:
-            return LocalState(self.state_path)
+            return LocalState(self.state_path, self.clock.now)
         engine = self.served.runner(f"s{secrets.token_hex(4)}").engine()
         engine.pace = PACE  # type: ignore[misc]
         place = SharedState(engine, self.clock, wait=self.clock.sleep)
-        assert place.create(State(secrets.token_hex(16), 0, BACKEND))
+        assert place.create(begin(BACKEND, self.clock.now()))
         return place
 
     def _die(self, held: HeldState) -> None:
@@ -207,103 +212,67 @@ class World:
         self.digests.append(declares)
         session = Session(taken)
         try:
-            report, baselines = self._run(session, desired, fate, token, options, removed)
+            run = _Run(self, self._client(token, fate), session, fate, desired, options, removed)
+            report = run.apply()
         except KilledError:
             self._die(taken.held)
             return None
         except BaseException:
             session.close()
             raise
-        session.close(Outcome(compared=baselines or {}))
+        session.close()
         return report
-
-    def _run(
-        self,
-        session: Session,
-        desired: tuple[DesiredTask, ...],
-        fate: Fate,
-        token: str,
-        options: PlanOptions,
-        removed: Sequence[Removal],
-    ) -> tuple[ApplyReport, Mapping[str, Baseline] | None]:
-        """The report, and the baselines that it read if everything is accounted for."""
-        client = self._client(token, fate)
-        killed = _KilledSession(session, fate)
-
-        ages = AttemptAges(self.clock.boot(), session.state.attempts.values())
-        survey = self._survey(client)
-
-        baselines: dict[str, Baseline] = {}
-
-        def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:
-            state = killed.state
-            plan, view = self._plan(survey, desired, state, options, only, ages, removed)
-            baselines.update({**view.newest, **baselines})
-            return plan, view
-
-        begun = self.clock.monotonic()
-
-        def wait(seconds: float) -> bool:
-            """The wait of the executor and the loop."""
-            self.clock.sleep(seconds)
-            passed = self.clock.monotonic() - begun
-            return fate.stops_after is None or passed < fate.stops_after
-
-        plan, view = replan(None)
-        ctx = ApplyContext(
-            service=client,
-            session=killed,
-            identity=client.identity(),
-            clock=self.clock,
-            wait=wait,
-            ended=lambda result: None,
-            ages=ages,
-            known=survey.known,
-            settle_time=options.settle_time,
-            baselines=baselines,
-        )
-        settle = options.settle_time
-        loop = Loop(ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None)
-        report = loop.run(plan)
-        attempts = killed.state.attempts.values()
-        if seconds := dict(waited_totals(attempts, settle, ages, self.clock.boot())):
-            killed.append(Aged(seconds))
-        counts = report.summary()
-        is_open = counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED]
-        compared = {org: view.newest[org] for org in view.compared}
-        return report, None if is_open or not plan.complete else compared
 
     def plan(self, desired: Iterable[DesiredTask], token: str = "me") -> Plan:
         state = read_state(self.place, backend=BACKEND)
-        client = self._client(token, Fate())
-        return self._plan(self._survey(client), tuple(desired), state, OPTIONS, None, None)[0]
+        inputs = Inputs(tuple(desired), state, OPTIONS, due=self.due)
+        facts = read(self.survey(self._client(token, Fate())), inputs)
+        return make_plan(inputs, facts, explained(inputs, facts))
 
-    def _survey(self, client: Client) -> Survey:
+    def continue_state(self, state_id: str, token: str = "me") -> None:
+        """`state init --continue`, confirmed."""
+        survey = self.survey(self._client(token, Fate()))
+        identity, clocks = survey.begin()
+        with Session(self.place.take(Claim(BACKEND, "state"))) as session:
+            state = session.state
+            settled = clocks.moment - SETTLE
+            need = need_to_explain(ORG, state, identity, settled)
+            facts = survey.read(identity, clocks, [replace(need, depth=Depth())])
+            ids = tuple(dict.fromkeys((*state.provenance.ids, state_id)))
+            joined = replace(state.provenance, ids=ids)
+            inputs = Inputs((), replace(state, provenance=joined), OPTIONS)
+            found = explain(inputs.state, facts, inputs.declared, SETTLE, continues=True)
+            assert not found.blocks
+            session.append(Learned(joined), *found.events, *found.notes)
+
+    def assign(self, key: str, task_id: str, token: str = "me") -> None:
+        """`state assign`."""
+        client = self._client(token, Fate())
+        task = client.get_task(ORG, task_id)
+        assert task is not None
+        message = client.first_message(ORG, task_id)
+        with Session(self.place.take(Claim(BACKEND, "state"))) as session:
+            ref, number = TaskRef(ORG, key), session.next_reference(key).number
+            caller, at = client.identity(), self.clock.now()
+            session.append(
+                *edit.assign(
+                    session.state,
+                    ref,
+                    task,
+                    caller=caller,
+                    number=number,
+                    at=at,
+                    message=message,
+                )
+            )
+
+    def survey(self, client: Client) -> Survey:
         return Survey(
             client,
             message_cache(UserCache(self.folder / "cache"), BACKEND, client.identity()),
             parallelism=2,
             clock=self.clock,
-            sleep=self.clock.sleep,
         )
-
-    def _plan(
-        self,
-        survey: Survey,
-        desired: tuple[DesiredTask, ...],
-        state: State,
-        options: PlanOptions,
-        only: Collection[TaskRef] | None,
-        ages: AttemptAges | None,
-        removed: Sequence[Removal] = (),
-    ) -> tuple[Plan, RemoteView]:
-        inputs = PlanInputs(
-            desired, state, options, limit=only, ages=ages, due=self.due, removed=removed
-        )
-        identity, clocks = survey.begin()
-        lookups = lookups_of(inputs, identity, clocks)
-        view = survey.read(identity, clocks, lookups)
-        return make_plan(inputs, view), view
 
     def edit(self, change: Callable[[State], Iterable[Event]]) -> None:
         """Runs a `state` command, which may be rejected."""
@@ -325,9 +294,9 @@ class World:
         found: dict[str, list[str]] = {}
         for token in ("me", "someone"):
             client = self._client(token, Fate())
-            for page in client.list_tasks("acme"):
+            for page in client.list_tasks(ORG):
                 for task in page:
-                    message = client.first_message("acme", task.id)
+                    message = client.first_message(ORG, task.id)
                     if message is not None and task.id not in found.get(message.text, []):
                         found.setdefault(message.text, []).append(task.id)
         return found
@@ -373,22 +342,142 @@ class World:
         records = read_state(self.place, backend=BACKEND).records
         return {ref.key: record.task_id for ref, record in records.items()}
 
-    def has_ended(self) -> bool:
-        """Whether an apply has succeeded on the current state."""
-        return self.is_saved() and bool(read_state(self.place, backend=BACKEND).latest)
-
     def is_saved(self) -> bool:
         """Whether an apply has saved the current state."""
         if isinstance(self.place, SharedState):
             return read_state(self.place, backend=BACKEND).serial > 0
         return self.state_path.exists()
 
-    def lose_state(self) -> None:
+    def lose_state(self) -> str:
+        """The ID of the state that is lost."""
+        lost = read_state(self.place, backend=BACKEND).provenance.id
         if isinstance(self.place, SharedState):
             self.place.close()
             self.place = self._new_place()
         for path in self.folder.glob("state.json*"):
             path.unlink()
+        return lost
+
+
+class _Run:
+    """One apply, as in `app/wave.py`."""
+
+    def __init__(
+        self,
+        world: World,
+        client: Client,
+        session: Session,
+        fate: Fate,
+        desired: Sequence[DesiredTask],
+        options: PlanOptions,
+        removed: Sequence[Removal],
+    ) -> None:
+        self._world, self._client, self._fate = world, client, fate
+        self._session = _KilledSession(session, fate)
+        self._survey = world.survey(client)
+        self._ages = AttemptAges(world.clock.boot(), session.state.attempts.values())
+        self._inputs = Inputs(
+            tuple(desired),
+            session.state,
+            options,
+            ages=self._ages,
+            due=world.due,
+            removed=removed,
+        )
+        self._listed: dict[str, set[str]] = {}
+        self._begun = world.clock.monotonic()
+
+    def apply(self) -> ApplyReport:
+        facts = read(self._survey, self._inputs)
+        self._learn(facts)
+        explanation = explained(self._inputs, facts)
+        plan = make_plan(self._inputs, facts, explanation)
+        self._append(*explanation.events, *explanation.notes)
+        options, clock = self._inputs.options, self._world.clock
+        ctx = ApplyContext(
+            service=self._client,
+            session=self._session,
+            identity=self._client.identity(),
+            clock=clock,
+            wait=self._wait,
+            ended=lambda result: None,
+            ages=self._ages,
+            settle_time=options.settle_time,
+            listed=self._listed,
+        )
+        executor = Executor(ctx, 2)
+        source = Source(self._explain, self._plan, self._planned, lambda attempt, task: False)
+        report = Rounds(ctx, executor, source, lambda waiting: None).run(plan, explanation)
+        if executor.creates.created:
+            with suppress(RemoteError):
+                self._explain_all()
+        attempts = self._session.state.attempts.values()
+        totals = waited_totals(attempts, options.settle_time, self._ages, clock.boot())
+        if seconds := dict(totals):
+            self._session.append(Aged(seconds))
+        return report
+
+    def _wait(self, seconds: float) -> bool:
+        clock, stops_after = self._world.clock, self._fate.stops_after
+        clock.sleep(seconds)
+        return stops_after is None or clock.monotonic() - self._begun < stops_after
+
+    def _learn(self, facts: Facts) -> None:
+        for org_name, listing in facts.lists.items():
+            known = {*listing.unknown, *listing.newest.ids}
+            self._listed.setdefault(org_name, set()).update(known)
+
+    def _append(self, *events: Event) -> None:
+        if events:
+            self._session.append(*events)
+
+    def _now(self) -> Inputs:
+        return replace(self._inputs, state=self._session.state)
+
+    def _explained(self, inputs: Inputs, facts: Facts) -> Explanation:
+        self._learn(facts)
+        found = explained(inputs, facts)
+        self._append(*found.events, *(found.notes if found.events else ()))
+        return found
+
+    def _explain(self) -> Explanation:
+        inputs = self._now()
+        identity, clocks = self._survey.begin()
+        asked = needs((), inputs.state, identity, inputs.options, clocks)
+        return self._explained(inputs, self._survey.read(identity, clocks, asked))
+
+    def _explain_all(self) -> None:
+        inputs = self._now()
+        identity, clocks = self._survey.begin()
+        settled = clocks.moment - inputs.options.settle_time
+        need = need_to_explain(ORG, inputs.state, identity, settled)
+        found = explained(inputs, self._survey.read(identity, clocks, [need]))
+        self._append(*found.events, *found.notes)
+
+    def _plan(self, only: Collection[TaskRef]) -> tuple[Plan, Explanation]:
+        inputs = replace(self._now(), selection=self._inputs.selection.within(only))
+        facts = read(self._survey, inputs)
+        explanation = self._explained(inputs, facts)
+        return make_plan(
+            replace(inputs, state=self._session.state), facts, explanation
+        ), explanation
+
+    def _planned(self, found: Found) -> PlannedTask:
+        desired = self._inputs.declared.tasks.get(found.record.ref)
+        return adopt_found(found, desired, None, BACKEND)
+
+
+def read(survey: Survey, inputs: Inputs) -> Facts:
+    """The facts for a plan; all recorded tasks are done."""
+    identity, clocks = survey.begin()
+    asked = needs(inputs.selected, inputs.state, identity, inputs.options, clocks)
+    facts = survey.read(identity, clocks, asked)
+    return replace(facts, left=dict.fromkeys(inputs.state.records, TaskState.DONE))
+
+
+def explained(inputs: Inputs, facts: Facts) -> Explanation:
+    settle = inputs.options.settle_time
+    return explain(inputs.state, facts, inputs.declared, settle, inputs.ages)
 
 
 def _answer(start_response: Callable[..., Any], status: str) -> list[bytes]:

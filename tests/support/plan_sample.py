@@ -121,10 +121,10 @@ TASKS = (
     task(
         "drift-report",
         Action.ADOPT,
-        Reason.LOOK_ALIKE,
+        Reason.REFERENCE,
         task_id="t-8f3a",
         remarks=(
-            remark("lookAlike"),
+            remark("reference.found"),
             remark("adopt.named", name="Weekly drift report", task_id="t-8f3a", url=DRIFT),
             remark("adopt.date_by", date="2026-11-22", login="ada"),
         ),

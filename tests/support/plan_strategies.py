@@ -25,6 +25,7 @@ from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reas
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.json_values import json_values
+from tests.support.plan_values import PROVENANCE
 from tests.support.remark_cases import remarks
 
 HOSTILE = (
@@ -134,7 +135,6 @@ def desired_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Des
         column=draw(st.integers(1, 99)),
         task_id=draw(maybe_text),
         moved_from=draw(st.none() | keys),
-        adopt=draw(st.booleans()),
         org_from_manifest=draw(st.booleans()),
         origin=draw(st.none() | origins),
         expect=draw(st.none() | st.builds(Expectation, st.integers(0, 3))),
@@ -152,7 +152,6 @@ def records(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Record:
         digest=digest(made),
         identity=draw(identities),
         created_at=draw(st.none() | moments),
-        marks=tuple(draw(st.lists(text, max_size=2))),
         pending=draw(st.dictionaries(text, values, max_size=2)),
         outputs=draw(outputs),
     )
@@ -163,7 +162,7 @@ def attempts(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Attempt:
     made = draw(inputs)
     return Attempt(
         ref=draw(of),
-        mark=draw(text),
+        reference=draw(text),
         inputs=made,
         digest=digest(made),
         identity=draw(identities),
@@ -193,7 +192,6 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
         remote=draw(st.none() | remotes),
         attempt=draw(st.none() | attempts(just)),
         moved_from=draw(st.none() | refs),
-        duplicates=tuple(draw(st.lists(text, max_size=1))),
         candidate=draw(st.none() | remotes),
         patch=draw(st.dictionaries(text, values, max_size=2)),
         only_recorded=tuple(draw(st.lists(text, max_size=1))),
@@ -213,7 +211,6 @@ plan_options = st.builds(
     PlanOptions,
     settle_time=durations,
     wait=st.booleans(),
-    adopt=st.booleans(),
     allow_recreate=st.lists(plain, max_size=2).map(tuple),
     max_creates=st.none() | st.integers(0, 100),
     update=st.booleans(),
@@ -246,6 +243,7 @@ def states(draw: st.DrawFn) -> State:
         lineage=draw(text),
         serial=draw(st.integers(0, 99)),
         backend=draw(text),
+        provenance=PROVENANCE,
         records={record.ref: record for record in recorded},
-        attempts={attempt.mark: attempt for attempt in tried},
+        attempts={attempt.number: attempt for attempt in tried},
     )

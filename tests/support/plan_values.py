@@ -9,31 +9,30 @@ from typing import Any
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
 from reconciler.model.options import PlanOptions
+from reconciler.model.reference import Reference
 from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
+from reconciler.model.value import replace
+from reconciler.plan.explain import Explanation, explain
+from reconciler.plan.facts import Facts, Listing
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.plan.planner import PlanInputs, make_plan
-from reconciler.plan.view import RemoteView
-from reconciler.state.attempt import Attempt
+from reconciler.plan.selection import EVERYTHING
+from reconciler.plan.steps import Inputs, make_plan
+from reconciler.state.attempt import Attempt, Baseline, Provenance
 from reconciler.state.model import Record, State
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 ME = Identity("user-1", login="me")
 SOMEONE = Identity("user-2", login="someone")
 ORG = "acme"
+STATE_ID = "babab-babab-babab"
 BOOT = 1_000_000.0
 """Seconds since boot at NOW."""
 
 
 def ago(**span: float) -> datetime:
     return NOW - timedelta(**span)
-
-
-def mark_of(moment: datetime) -> str:
-    """The mark of an attempt at this time, which must be in whole milliseconds."""
-    moment = moment.astimezone(UTC) + timedelta(microseconds=1)
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def inputs(text: str = "do it", **settings: Any) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def inputs(text: str = "do it", **settings: Any) -> dict[str, Any]:
 def desired(key: str, text: str | None = None, **more: Any) -> DesiredTask:
     fields: dict[str, Any] = {
         name: more.pop(name)
-        for name in ("task_id", "moved_from", "adopt", "org_from_manifest", "file")
+        for name in ("task_id", "moved_from", "org_from_manifest", "file")
         if name in more
     }
     org_name = more.pop("org_name", ORG)
@@ -58,7 +57,16 @@ def desired(key: str, text: str | None = None, **more: Any) -> DesiredTask:
 def record(key: str, task_id: str, text: str | None = None, **more: Any) -> Record:
     fields: dict[str, Any] = {
         name: more.pop(name)
-        for name in ("identity", "created_at", "marks", "pending", "file")
+        for name in (
+            "identity",
+            "created_at",
+            "reference",
+            "number",
+            "spent",
+            "former",
+            "pending",
+            "file",
+        )
         if name in more
     }
     org_name = more.pop("org_name", ORG)
@@ -74,20 +82,25 @@ def record(key: str, task_id: str, text: str | None = None, **more: Any) -> Reco
     )
 
 
-def attempt(key: str, mark: datetime, text: str | None = None, **more: Any) -> Attempt:
-    """Sent at `mark`, and waited for since."""
+def reference(key: str, number: int = 1, state_id: str = STATE_ID) -> Reference:
+    return Reference(key, number, state_id)
+
+
+def attempt(key: str, at: datetime, text: str | None = None, **more: Any) -> Attempt:
+    """Sent at this time, and waited for since, with the number 1 unless it is given."""
     made = more.pop("inputs", None) or inputs(text or f"work of {key}")
     base: dict[str, Any] = {
         "identity": ME,
         "file": "tasks/a.yaml",
-        "started_at": mark,
+        "started_at": at,
         "settle_time": 150.0,
-        "waited": (NOW - mark).total_seconds(),
+        "waited": (NOW - at).total_seconds(),
         **more,
     }
+    number = base.pop("number", 1)
     return Attempt(
         ref=TaskRef(base.pop("org_name", ORG), key),
-        mark=base.pop("mark", mark_of(mark)),
+        reference=base.pop("reference", str(reference(key, number))),
         inputs=made,
         digest=digest(made),
         **base,
@@ -105,59 +118,81 @@ def remote(task_id: str, created: datetime | None = None, **raw: Any) -> RemoteT
     return RemoteTask(shown.pop("org_name", ORG), task_id, shown)
 
 
-def message(text: str, mark: datetime | str = NOW, entities: Iterable[Any] = ()) -> FirstMessage:
-    shown = mark if isinstance(mark, str) else mark_of(mark)
-    return FirstMessage(shown, text, tuple(entities))
+def message(
+    text: str, shown: Reference | None = None, entities: Iterable[Any] = ()
+) -> FirstMessage:
+    return FirstMessage(text, tuple(entities), shown)
 
 
-def view(
+def facts(
     tasks: Iterable[RemoteTask] = (),
     messages: Mapping[str, FirstMessage | None] | None = None,
     **more: Any,
-) -> RemoteView:
+) -> Facts:
+    """What was read of one organization: the tasks with a message, or with an `unreadable` one, are
+    those that the state does not know; `unproven`: the list is not reliable."""
+    tasks = tuple(tasks)
     absent = frozenset(TaskId(ORG, i) for i in more.pop("absent", ()))
     unreadable = {TaskId(ORG, i): why for i, why in more.pop("unreadable", {}).items()}
+    read = {TaskId(ORG, i): m for i, m in (messages or {}).items()}
     base: dict[str, Any] = {
         "identity": ME,
         "clocks": Clocks(more.pop("now", NOW), BOOT, more.pop("service_now", NOW)),
-        **more,
     }
-    return RemoteView(
+    unknown = [t.id for t in tasks if TaskId(ORG, t.id) in {*read, *unreadable}]
+    newest = Baseline(ORG, tuple(t.id for t in reversed(tasks)), ME)
+    listing = Listing(tuple(unknown), newest, more.pop("unproven", None))
+    base |= {"lists": {ORG: listing}, **more}
+    return Facts(
         tasks={TaskId(t.org_name, t.id): t for t in tasks},
-        messages={TaskId(ORG, i): m for i, m in (messages or {}).items()},
+        messages=read,
         absent=absent,
         unreadable=unreadable,
         **base,
     )
 
 
+PROVENANCE = Provenance(
+    (STATE_ID,), ago(days=30), counter=1, is_new=True, explained=(ORG,), is_kept=True
+)
+
+
 def state(records: Iterable[Record] = (), attempts: Iterable[Attempt] = (), **more: Any) -> State:
+    more.setdefault("provenance", PROVENANCE)
     return State(
         lineage="lineage",
         serial=1,
         backend="https://api.example.com",
         records={r.ref: r for r in records},
-        attempts={a.mark: a for a in attempts},
+        attempts={a.number: a for a in attempts},
         **more,
     )
+
+
+def explained(given: Inputs, seen: Facts) -> Explanation:
+    return explain(given.state, seen, given.declared, given.options.settle_time, given.ages)
 
 
 def plan(
     declared: Iterable[DesiredTask],
     known: State | None = None,
-    seen: RemoteView | None = None,
+    seen: Facts | None = None,
     options: PlanOptions | None = None,
     **more: Any,
 ) -> Plan:
-    inputs = PlanInputs(
+    """The plan, of the keys `only`; `progress` and `left` are facts."""
+    selection = EVERYTHING.within(more.pop("only", None))
+    read = {name: more.pop(name) for name in ("progress", "left") if name in more}
+    given = Inputs(
         tuple(declared),
         known if known is not None else state(),
         options or PlanOptions(),
-        limit=more.pop("only", None),
-        **{name: value for name, value in more.items() if name not in ("progress", "left")},
+        selection=selection,
+        **more,
     )
-    left = more.get("left", dict.fromkeys(inputs.state.records, TaskState.DONE))
-    return make_plan(inputs, seen if seen is not None else view(), more.get("progress", {}), left)
+    read.setdefault("left", dict.fromkeys(given.state.records, TaskState.DONE))
+    seen = replace(seen if seen is not None else facts(), **read)
+    return make_plan(given, seen, explained(given, seen))
 
 
 def only(made: Plan) -> PlannedTask:

@@ -15,6 +15,7 @@ import pytest
 from tests.support.called import call
 from tests.support.fault_server import FaultServer, Habits
 from tests.support.forked import Forked, start
+from tests.support.references import Sent, check_references
 from tests.support.state_engines import Served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,8 @@ class Server(Protocol):
     url: str
 
     def tasks_by_work(self) -> dict[str, list[str]]: ...
+
+    def references(self) -> dict[str, list[Sent]]: ...
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,10 @@ class Sandbox:
 
     def assert_exactly_one_each(self, texts: Mapping[str, str]) -> None:
         """Asserts that each key (`texts`: its prompt) has exactly one task, that it is the recorded
-        one, and that there are no others."""
+        one, that its reference names the key, and that there are no others."""
         made, recorded = self.server.tasks_by_work(), self.recorded()
         assert made == {text: [recorded[key]] for key, text in texts.items()}
+        check_references(self.server.references(), {text: key for key, text in texts.items()})
 
 
 def shared_sandbox(served: Served, server: Server, settle: str = "10s") -> Sandbox:

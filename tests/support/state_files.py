@@ -11,9 +11,9 @@ from reconciler.state.local import LocalState
 from reconciler.state.location import Claim
 from reconciler.state.model import Event
 from reconciler.state.session import Session
-from tests.support.state_samples import BACKEND, LINEAGE, history
+from tests.support.state_samples import BACKEND, LINEAGE, PROVENANCE, history
 
-HEADER = Header(LINEAGE, BACKEND, "", "0123456789abcdef", VERSION)
+HEADER = Header(LINEAGE, BACKEND, PROVENANCE, "", "0123456789abcdef", VERSION)
 
 
 def read(data: bytes) -> Replay:

@@ -16,9 +16,9 @@ from tests.support.state_samples import BACKEND, attempt, empty, record
 
 GOLDEN = """\
 {
-  "checksum": "1bfd4e03",
+  "checksum": "a79681a7",
   "attempts": {
-    "2026-11-24T12:00:00.000001Z": {
+    "2": {
       "digest": "sha256:b4f275cb85be8e7029b3bf23d2406fb284d1fc337eb3ec0de3c2b8cdcf04323f",
       "file": "tasks/a.yaml",
       "identity": {
@@ -31,6 +31,7 @@ GOLDEN = """\
         },
         "planMode": true
       },
+      "reference": "task-1/2 bafol-rusab-tizok",
       "settleTime": 150.0,
       "startedAt": "2026-11-24T12:00:00Z",
       "task": "acme/task-1"
@@ -38,6 +39,13 @@ GOLDEN = """\
   },
   "backend": "https://api.example.com",
   "lineage": "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2",
+  "provenance": {
+    "begunAt": "2026-11-24T12:00:00Z",
+    "counter": 2,
+    "ids": [
+      "bafol-rusab-tizok"
+    ]
+  },
   "serial": 7,
   "tasks": {
     "acme/task-0": {
@@ -54,9 +62,7 @@ GOLDEN = """\
         },
         "planMode": true
       },
-      "marks": [
-        "2026-11-24T11:59:59.999001Z"
-      ],
+      "number": 1,
       "outputs": {
         "status": "idle",
         "tokensUsed": 0
@@ -64,10 +70,11 @@ GOLDEN = """\
       "pending": {
         "name": "Task 0"
       },
+      "reference": "task-0/1 bafol-rusab-tizok",
       "taskId": "id-0"
     }
   },
-  "version": 4
+  "version": 5
 }
 """
 

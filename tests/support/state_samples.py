@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 from reconciler.model.canonical import digest
-from reconciler.model.mark import mint
 from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
-from reconciler.state.attempt import Attempt
+from reconciler.state.attempt import Attempt, Provenance
 from reconciler.state.model import Attempted, Closed, Event, Forgotten, Record, Recorded, State
 
 BACKEND = "https://api.example.com"
 LINEAGE = "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WHO = Identity("u-1", login="octocat")
+STATE_ID = "bafol-rusab-tizok"
+PROVENANCE = Provenance((STATE_ID,), NOON)
 
 
-def mark_at(number: int) -> str:
-    return mint(NOON + timedelta(milliseconds=number), less=999)
+def reference_at(number: int) -> str:
+    return f"task-{number}/{number + 1} {STATE_ID}"
 
 
 def attempt(number: int, key: str | None = None) -> Attempt:
     inputs = {"message": {"content": f"Do {number}.\n"}, "planMode": True}
     return Attempt(
         ref=TaskRef("acme", key or f"task-{number}"),
-        mark=mark_at(number),
+        reference=reference_at(number),
         inputs=inputs,
         digest=digest(inputs),
         identity=WHO,
@@ -35,8 +37,9 @@ def attempt(number: int, key: str | None = None) -> Attempt:
     )
 
 
-def record(number: int, key: str | None = None, marks: tuple[str, ...] | None = None) -> Record:
+def record(number: int, key: str | None = None, **more: Any) -> Record:
     made = attempt(number, key)
+    fields: dict[str, Any] = {"reference": made.reference, "number": made.number, **more}
     return Record(
         ref=made.ref,
         task_id=f"id-{number}",
@@ -45,9 +48,9 @@ def record(number: int, key: str | None = None, marks: tuple[str, ...] | None = 
         digest=made.digest,
         identity=WHO,
         created_at=NOON,
-        marks=(made.mark,) if marks is None else marks,
         pending={"name": f"Task {number}"},
         outputs={"status": "idle", "tokensUsed": number},
+        **fields,
     )
 
 
@@ -57,11 +60,11 @@ def history(count: int) -> list[Event]:
     for number in range(count):
         events.append(Attempted(attempt(number)))
         if number % 3 == 1:
-            events.append(Closed(mark_at(number), "refused"))
+            events.append(Closed(number + 1, "refused", was_sent=False))
         elif number < count - 1:
             events.append(Recorded(record(number)))
     return [*events, Recorded(record(0, "moved")), Forgotten(TaskRef("acme", "task-0"))]
 
 
 def empty(*, serial: int = 0, backend: str = BACKEND) -> State:
-    return State(lineage=LINEAGE, serial=serial, backend=backend)
+    return State(LINEAGE, serial, backend, PROVENANCE)

@@ -130,7 +130,7 @@ def check(before: State, after: State, confirmed: set[str]) -> None:
 
 def _possible(
     before: State, least: int
-) -> Iterator[tuple[dict[TaskRef, Record], dict[str, Attempt]]]:
+) -> Iterator[tuple[dict[TaskRef, Record], dict[int, Attempt]]]:
     """The possible contents: everything confirmed, then one more event after another."""
     flat = [event for events in steps()[:least] for event in events]
     on_its_way = steps()[least] if least < len(steps()) else []

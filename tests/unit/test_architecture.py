@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
     ("model", "messages", "system"),
-    ("state.attempt", "state.model", "apply.report", "importing.report"),
+    ("state.attempt", "state.model", "state.ledger", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),
     ("apply", "remote", "embedded", "state", "importing"),
     ("app",),
@@ -27,8 +27,8 @@ ROWS = (
     ("cli",),
     ("__main__",),
 )
-"""From the bottom up. The longest prefix of a module determines its row: `state.model` and the
-reports are values, below the rest of their packages."""
+"""From the bottom up. The longest prefix of a module determines its row: `state.model`, what folds
+events into it, and the reports are values, below the rest of their packages."""
 
 DOORS: dict[str, str | tuple[str, ...]] = {
     "click": "cli/",
@@ -53,12 +53,14 @@ PURE = (
     "model.task",
     "model.wire",
     "model.work",
-    "model.mark",
+    "model.reference",
     "model.canonical",
     "model.fields",
     "model.diagnostics",
     "state.attempt",
     "state.model",
+    "state.ledger",
+    "state.edit",
     "apply.report",
 )
 OUTSIDE = {
@@ -68,7 +70,7 @@ OUTSIDE = {
 
 OUTSIDE_OURS = ("system.cache", "system.clock", "system.disk", "system.git")
 
-MAX_FILE, MAX_FUNCTION = 350, 50
+MAX_FUNCTION = 50
 COVERAGE_PRAGMAS = 0
 
 
@@ -183,7 +185,7 @@ def test_plan_imports_no_engine_or_remote_and_embedded_and_remote_are_independen
     strangers = {"plan": ("state.", "remote"), "embedded": ("remote",), "remote": ("embedded",)}
     for package, others in strangers.items():
         for path in sorted((PACKAGE / package).rglob("*.py")):
-            values = ("state.attempt", "state.model")
+            values = ("state.attempt", "state.model", "state.ledger")
             known = {i for i in own_imports(path) if not any(fits(i, value) for value in values)}
             assert not [i for i in known if i.startswith(others)], path
 
@@ -212,11 +214,9 @@ def test_the_core_is_pure() -> None:
             )
 
 
-def test_files_and_functions_are_short() -> None:
+def test_functions_are_short() -> None:
     for path in MODULES:
-        text = path.read_text(encoding="utf-8")
-        assert len(text.splitlines()) < MAX_FILE, path
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1  # without decorators
                 assert length < MAX_FUNCTION, f"{path}: {node.name}: {length} lines"
@@ -270,7 +270,7 @@ def test_a_plan_without_changes_imports_neither_apply_nor_what_explains(tmp_path
     loaded(tmp_path, "apply", "--yes", "--backend", "local")
     unused = {
         *("asyncio", "deepdiff", "html", "jsonschema", "waitress"),
-        *("reconciler.apply.loop", "reconciler.cli.console.progress", "reconciler.importing"),
+        *("reconciler.apply.rounds", "reconciler.cli.console.progress", "reconciler.importing"),
     }
     assert not unused & loaded(tmp_path, "plan", "--backend", "local")
     manifest.write_text(text.replace("finishing", "finishing, approvalMode: auto"))

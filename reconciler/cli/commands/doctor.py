@@ -12,14 +12,14 @@ from reconciler.cli.options import BACKEND, STATE
     BACKEND,
     STATE,
     examples=[
-        ("taskctl doctor", "check the token, the service, the state, git and CI"),
+        ("taskctl doctor", "check the token, the service, the state and git"),
         ("taskctl doctor --format json", "print the results as JSON, for scripts"),
     ],
 )
 def command(call: Call) -> int:
     """Check what apply needs: the token, the service and its clock, and the state; also whether
-    git tracks the state file, whether a workflow uses --adopt, and whether the service preserves
-    marks (see the glossary). Changes nothing.
+    git tracks the state file, and whether the service shows the references of tasks (see the
+    glossary). Changes nothing.
 
     Exits 1 if a check fails.
     """

@@ -122,65 +122,88 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
 
 
 @make_command(
-    "resolve",
-    argument("names", "KEY|GLOB...", completion.keys, nargs=-1, required=True),
-    option("--task-id", metavar="ID", help="ID of the task that belongs to KEY."),
-    option("--not-created", is_flag=True, help="KEY has no task."),
-    *(YES, *EDITS),
-    examples=[
-        ("taskctl state resolve cost-review --task-id 4f1c...", "record the task that exists"),
-        (
-            "taskctl state resolve cost-review --not-created",
-            "let the next apply create the task",
-        ),
-        ("taskctl state resolve rotate --not-created", "do not adopt another team's tasks"),
-    ],
+    "assign",
+    argument("key", "KEY", completion.keys),
+    argument("task_id", "TASK_ID"),
+    *EDITS,
+    examples=[("taskctl state assign cost-review 4f1c...", "record the task that exists")],
 )
-def resolve_attempts(
-    call: Call, names: tuple[str, ...], task_id: str | None, not_created: bool, yes: bool
-) -> int:
-    """Record which task belongs to an unresolved KEY, or that no task exists.
+def assign_task(call: Call, key: str, task_id: str) -> int:
+    """Record an existing task as the task of KEY.
 
-    KEY must have an unresolved attempt, be declared without a task, or wait for an answer. A GLOB
-    or an entry selects such keys that have no attempt. Asks for confirmation if several match.
-    Check the service first: if the task exists, --not-created leads to a second task.
-
-    While a lost state is recovered, ENTRY --not-created also counts for later keys of the
-    entry, and 'ORG/*' --not-created ends the recovery.
+    Closes the unresolved attempt for KEY. A task that another key has cannot be assigned; set
+    `taskID` in the manifest instead, which also survives the loss of the state.
     """
-    from reconciler.app.state import resolve_to_none, resolve_to_task
+    from reconciler.app import state
 
-    if (task_id is None) is not not_created:
-        raise UsageError("either", choices=("--task-id ID", "--not-created"))
-    if task_id is None:
-        return _show_edits(call, *resolve_to_none(call.ctx, names, yes=yes))
-    if len(names) > 1:
-        raise UsageError("exclusive", option="--task-id", other="several keys")
-    return _show_edits(call, resolve_to_task(call.ctx, names[0], task_id))
+    return _show_edits(call, state.assign_task(call.ctx, key, task_id))
+
+
+@make_command(
+    "close",
+    argument("key", "KEY", completion.keys),
+    *EDITS,
+    examples=[("taskctl state close cost-review", "let the next apply create the task")],
+)
+def close_attempt(call: Call, key: str) -> int:
+    """Record that the unresolved attempt for KEY created no task.
+
+    Check the service first: if the task exists, the next apply creates a second one. Waits until
+    the request can no longer create a task.
+    """
+    from reconciler.app.state import close_attempts
+
+    closed = close_attempts(call.ctx, key)
+    return _show_edits(call, *([closed] if closed is not None else []))
+
+
+@make_command(
+    "dismiss",
+    argument("task", "ORG/TASK_ID"),
+    *EDITS,
+    examples=[("taskctl state dismiss acme/4f1c...", "ignore a task that cannot be read")],
+)
+def dismiss_task(call: Call, task: str) -> int:
+    """Ignore a task that taskctl cannot explain, because it belongs to no key.
+
+    A recorded task keeps its record, and lists of the service may lack it from now on.
+    """
+    from reconciler.app import state
+
+    return _show_edits(call, state.dismiss_task(call.ctx, task))
 
 
 @make_command(
     "init",
     argument("address", "[URL]", required=False),
-    option("--new", is_flag=True, help="Create it even if the remote has other states."),
-    *(BACKEND, STATE),
+    option("--new", is_flag=True, help="The state replaces no lost state."),
+    option("--continue", "state_id", metavar="ID", help="Take over the tasks of a lost state."),
+    *(YES, *EDITS),
     examples=[
-        ("taskctl state init git:origin", "create it in a ref of the repository's remote"),
-        ("taskctl state init s3://acme-states/taskctl", "create it in an existing bucket"),
+        ("taskctl state init git:origin --new", "create it in a ref of the repository's remote"),
+        ("taskctl state init s3://acme-states/taskctl --new", "create it in an existing bucket"),
+        ("taskctl state init --continue kibor-tanuf-lisab", "continue a lost state"),
     ],
 )
-def init_state(call: Call, address: str | None, new: bool) -> int:
-    """Create a shared state at URL, or at the address of --state.
+def init_state(call: Call, address: str | None, new: bool, state_id: str | None, yes: bool) -> int:
+    """Begin a state at URL, or at the address of --state.
 
-    An existing state is not changed. If the git remote already has other states, lists them
-    and asks for confirmation, because one of them may be the right state.
+    With --continue, records the tasks that the state with this ID has created, after showing
+    them, and creates none. `taskctl plan` shows the ID; so does the last line of each prompt.
     """
-    from reconciler.app.state import create_state
+    from reconciler.app.state import continue_lost_state, create_state
+    from reconciler.render.state import continued_document, continued_text
 
-    change = create_state(call.ctx, address, new=new)
-    if change.changed:
-        call.out.note("new_state")
-    return _show_change(call, change) or int(change.done == "declined")
+    if state_id is None:
+        change = create_state(call.ctx, address, new=new)
+        return _show_change(call, change) or int(change.done == "declined")
+    if new:
+        raise UsageError("exclusive", option="--continue", other="--new")
+    result = continue_lost_state(call.ctx, address, state_id, yes=yes)
+    if result is None:
+        return 1
+    call.out.result(lambda: continued_document(result), lambda _style: continued_text(result))
+    return 0
 
 
 def _epoch(value: str) -> int:
@@ -238,7 +261,6 @@ def push_file(call: Call, file: str, force: bool) -> int:
     from reconciler.app.state import push_state
 
     change = push_state(call.ctx, file, force=force)
-    call.out.note("new_state")
     return _show_change(call, change)
 
 
@@ -269,7 +291,8 @@ def migrate_state(call: Call, to: str | None, abort: bool) -> int:
 command = Group(
     "state",
     commands=[
-        *(list_records, rename_record, rm_record, accept_inputs, resolve_attempts),
+        *(list_records, rename_record, rm_record, accept_inputs),
+        *(assign_task, close_attempt, dismiss_task),
         *(init_state, unlock_state, print_state, push_file, migrate_state),
     ],
     short_help="Inspect and repair the state.",
@@ -282,7 +305,7 @@ command = Group(
         ("taskctl state list", "list all recorded tasks"),
         ("taskctl state mv old-key new-key", "move a record after its key was renamed"),
         (
-            "taskctl state resolve cost-review --not-created",
+            "taskctl state close cost-review",
             "record that no task was created, after checking the service",
         ),
     ],

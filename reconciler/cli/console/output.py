@@ -229,11 +229,6 @@ class Output:
         case, facts = confirmation(plan, verbose=verbose, is_shown=not quiet)
         return self.ask(case, strict=case != "ask.change", **facts)
 
-    def confirm_adoption(self, plan: Plan) -> bool:
-        from reconciler.render.plan.tasks import adoption
-
-        return self.ask("ask.adopt", strict=True, **adoption(plan))
-
     def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """`strict`: only the full word `yes` is accepted, as in Terraform."""
         answers = "Only 'yes' is accepted:" if strict else "[y/N]"

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.app.ui import ApplyProgress
-from reconciler.apply.loop import Waiting
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.apply.rounds import Waiting
 from reconciler.cli.console.terminal import FOOT, write_stderr
 from reconciler.messages import load_all
 from reconciler.messages.remarks import note_text

@@ -216,7 +216,6 @@ class _Entry:
         added = added_to_key(self._entry, self._axes, among)
         rows: dict[str, Row | None] = {}
         shared = {} if period is None else period_values(period)
-        begins, ends = self._limits(period)
         for position, (own, row) in enumerate(among):
             values = {**own, **shared} if shared else own
             key = self._key(values, period, row)
@@ -241,8 +240,6 @@ class _Entry:
                 rollout=rollout,
                 is_pilot=position in pilot,
                 waits=waits,
-                begins=begins,
-                ends=ends,
             )
 
     def _rows(self, among: Sequence[Combination]) -> Iterator[tuple[str, str | None]]:
@@ -293,13 +290,6 @@ class _Entry:
         facts = {"task": key, "first": place}
         self._report_at_row(Code.DUPLICATE_GENERATED_KEY, row, case, facts)
         return True
-
-    def _limits(self, period: Period | None) -> tuple[datetime | None, datetime | None]:
-        """The times between which an existing task may be adopted for a period."""
-        recurrence = self._made.recurrence
-        if period is None or recurrence is None:
-            return None, None
-        return period.begins_at(recurrence.zone), period.next().begins_at(recurrence.zone)
 
     def _rollout(self) -> Rollout | None:
         given = self._entry.get("rollout")

@@ -208,9 +208,9 @@ def fold_entries(plan: Plan, shown: Iterable[V]) -> list[V | EntryView]:
 
 
 def _entry_of(task: PlannedTask) -> TaskRef | None:
-    """The entry that a task comes from; None for a task that is not generated, or is shown with the
-    task that does the same work."""
-    generated = task.generated if task.look_alike is None else None
+    """The entry that a task comes from; None for a task that is not generated, or is shown in the
+    table of found tasks."""
+    generated = task.generated if task.found is None else None
     return TaskRef(task.ref.org_name, generated.entry) if generated is not None else None
 
 
@@ -251,7 +251,7 @@ def items_of(plan: Plan, shown: Iterable[PlannedView]) -> PlanItems:
     group_of: dict[TaskRef, TaskGroup] = {}
     for tasks in alike.values():
         first = tasks[0].task
-        is_listed = first.action is Action.UNCHANGED or first.look_alike is not None
+        is_listed = first.action is Action.UNCHANGED or first.found is not None
         least = 2 if is_listed else SIMILAR
         for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
             group_of[group[0].ref] = TaskGroup(tuple(group))

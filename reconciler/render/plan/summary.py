@@ -85,10 +85,8 @@ def outcome(plan: Plan) -> str:
             ),
             *([f"{counted(len(plan.succeeded), 'awaited task')} succeeded"] * bool(plan.succeeded)),
         ]
-        if plan.recovering and not plan.is_noted:
-            recorded.append("a lost state is being recovered")
-        if plan.recovered:
-            recorded.append("each key has a task or an answer")
+        if plan.notes:
+            recorded.append("earlier tasks of its keys were replaced")
         return f"Apply records that {' and '.join(recorded)}."
     is_limited = bool(plan.options.target)
     if not plan.tasks:

@@ -11,7 +11,7 @@ from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.messages.remarks import templates, word_remarks
 from reconciler.messages.template import Words
 from reconciler.model.diagnostics import Severity
-from reconciler.model.remarks import Arg, Remark
+from reconciler.model.remarks import Remark
 from reconciler.model.wire import console_url
 from reconciler.plan.adoption import DESCRIPTIONS
 from reconciler.plan.plan import Action, Plan, PlannedTask
@@ -35,8 +35,8 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
 
     @property
     def shared_remarks(self) -> tuple[Remark, ...]:
-        """Its remarks; for a look-alike, without those that describe the existing task."""
-        if self.task.look_alike is None:
+        """Its remarks; for a found task, without those that describe it."""
+        if self.task.found is None:
             return self.task.remarks
         return tuple(remark for remark in self.task.remarks if remark.case not in DESCRIPTIONS)
 
@@ -115,22 +115,15 @@ def _planned_view(
     )
 
 
-def look_alike_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]:
-    """A header, and for each task that adopts or could adopt a look-alike, its key, and the ID,
-    date and creator of the look-alike. `several`: keys are shown with their organization."""
+def found_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]:
+    """A header, and for each task that was found by its reference, its key, ID, date and creator.
+    `several`: keys are shown with their organization."""
     rows = [("key", "task ID", "created", "by")]
     for task in tasks:
-        remote = task.look_alike
+        remote = task.found
         if remote is not None:
             made, name = remote.created_at, str(task.ref) if several else task.ref.key
             name += f" [{UNATTENDED}]" * task.unattended
             date = f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made is not None else "-"
             rows.append((name, remote.id, date, remote.creator_login or "-"))
     return cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
-
-
-def adoption(plan: Plan) -> dict[str, Arg]:
-    """The facts of the question whether to adopt the candidates in a plan."""
-    tasks = [t for t in plan.tasks if t.is_look_alike and t.candidate is not None]
-    rows = look_alike_rows(tasks, several=len(plan.organizations()) > 1)
-    return {"count": len(tasks), "table": "".join(f"{row}\n" for row in rows)}

@@ -18,7 +18,7 @@ from reconciler.render.plan.items import (
     items_of,
 )
 from reconciler.render.plan.summary import budget_lines, outcome, plan_summary, plan_target
-from reconciler.render.plan.tasks import PlannedView, look_alike_rows, meaning, order, planned_views
+from reconciler.render.plan.tasks import PlannedView, found_rows, meaning, order, planned_views
 from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
 from reconciler.render.text_diff import USUAL, Excerpt
@@ -78,8 +78,8 @@ class _Writer(Value, frozen=True):
     def _item(self, item: TaskGroup | EntryView, excerpt: Excerpt) -> Iterator[str]:
         if isinstance(item, EntryView):
             return self._entry(item, excerpt)
-        if item.first.task.look_alike is not None and len(item.tasks) > 1:
-            return self._look_alikes(item)
+        if item.first.task.found is not None and len(item.tasks) > 1:
+            return self._found(item)
         return self._group(item, excerpt)
 
     def _header(self, tasks: Sequence[PlannedTask]) -> Iterator[str]:
@@ -90,9 +90,7 @@ class _Writer(Value, frozen=True):
             action: text for action in Action if action in present and (text := meaning(action))
         }
         if Action.UNRESOLVED in meant and not self.plan.fail_reasons():
-            waits = any(task.awaits_answer for task in tasks)
-            case = "action.unanswered" if waits else "action.settling"
-            meant[Action.UNRESOLVED] = phrase(case)
+            meant[Action.UNRESOLVED] = phrase("action.settling")
         if meant:
             yield ""
         labels = {action: LABELS.get(action, action.value) for action in meant}
@@ -190,11 +188,11 @@ class _Writer(Value, frozen=True):
             rows += self._listed(group)
         yield from (f"{_INDENT}{row}" for row in rows)
 
-    def _look_alikes(self, group: TaskGroup) -> Iterator[str]:
-        """The tasks that several keys adopt or could adopt, as a table."""
+    def _found(self, group: TaskGroup) -> Iterator[str]:
+        """The tasks that were found for several keys, as a table."""
         yield self._head(group.first, self.palette.bold(f"{len(group.tasks)} tasks"), "")
         note = word_remarks(group.first.shared_remarks).note
-        head, *rows = look_alike_rows((v.task for v in group.tasks), several=self.several)
+        head, *rows = found_rows((v.task for v in group.tasks), several=self.several)
         rows = [*cells.wrap_words(note, self.inner.width), self.palette.dim(head), *rows]
         yield from (f"{_INDENT}{row}" for row in rows)
 
@@ -213,6 +211,9 @@ class _Writer(Value, frozen=True):
         if not self.plan.complete:
             rows = cells.wrap_words(INCOMPLETE, self.style.width)
             yield from (self.palette.yellow(row) for row in rows)
+        if self.plan.ending:
+            row = phrase("plan.ending", line=f"`{self.plan.ending}`")
+            yield from cells.wrap_words(row, self.style.width)
         again = sum(task.reason is Reason.RECREATE for task in self.plan.tasks)
         if again:
             yield f"Apply creates {again} of the gone tasks again."

@@ -98,6 +98,8 @@ class PlanView(ReportView):
         yield from budget_lines(self.plan.budgets, marked)
         if not self.plan.complete:
             yield INCOMPLETE
+        if self.plan.ending:
+            yield phrase("plan.ending", line=marked(self.plan.ending))
         if sentence := outcome(self.plan):
             yield sentence
 

@@ -16,24 +16,31 @@ from reconciler.manifest.expand.periods import Recurrence, Unit
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
+from reconciler.model.task import DesiredTask, rfc3339
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action, Effect, Reason
-from reconciler.state.attempt import SEND_WINDOW, Baseline
+from reconciler.plan.facts import Facts
+from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
+from reconciler.plan.steps import Inputs
+from reconciler.state.attempt import SEND_WINDOW
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
 from tests.support.generated_tasks import DUE, review
 from tests.support.plan_values import (
-    ME,
     NOW,
+    PROVENANCE,
+    STATE_ID,
     ago,
     attempt,
     desired,
+    explained,
+    facts,
     message,
     record,
+    reference,
     remote,
     state,
-    view,
 )
+from tests.support.references import reference_in
 from tests.support.remark_cases import cases
 
 KNOWN = remark("apply.unknown", why=remark("apply.known_id", task_id="t"))
@@ -44,19 +51,36 @@ def kinds(events: tuple[Any, ...]) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
+def numbers(world: World) -> list[int]:
+    """The numbers of the references that were sent, in order."""
+    sent = [reference_in(body["message"]["content"]) for _, body in world.calls.of("create")]
+    return [each.number for each in sent if each is not None]
+
+
+def found_by(world: World, seen: Facts, *declared: DesiredTask) -> tuple[PlannedTask, ...]:
+    """The plan, after what the tasks say was recorded."""
+    planned = world.planned(*declared, seen=seen)
+    given = Inputs(declared, world.session.state, PlanOptions())
+    world.session.append(*explained(given, seen).events)
+    return planned
+
+
 def test_the_attempt_is_durable_before_the_request_and_the_id_before_the_report() -> None:
     world = World()
     results = world.run(*world.planned(desired("a")))
     assert results["a"].result is Result.CREATED
     assert world.calls.kinds() == ["append", "create", "append", "reported"]
     intent, outcome = world.calls.of("append")
-    assert kinds(intent) == ["BaselineRead", "Attempted"]
+    assert kinds(intent) == ["Attempted"]
     assert kinds(outcome) == ["Recorded"]
-    (_, body), made = world.calls.of("create")[0], intent[1].attempt
-    assert made.baseline == intent[0].baseline.name
-    assert (made.settle_time, made.window, made.waited) == (150.0, 10.0, 0.0)
-    assert body["message"]["timestamp"] == made.mark
-    assert outcome[0].record.task_id == "id-a"
+    (_, body), tried = world.calls.of("create")[0], intent[0].attempt
+    assert (tried.settle_time, tried.window, tried.waited) == (150.0, 10.0, 0.0)
+    assert tried.reference == f"a/2 {STATE_ID}"
+    assert body["message"]["content"] == f"work of a\n\nTaskctl-Task: {tried.reference}"
+    assert body["message"]["timestamp"] == rfc3339(tried.started_at)
+    assert tried.inputs["message"] == {"content": "work of a"}
+    made = outcome[0].record
+    assert (made.task_id, made.reference, made.number) == ("id-a", tried.reference, 2)
     assert not world.session.state.attempts
 
 
@@ -67,21 +91,6 @@ def test_nothing_is_sent_that_cannot_be_journalled() -> None:
     assert result.result is Result.FAILED
     assert cases(result.problems) == ["apply.state"]
     assert world.calls.of("create") == []
-
-
-def test_a_baseline_is_journalled_until_one_entry_is_durable() -> None:
-    """Without it, a later lookup would not know which tasks existed before."""
-    world = World()
-    failures = iter([True])
-    world.session.full = lambda events: next(failures, False)
-    results = world.run(*world.planned(desired("a"), desired("b"), desired("c")))
-    assert [results[key].result for key in "abc"] == [
-        Result.FAILED,
-        Result.CREATED,
-        Result.CREATED,
-    ]
-    intents = [events for events in world.calls.of("append") if kinds(events) != ["Recorded"]]
-    assert [kinds(events) for events in intents] == [["BaselineRead", "Attempted"], ["Attempted"]]
 
 
 def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open() -> None:
@@ -114,15 +123,14 @@ def test_a_refusal_closes_the_attempt_with_the_message_of_the_service() -> None:
     assert not world.session.state.attempts
 
 
-def test_each_attempt_has_its_own_mark_and_closes_the_previous_one() -> None:
+def test_each_send_has_its_own_number_and_closes_the_previous_attempt() -> None:
     world = World()
     world.service.outcomes["a"] = [NotSent("refused"), NotSent("refused")]
     assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
-    marks = [body["message"]["timestamp"] for _, body in world.calls.of("create")]
-    assert len(set(marks)) == 3
+    assert numbers(world) == [2, 3, 4]
     appended = [kinds(events) for events in world.calls.of("append")]
     assert appended == [
-        ["BaselineRead", "Attempted"],
+        ["Attempted"],
         ["Closed", "Attempted"],
         ["Closed", "Attempted"],
         ["Recorded"],
@@ -160,7 +168,7 @@ def test_an_attempt_that_took_too_long_to_journal_is_not_sent() -> None:
     assert world.calls.of("create") == []
     first, second = world.calls.of("append")
     assert kinds(second) == ["Closed"]
-    assert second[0].mark == first[1].attempt.mark
+    assert second[0].number == first[0].attempt.number
 
 
 def test_the_lock_is_checked_before_the_window() -> None:
@@ -227,7 +235,7 @@ def test_nothing_is_sent_once_the_lock_is_lost() -> None:
 
 def test_an_id_that_existed_before_is_not_an_outcome() -> None:
     world = World()
-    world.ctx.baselines["acme"] = Baseline("acme", ("t",), ME)
+    world.ctx.listed["acme"] = {"t"}
     world.service.outcomes["a"] = [Created("t")]
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.UNRESOLVED
@@ -241,7 +249,7 @@ def test_an_id_of_another_key_is_not_an_outcome() -> None:
     for task_id in ("t", "before"):
         world = World(state([known]))
         world.service.then = Created(task_id)
-        result = world.run(*world.planned(desired("a"), seen=view([remote("t")])))["a"]
+        result = world.run(*world.planned(desired("a"), seen=facts([remote("t")])))["a"]
         assert result.result is Result.UNRESOLVED
         assert len(world.session.state.attempts) == 1
     world = World()
@@ -251,32 +259,30 @@ def test_an_id_of_another_key_is_not_an_outcome() -> None:
 
 
 def test_an_id_that_this_apply_has_adopted_is_not_an_outcome() -> None:
-    seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
+    seen = facts([remote("t", ago(hours=1))])
     world = World()
     world.service.then = Created("t")
-    tasks = (desired("a", task_id="t"), desired("b", adopt=False))
-    results = world.run(*world.planned(*tasks, seen=seen))
+    results = world.run(*world.planned(desired("a", task_id="t"), desired("b"), seen=seen))
     assert results["a"].result is Result.ADOPTED
     assert results["b"].result is Result.UNRESOLVED
     assert results["b"].problems == (KNOWN,)
 
 
-def test_an_id_that_this_apply_is_about_to_adopt_is_not_an_outcome() -> None:
-    """The adoption takes a request, so that it may come after the create."""
-    mark = ago(minutes=10)
-    tried = attempt("b", mark, inputs={**desired("b").inputs, "name": "N"})
+def test_an_id_that_was_found_by_its_reference_is_not_an_outcome() -> None:
+    """Finishing it takes a request, so that it may come after the create."""
+    tried = attempt("b", ago(minutes=10), inputs={**desired("b").inputs, "name": "N"})
     world = World(state(attempts=[tried]), parallelism=1)
     world.service.then = Created("t")
-    seen = view([remote("t", mark)], {"t": message("work of b", mark)})
-    results = world.run(*world.planned(desired("a"), desired("b", name="N"), seen=seen))
+    seen = facts([remote("t", ago(minutes=10))], {"t": message("work of b", reference("b"))})
+    results = world.run(*found_by(world, seen, desired("a"), desired("b", name="N")))
     assert results["b"].result is Result.ADOPTED
     assert results["a"].result is Result.UNRESOLVED
     assert results["a"].problems == (KNOWN,)
 
 
-def test_without_a_baseline_nothing_is_sent() -> None:
+def test_nothing_is_sent_to_an_organization_that_was_not_listed() -> None:
     world = World()
-    world.ctx.baselines.clear()
+    world.ctx.listed.clear()
     result = world.run(*world.planned(desired("a")))["a"]
     assert (result.result, cases(result.problems)) == (Result.FAILED, ["apply.no_list"])
     assert world.calls.of("create") == []
@@ -284,7 +290,7 @@ def test_without_a_baseline_nothing_is_sent() -> None:
 
 def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
     world = World()
-    world.ctx.baselines["other"] = Baseline("other", (), ME)
+    world.ctx.listed["other"] = set()
     world.service.outcomes["a"] = [Refused("no tokens left", 402)]
     tasks = world.planned(desired("a"), desired("b"), desired("c", org_name="other"))
     results = world.run(*tasks)
@@ -368,7 +374,7 @@ def test_a_retry_that_is_not_started_leaves_the_earlier_attempt_open() -> None:
     tasks = world.planned(desired("a"))
     world.stopped = True
     world.run(*tasks)
-    assert list(world.session.state.attempts) == [old_attempt().mark]
+    assert list(world.session.state.attempts) == [old_attempt().number]
 
 
 def test_a_held_back_retry_leaves_the_earlier_attempt_open() -> None:
@@ -376,33 +382,33 @@ def test_a_held_back_retry_leaves_the_earlier_attempt_open() -> None:
     world.service.outcomes["a"] = [NotSent("connection refused")] * TRIES
     results = world.run(*world.planned(desired("a"), desired("b")))
     assert results["b"].result is Result.NOT_STARTED
-    assert list(world.session.state.attempts) == [old_attempt("b").mark]
+    assert list(world.session.state.attempts) == [old_attempt("b").number]
 
 
-def test_a_found_task_is_recorded_with_its_mark_and_pending_patches() -> None:
-    mark = ago(minutes=10)
-    text = message("work of a", mark)
-    known = state(attempts=[attempt("a", mark, inputs={**desired("a").inputs, "name": "N"})])
-    world = World(known)
-    seen = view([remote("t", mark)], {"t": text})
-    (planned,) = world.planned(desired("a", name="N"), seen=seen)
-    assert (planned.action, planned.reason) == (Action.ADOPT, Reason.ATTEMPT)
+def test_a_found_task_is_recorded_before_its_settings_are_set() -> None:
+    tried = attempt("a", ago(minutes=10), inputs={**desired("a").inputs, "name": "N"})
+    world = World(state(attempts=[tried]))
+    seen = facts([remote("t", ago(minutes=10))], {"t": message("work of a", reference("a"))})
+    (planned,) = found_by(world, seen, desired("a", name="N"))
+    assert (planned.action, planned.reason) == (Action.ADOPT, Reason.REFERENCE)
     assert world.run(planned)["a"].result is Result.ADOPTED
     recorded, patched = world.calls.of("append")
-    assert recorded[0].record.marks == (attempt("a", mark).mark,)
+    assert recorded[0].record.references == (tried.reference,)
     assert dict(recorded[0].record.pending) == {"name": "N"}
     assert dict(patched[0].record.pending) == {}
     assert world.calls.of("patch") == [("t", {"name": "N"})]
+    assert not world.session.state.attempts
 
 
 def test_a_task_found_by_the_apply_that_created_it_counts_as_created() -> None:
     world = World()
     world.service.then = lost
     world.run(*world.planned(desired("a")))
-    (open_attempt,) = world.session.state.attempts.values()
-    text = message("work of a", open_attempt.mark)
-    (planned,) = world.planned(desired("a"), seen=view([remote("t", NOW)], {"t": text}))
+    text = message("work of a", reference("a", 2))
+    seen = facts([remote("t", NOW)], {"t": text})
+    (planned,) = found_by(world, seen, desired("a"))
     assert world.run(planned)["a"].result is Result.CREATED
+    assert world.executor.creates.created == {planned.ref}
 
 
 # What a create cannot carry
@@ -433,7 +439,7 @@ def test_a_failed_patch_is_reported_and_left_to_the_next_apply() -> None:
     assert result.task_id == "id-a"
     assert cases(result.problems) == ["patch.unfinished"]
     world.service.refuses_patches = False
-    again = world.planned(declared, seen=view([remote("id-a", NOW)]))
+    again = world.planned(declared, seen=facts([remote("id-a", NOW)]))
     assert again[0].reason is Reason.UNFINISHED
     assert world.run(*again)["a"].problems == ()
     assert len(world.calls.of("create")) == 1
@@ -442,7 +448,7 @@ def test_a_failed_patch_is_reported_and_left_to_the_next_apply() -> None:
 
 def test_a_move_records_the_new_key_before_removing_the_old() -> None:
     world = World(state([record("old", "t")]))
-    seen = view([remote("t")])
+    seen = facts([remote("t")])
     planned = world.planned(desired("new", "work of old", moved_from="old"), seen=seen)
     assert world.run(*planned)["new"].result is Result.MOVED
     ((recorded, forgotten),) = world.calls.of("append")
@@ -451,16 +457,16 @@ def test_a_move_records_the_new_key_before_removing_the_old() -> None:
     assert world.calls.of("create") == []
 
 
-def test_a_recreated_task_keeps_its_earlier_marks() -> None:
-    known = state([record("a", "t", marks=("2026-11-01T00:00:00.000Z",))])
-    world = World(known)
+def test_a_recreated_task_keeps_the_earlier_references_of_its_key() -> None:
+    earlier, last = str(reference("a", 1)), str(reference("a", 2))
+    known = record("a", "t", reference=last, number=2, spent=(earlier,))
+    world = World(state([known], provenance=replace(PROVENANCE, counter=2)))
     options = PlanOptions(allow_recreate=("a",))
-    planned = world.planned(desired("a"), seen=view(absent=["t"]), options=options)
+    planned = world.planned(desired("a"), seen=facts(absent=["t"]), options=options)
     assert world.run(*planned)["a"].result is Result.CREATED
     (made,) = world.session.state.records.values()
-    assert made.task_id == "id-a"
-    assert made.marks[0] == "2026-11-01T00:00:00.000Z"
-    assert len(made.marks) == 2
+    assert (made.task_id, made.former) == ("id-a", ("t",))
+    assert (made.reference, made.spent) == (str(reference("a", 3)), (earlier, last))
 
 
 # Many at once
@@ -475,8 +481,7 @@ def test_one_failure_does_not_stop_the_other_tasks(parallelism: int) -> None:
     assert results["k5"].result is Result.UNRESOLVED
     others = {r.result for key, r in results.items() if key not in ("k3", "k5")}
     assert others == {Result.CREATED}
-    marks = [body["message"]["timestamp"] for _, body in world.calls.of("create")]
-    assert len(set(marks)) == 12
+    assert sorted(numbers(world)) == list(range(2, 14))
     reported = {result.ref.key for result in world.calls.of("reported")}
     assert reported == results.keys() - {"k5"}  # whose outcome is not known
 
@@ -502,7 +507,7 @@ def test_an_internal_error_stops_all_workers() -> None:
 def test_a_task_that_apply_does_not_act_on_is_an_error() -> None:
     """Whatever action a plan may get: nothing is adopted, created or cancelled by mistake."""
     world = World(state([record("a", "t")]))
-    (planned,) = world.planned(desired("a"), seen=view([remote("t")]))
+    (planned,) = world.planned(desired("a"), seen=facts([remote("t")]))
     assert planned.effect is Effect.NOTHING
     with pytest.raises(ValueError, match="acme/a"):
         world.executor.run([planned])
@@ -510,18 +515,40 @@ def test_a_task_that_apply_does_not_act_on_is_an_error() -> None:
 
 
 def test_adopt_and_move_send_no_request() -> None:
-    seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
-    world = World()
-    planned = world.planned(desired("a"), seen=seen, options=PlanOptions(adopt=True))
-    assert planned[0].reason is Reason.LOOK_ALIKE
-    assert world.run(*planned)["a"].result is Result.ADOPTED
-    assert world.calls.kinds() == ["append", "reported"]
+    seen = facts([remote("t", ago(hours=1)), remote("u")])
+    world = World(state([record("was", "u", "work of b")]))
+    planned = world.planned(desired("a", task_id="t"), desired("b", moved_from="was"), seen=seen)
+    assert [each.reason for each in planned] == [Reason.TASK_ID, Reason.MOVED]
+    results = world.run(*planned)
+    assert [results[key].result for key in "ab"] == [Result.ADOPTED, Result.MOVED]
+    assert world.calls.kinds() == ["append", "reported"] * 2
+
+
+def test_a_newer_task_that_was_found_replaces_the_recorded_task() -> None:
+    """The state was restored from a backup. Without a record, nothing is replaced."""
+    older = record("a", "old", reference=str(reference("a")), number=1)
+    for known, replaced in (([older], "old"), ([], None)):
+        world = World(state(known))
+        seen = facts([remote("old"), remote("t")], {"t": message("", reference("a", 2))})
+        result = world.run(*found_by(world, seen, desired("a")))["a"]
+        assert (result.result, result.task_id, result.replaced) == (Result.ADOPTED, "t", replaced)
+
+
+def test_a_task_that_a_person_has_named_takes_the_next_number() -> None:
+    """So that no earlier request for its key is newer."""
+    world = World(state(provenance=replace(PROVENANCE, counter=6)))
+    seen = facts([remote("t", createdBy={"githubLogin": "someone"})])
+    world.run(*world.planned(desired("a", task_id="t"), seen=seen))
+    (named,) = world.session.state.records.values()
+    assert (named.number, named.reference) == (7, "")
+    assert named.identity.login == "someone"
+    assert world.session.state.provenance.counter == 7
 
 
 def test_no_patch_starts_after_a_stop() -> None:
     declared = desired("a", name="N")
     world = World(state([record("a", "t", name="N", pending={"name": "N"})]))
-    tasks = world.planned(declared, seen=view([remote("t")]))
+    tasks = world.planned(declared, seen=facts([remote("t")]))
     world.stopped = True
     assert world.run(*tasks)["a"].result is Result.NOT_STARTED
     assert world.calls.of("patch") == []

@@ -8,17 +8,22 @@ from typing import Any
 import pytest
 
 from reconciler.apply.report import Result
+from reconciler.apply.rounds import Source
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.service import Refused, RemoteTask
-from reconciler.model.task import Removal
+from reconciler.model.task import DesiredTask, Removal
 from reconciler.model.value import replace
+from reconciler.plan.explain import Explanation
+from reconciler.plan.facts import Facts
 from reconciler.plan.plan import Action
+from reconciler.plan.steps import Inputs
+from reconciler.state.attempt import Attempt, RecordChange
 from reconciler.state.ledger import fold
-from reconciler.state.model import Record, Recorded
+from reconciler.state.model import Attempted, Record, Recorded
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import error, failed
 from tests.support.plan_values import (
@@ -26,16 +31,19 @@ from tests.support.plan_values import (
     ago,
     attempt,
     desired,
+    explained,
+    facts,
     message,
     plan,
     record,
+    reference,
     remote,
     state,
-    view,
 )
 
 UPDATE = PlanOptions(update=True)
 REPLACE = PlanOptions(replace=("a=old",))
+FIRST = str(reference("a"))
 
 
 def kept(world: World) -> Record:
@@ -46,7 +54,7 @@ def kept(world: World) -> Record:
 def changed(**shown: Any) -> tuple[World, tuple[Any, ...]]:
     world = World(state([record("a", "t", "as it was", approvalMode="manual", name="N")]))
     declared = desired("a", "edited", approvalMode="auto", name="N")
-    seen = view([remote("t", **{"approvalMode": "manual", "name": "N"} | shown)])
+    seen = facts([remote("t", **{"approvalMode": "manual", "name": "N"} | shown)])
     return world, world.planned(declared, seen=seen, options=UPDATE)
 
 
@@ -120,7 +128,7 @@ def test_pending_settings_are_sent_with_an_update() -> None:
     known = record("a", "t", approvalMode="manual", name="N", pending={"name": "N"})
     world = World(state([known]))
     declared = desired("a", approvalMode="auto", name="N")
-    seen = view([remote("t", approvalMode="manual", name="made up")])
+    seen = facts([remote("t", approvalMode="manual", name="made up")])
     world.run(*world.planned(declared, seen=seen, options=UPDATE))
     assert world.calls.of("patch") == [("t", {"name": "N", "approvalMode": "auto"})]
     assert not kept(world).pending
@@ -132,7 +140,7 @@ def test_pending_settings_are_sent_with_an_update() -> None:
 def test_a_move_is_reported_even_if_the_lock_is_lost_before_its_update() -> None:
     world = World(state([record("old", "t", approvalMode="manual")]))
     declared = desired("new", "work of old", moved_from="old", approvalMode="auto")
-    seen = view([remote("t", approvalMode="manual")])
+    seen = facts([remote("t", approvalMode="manual")])
     planned = world.planned(declared, seen=seen, options=UPDATE)
     world.session.lost = True
     result = world.run(*planned)["new"]
@@ -148,7 +156,7 @@ def test_an_update_that_cannot_be_recorded_is_not_reported_as_not_started(key: s
     moved = {} if key == "a" else {"moved_from": "a"}
     world = World(state([record("a", "t", approvalMode="manual")]))
     declared = desired(key, "work of a", approvalMode="auto", **moved)
-    seen = view([remote("t", approvalMode="manual")])
+    seen = facts([remote("t", approvalMode="manual")])
     planned = world.planned(declared, seen=seen, options=UPDATE)
 
     def full(events: object) -> bool:
@@ -164,9 +172,10 @@ def test_an_update_that_cannot_be_recorded_is_not_reported_as_not_started(key: s
 
 
 def replacing(**more: Any) -> tuple[World, tuple[Any, ...]]:
-    world = World(state([record("a", "old", marks=("2026-11-01T00:00:00.000Z",), **more)]))
+    known = record("a", "old", reference=FIRST, number=1, **more)
+    world = World(state([replace(known, changes=(RecordChange("created"),))]))
     declared = desired("a", name="N")
-    return world, world.planned(declared, seen=view([remote("old")]), options=REPLACE)
+    return world, world.planned(declared, seen=facts([remote("old")]), options=REPLACE)
 
 
 def test_the_history_has_the_replaced_task() -> None:
@@ -177,7 +186,7 @@ def test_the_history_has_the_replaced_task() -> None:
     assert kinds == ["append", "create", "append", "patch", "append", "reported"]
     made = kept(world)
     assert (made.task_id, made.former) == ("id-a", ("old",))
-    assert made.marks[0] == "2026-11-01T00:00:00.000Z"
+    assert made.references == (FIRST, str(reference("a", 2)))
     assert [(h.what, h.task_id, h.detail) for h in made.history] == [
         ("created", "old", ""),
         ("replaced", "id-a", "old"),
@@ -207,12 +216,22 @@ def test_a_lost_response_keeps_the_old_task_and_an_attempt_to_replace_it() -> No
     assert open_one.replaces == "old"
 
 
+def found(world: World, seen: Facts, *declared: DesiredTask, **more: Any) -> tuple[Any, ...]:
+    """The plan, after what the tasks say was recorded."""
+    planned = world.planned(*declared, seen=seen, **more)
+    given = Inputs(declared, world.session.state, PlanOptions())
+    world.session.append(*explained(given, seen).events)
+    return planned
+
+
+NEW = {"new": message("work of a", reference("a"))}
+
+
 def test_a_replacement_found_again_is_recorded() -> None:
-    mark = ago(minutes=9)
-    known = state([record("a", "old")], [attempt("a", mark, replaces="old")])
+    known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
     world = World(known)
-    seen = view([remote("old"), remote("new", ago(minutes=8))], {"new": message("work of a", mark)})
-    result = world.run(*world.planned(desired("a"), seen=seen, options=REPLACE))["a"]
+    seen = facts([remote("old"), remote("new", ago(minutes=8))], NEW)
+    result = world.run(*found(world, seen, desired("a"), options=REPLACE))["a"]
     assert (result.result, result.replaced) == (Result.ADOPTED, "old")
     assert kept(world).former == ("old",)
     assert kept(world).history[-1].what == "replaced"
@@ -222,7 +241,7 @@ def test_a_replacement_found_again_is_recorded() -> None:
 def test_a_replacement_under_a_new_key_removes_the_old_record() -> None:
     world = World(state([record("was", "old", "work of a")]))
     declared = desired("a", moved_from="was")
-    planned = world.planned(declared, seen=view([remote("old")]), options=REPLACE)
+    planned = world.planned(declared, seen=facts([remote("old")]), options=REPLACE)
     assert world.run(*planned)["a"].result is Result.REPLACED
     assert [ref.key for ref in world.session.state.records] == ["a"]
     assert kept(world).former == ("old",)
@@ -237,57 +256,66 @@ def test_folding_twice_gives_the_same_history() -> None:
     assert isinstance(events[-1], Recorded)
 
 
+def run_rounds(world: World, *declared: DesiredTask, **more: Any) -> Explanation:
+    """Runs an apply, in which no attempt is sent again."""
+    seen = facts([remote("old", approvalMode="manual")])
+    made = plan(declared, world.session.state, seen, **more)
+    decided = explained(Inputs(declared, world.session.state, PlanOptions()), seen)
+    world.session.append(*decided.events)
+    source = Source(lambda: decided, lambda _: (made, decided), lambda _: made.tasks[0], never)
+    world.rounds(source).run(made, decided)
+    return decided
+
+
+def never(tried: Attempt, candidate: RemoteTask) -> bool:
+    raise AssertionError(tried, candidate)
+
+
 @pytest.mark.parametrize("options", [REPLACE, UPDATE])
 def test_the_outcome_of_an_earlier_attempt_stays_in_the_history(options: PlanOptions) -> None:
-    """The mark is kept too: if its task appears later, it can still be identified."""
-    mark = ago(minutes=9)
-    tried = attempt("a", mark, replaces="old")
+    """The reference is kept too: if its task appears later, it is a duplicate."""
+    tried = attempt("a", ago(minutes=9), replaces="old")
     world = World(state([record("a", "old", approvalMode="manual")], [tried]))
-    seen = view([remote("old", approvalMode="manual")])
-    declared = desired("a", approvalMode="auto")
-    made = plan([declared], world.session.state, seen, options)
-    assert made.closed == (tried.mark,)
-    world.loop(lambda refs: made).run(made)
+    decided = run_rounds(world, desired("a", approvalMode="auto"), options=options)
+    assert decided.closed == (tried,)
     done = "replaced" if options is REPLACE else "updated"
     assert [h.what for h in kept(world).history] == ["adopted", "notCreated", done]
-    assert tried.mark in kept(world).marks
+    assert tried.reference in kept(world).spent
 
 
-def test_a_replacement_sends_pending_settings() -> None:
+def test_pending_settings_are_sent_beside_a_closed_attempt() -> None:
     tried = attempt("a", ago(minutes=9), replaces="old")
     known = record("a", "old", name="N", pending={"name": "N"})
     world = World(state([known], [tried]))
-    made = plan([desired("a", name="N")], world.session.state, view([remote("old")]))
-    world.loop(lambda refs: made).run(made)
+    run_rounds(world, desired("a", name="N"))
     assert not kept(world).pending
-    assert tried.mark in kept(world).marks
+    assert tried.reference in kept(world).spent
 
 
 @pytest.mark.parametrize("key", ["was", "a"])
-def test_a_move_and_a_closed_attempt_are_both_in_the_history(key: str) -> None:
+def test_a_move_and_a_closed_attempt_are_both_known(key: str) -> None:
     tried = attempt(key, ago(minutes=9), "work of a", replaces="old")
     world = World(state([record("was", "old", "work of a")], [tried]))
-    made = plan([desired("a", moved_from="was")], world.session.state, view([remote("old")]))
-    world.loop(lambda refs: made).run(made)
-    assert [h.what for h in kept(world).history] == ["adopted", "notCreated", "moved"]
+    run_rounds(world, desired("a", moved_from="was"))
+    closed = ["notCreated"] if key == "was" else []
+    assert [h.what for h in kept(world).history] == ["adopted", *closed, "moved"]
     assert kept(world).ref.key == "a"
-    assert tried.mark in kept(world).marks
+    assert tried.reference in kept(world).spent
 
 
 def test_recreating_a_gone_task_replaces_none() -> None:
     world = World(state([record("a", "old")]))
     world.service.then = lost
     allowed = PlanOptions(allow_recreate=("*",))
-    world.run(*world.planned(desired("a"), seen=view(absent=["old"]), options=allowed))
+    world.run(*world.planned(desired("a"), seen=facts(absent=["old"]), options=allowed))
     (open_one,) = world.session.state.attempts.values()
     assert open_one.replaces == ""
 
 
 def test_a_found_task_is_recorded_with_the_inputs_that_were_sent() -> None:
-    mark = ago(minutes=9)
-    world = World(state([record("a", "old")], [attempt("a", mark, replaces="old")]))
-    seen = view([remote("new", ago(minutes=8))], {"new": message("work of a", mark)})
-    world.run(*world.planned(desired("a", "edited", approvalMode="auto"), seen=seen))
+    world = World(state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")]))
+    seen = facts([remote("new", ago(minutes=8))], NEW)
+    world.run(*found(world, seen, desired("a", "edited", approvalMode="auto")))
     assert kept(world).inputs == {"message": {"content": "work of a"}}
 
 
@@ -296,7 +324,7 @@ def test_a_name_that_is_trimmed_or_not_returned_was_accepted(
     shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(state([record("a", "t", name="old")]))
-    seen = view([remote("t", name="old")])
+    seen = facts([remote("t", name="old")])
     planned = world.planned(desired("a", name="N "), seen=seen, options=UPDATE)
     answer = replace(remote("t"), raw={"id": "t", **shown})
     monkeypatch.setattr(world.service, "patch_task", lambda *_: answer)
@@ -305,13 +333,10 @@ def test_a_name_that_is_trimmed_or_not_returned_was_accepted(
 
 
 def test_a_record_is_not_removed_while_an_attempt_of_its_key_is_open() -> None:
-    """The attempt moves with its key, so that the plan does not show it under the old one."""
-    known = [record("old", "t1"), record("new", "t2")]
-    world = World(state(known, attempts=[attempt("old", ago(seconds=1))]))
-    seen = view([remote("t1"), remote("t2")])
+    world = World(state([record("old", "t1")]))
     removed = [Removal("old", "acme", "tasks/a.yaml")]
-    planned = world.planned(desired("new", moved_from="old"), seen=seen, removed=removed)
-    forget = [task for task in planned if task.action is Action.FORGET]
-    assert [task.ref.key for task in forget] == ["old"]
-    assert world.run(*forget)["old"].result is Result.UNRESOLVED
-    assert len(world.session.state.records) == 2
+    (forget,) = world.planned(seen=facts([remote("t1")]), removed=removed)
+    assert forget.action is Action.FORGET
+    world.session.append(Attempted(attempt("old", ago(seconds=1))))
+    assert world.run(forget)["old"].result is Result.UNRESOLVED
+    assert len(world.session.state.records) == 1

@@ -159,7 +159,7 @@ def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
         ("settle-time = 150", "duration"),
         ("settle-time = 'soon'", "duration"),
         ("lock-timeout = '999999999999h'", "duration"),
-        ("adopt = true", "unknown"),
+        ("update = true", "unknown"),
         ("backend = 'https://x'", "backend"),
         ("token = 'pul-1'", "token"),
         ("org = 'acme'", "org"),
@@ -208,11 +208,11 @@ def test_flag_then_environment_then_file_then_default(
     assert seen.connection == Connection(None, None, None, 3, timedelta(minutes=1))
     assert seen.options.settle_time == timedelta(seconds=150)
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "7s")
-    line = "try --parallelism 10 --adopt --lock-timeout 0s --max-creates 5"
+    line = "try --parallelism 10 --update --lock-timeout 0s --max-creates 5"
     assert run(line.split()) == 0
     seven = timedelta(seconds=7)
     assert seen.connection == Connection(None, None, None, 10, timedelta(), seven)
-    assert seen.options == PlanOptions(settle_time=timedelta(seconds=7), adopt=True, max_creates=5)
+    assert seen.options == PlanOptions(settle_time=timedelta(seconds=7), update=True, max_creates=5)
     assert seen.output.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
     assert seen.output.color == "never"
@@ -248,6 +248,6 @@ def test_a_file_with_errors_stops_a_command_with_a_message(
 
 def test_configured_options_do_not_conflict_with_a_saved_plan(repository: Path, seen: Seen) -> None:
     (repository / "taskctl.toml").write_text("settle-time = '9s'\n")
-    assert run(["try", "--adopt"]) == 0
-    assert seen.options == PlanOptions(settle_time=timedelta(seconds=9), adopt=True)
-    assert seen.given == {"adopt"}
+    assert run(["try", "--update"]) == 0
+    assert seen.options == PlanOptions(settle_time=timedelta(seconds=9), update=True)
+    assert seen.given == {"update"}

@@ -124,7 +124,7 @@ def test_shared_options_may_precede_the_command(seen: Seen, tmp_path: Path) -> N
         (["--settle-time", "36501d"], "is longer than 36500 days"),
         (["--lock-timeout", "999999999999h"], "is longer than 36500 days"),
         (["--lock-timeout", "9" * 400 + "d"], "is longer than 36500 days"),
-        (["--adopt=all"], "--adopt"),
+        (["--update=all"], "--update"),
         (["--format", "xml"], "--format"),
         (["--max-creates", "-1"], "--max-creates"),
         (["-C", "nowhere"], '"nowhere"'),

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.app.ui import ApplyProgress
-from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
+from reconciler.apply.rounds import Waiting
 from reconciler.cli.console.progress import Bar, Lines
 from reconciler.cli.console.terminal import FOOT
 from reconciler.model.remarks import remark

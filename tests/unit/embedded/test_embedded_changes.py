@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.embedded.app import App
 from reconciler.embedded.lifecycle import Script, Step, Turn, finishing, stamp
-from tests.support.embedded_client import MARK, Api, Clock
+from tests.support.embedded_client import SENT_AT, Api, Clock
 
 
 def test_patch_changes_the_mutable_settings(api: Api, clock: Clock) -> None:
@@ -94,9 +94,9 @@ def test_only_the_creator_may_patch(api: Api, other: Api) -> None:
         ({}, "event"),
         ({"event": None}, "event"),
         ({"event": {"type": "user_cancel", "timestamp": "now"}}, "timestamp"),
-        ({"event": {"type": "wave", "timestamp": MARK}}, "wave"),
-        ({"event": {"type": "user_message", "timestamp": MARK}}, "blank"),
-        ({"event": {"type": "user_confirmation", "timestamp": MARK}}, "approval_request_id"),
+        ({"event": {"type": "wave", "timestamp": SENT_AT}}, "wave"),
+        ({"event": {"type": "user_message", "timestamp": SENT_AT}}, "blank"),
+        ({"event": {"type": "user_confirmation", "timestamp": SENT_AT}}, "approval_request_id"),
     ],
 )
 def test_invalid_responses_are_rejected(api: Api, body: dict[str, object], named: str) -> None:
@@ -216,7 +216,7 @@ class TestApproval:
         assert said == {
             **answer,
             "approval_request_id": "question-1",
-            "timestamp": MARK,
+            "timestamp": SENT_AT,
         }
 
     def test_a_cancel_withdraws_the_approval_request(self, api: Api, clock: Clock) -> None:

@@ -47,12 +47,12 @@ def test_a_user_event_without_a_timestamp_gets_the_time_of_the_service(
 
 
 @pytest.mark.parametrize(
-    "mark",
+    "timestamp",
     ["2026-11-24T14:44:49.123456789Z", "2026-11-24T14:44:49Z", "2026-11-24T15:44:49.1+01:00"],
 )
-def test_a_timestamp_is_kept_exactly_as_sent(api: Api, mark: str) -> None:
-    task_id = api.post(message={**message(), "timestamp": mark}).json["taskId"]
-    assert bodies(api, task_id)[0]["timestamp"] == mark
+def test_a_timestamp_is_kept_exactly_as_sent(api: Api, timestamp: str) -> None:
+    task_id = api.post(message={**message(), "timestamp": timestamp}).json["taskId"]
+    assert bodies(api, task_id)[0]["timestamp"] == timestamp
 
 
 def test_an_approval_survives_a_message(api: Api, clock: Clock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.embedded_client import MARK, Api, message
+from tests.support.embedded_client import SENT_AT, Api, message
 
 STACK = {"type": "stack", "name": "prod", "project": "network"}
 REPOSITORY = {"type": "repository", "name": "infra", "org": "acme", "forge": "github"}
@@ -26,7 +26,7 @@ REFUSED = [
     ({"message": {**message(), "content": None}}, "blank"),
     ({"message": {**message(), "content": 7}}, "content"),
     ({"message": {**message(), "type": "user_cancel"}}, "user_message"),
-    ({"message": {"content": "x", "timestamp": MARK}}, "user_message"),
+    ({"message": {"content": "x", "timestamp": SENT_AT}}, "user_message"),
     ({"message": {**message(), "timestamp": "yesterday"}}, "timestamp"),
     ({"message": {**message(), "timestamp": "2026-11-24"}}, "timestamp"),
     ({"message": {**message(), "timestamp": "2026-11-24T14:44:49"}}, "timestamp"),
@@ -138,7 +138,7 @@ def test_entities_are_stored_without_nulls_and_duplicates(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "timestamp",
-    [MARK, "2026-11-24T14:44:49Z", "2026-11-24T16:44:49.123456+02:00", "0001-01-01T00:00:00Z"],
+    [SENT_AT, "2026-11-24T14:44:49Z", "2026-11-24T16:44:49.123456+02:00", "0001-01-01T00:00:00Z"],
 )
 def test_the_timestamp_is_stored_unchanged(api: Api, timestamp: str) -> None:
     task_id = api.post(message={**message(), "timestamp": timestamp}).json["taskId"]
@@ -146,7 +146,15 @@ def test_the_timestamp_is_stored_unchanged(api: Api, timestamp: str) -> None:
     assert event["eventBody"]["timestamp"] == timestamp
 
 
-@pytest.mark.parametrize("content", ["Grüße\r\n\u2028 \U0001f600 \x1b[31m", "a\x00b", '"\\'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Grüße\r\n\u2028 \U0001f600 \x1b[31m",
+        "a\x00b",
+        '"\\',
+        "Do it.\n\nTaskctl-Task: do-it/3 bafol-rusab-tizok",
+    ],
+)
 def test_a_prompt_is_returned_unchanged(api: Api, content: str) -> None:
     (event, *_) = api.events(api.create(content))
     assert event["eventBody"]["content"] == content

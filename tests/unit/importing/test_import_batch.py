@@ -9,15 +9,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.importing.batch import Batch, Candidate, Keys, adoptions, slug
+from reconciler.importing.batch import Batch, Candidate, Keys, slug
 from reconciler.importing.declaration import Opening
-from reconciler.importing.report import ImportReport, ImportResult
+from reconciler.importing.report import ImportReport, ImportResult, SkipReason
 from reconciler.manifest.insertion import insert
 from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.codes import Code
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.shell import MAX_KEY
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.render.document import dump
 from reconciler.render.import_ import import_document, import_text
 from reconciler.render.style import Style
@@ -48,7 +48,7 @@ def test_written_tasks_are_recorded() -> None:
     first, second = batch.records(ME, NOW)
     assert (first.ref, first.task_id, first.file) == (TaskRef("acme", "a-2"), "1", "t.yaml")
     assert first.inputs == {"name": "A", "message": {"content": "do it"}}
-    assert (first.identity, first.created_at, first.marks, first.pending) == (ME, NOW, (), {})
+    assert (first.identity, first.created_at, first.references, first.pending) == (ME, NOW, (), {})
     assert second.inputs["name"] == HOSTILE.strip()
     assert [told.result for told in batch.tasks] == [ImportResult.IMPORTED, ImportResult.IMPORTED]
 
@@ -63,24 +63,17 @@ def test_an_id_that_a_manifest_cannot_contain_is_an_inert_error() -> None:
         assert not commands_in(text)
 
 
-def wanting(key: str, text: str, **inputs: Any) -> DesiredTask:
-    made = {"message": {"content": text}, **inputs}
-    return DesiredTask(key, "acme", made, "t.yaml", 1, 1)
-
-
-def test_a_key_gets_the_task_that_a_plan_would_adopt() -> None:
-    read = [(task("old"), says("do it")), (task("new"), says("do it\n")), (task("x"), says("y"))]
-    plan = wanting("plan", "y", planMode=True)
-    waiting = [wanting("k", "do it"), plan, wanting("l", "do it")]
-
-    def keys(*wanted: DesiredTask) -> list[dict[str, str]]:
-        return [{i: d.key for i, d in each.items()} for each in adoptions(read, wanted, ME)]
-
-    assert keys(*waiting) == [{"new": "k", "old": "l"}, {}]
-    assert keys(*waiting[:2]) == [{}, {"new": "k", "old": "k"}]
-    theirs = [(task("old", createdBy={"githubLogin": "them"}), says("do it"))]
-    assert adoptions(theirs, waiting, ME) == ({}, {})
-    assert adoptions([(task("old"), Opening(None))], [wanting("k", "do it")], ME) == ({}, {})
+def test_skipped_tasks_say_why() -> None:
+    batch = Batch(Keys(()))
+    for why in SkipReason:
+        batch.skip(why.value, "acme", why, f"t-{why}")
+    report = ImportReport("t.yaml", tuple(batch.tasks))
+    document = dump(import_document(report, AS_WRITTEN))
+    assert report.count(ImportResult.SKIPPED) == len(SkipReason)
+    lines = import_text(report, Style()).splitlines()
+    told = {line.partition(f"t-{why}")[2] for line, why in zip(lines, SkipReason, strict=False)}
+    assert len(told - {""}) == len(SkipReason)
+    assert all(f'"{why}"' in document for why in SkipReason)
 
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")

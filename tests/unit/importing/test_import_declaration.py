@@ -20,6 +20,7 @@ from reconciler.manifest.insertion import NewTask, insert
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.model.codes import Code
 from reconciler.model.paths import shown
+from reconciler.model.reference import Reference
 from reconciler.model.service import Identity, RemoteTask
 from tests.unit.manifest.test_manifest_insertion import TEXTS
 
@@ -174,3 +175,13 @@ def test_a_batch_is_read_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insertion, "read_source", counted)
     remove_rejected([declare(task(), Opening({"content": f"Do {n}."})) for n in range(100)])
     assert len(read) == 1
+
+
+def test_a_reference_is_not_part_of_the_prompt() -> None:
+    prompt = "Do it.\n\nKeep it short."
+    reference = Reference("a", 3, "bafol-rusab-tizok")
+    opening = read_opening([event(f"{prompt}\n\n{reference.line}\n")])
+    assert (opening.text, opening.reference) == (prompt, reference)
+    assert declared(task(), opening).members["message"] == prompt
+    quoted = read_opening([event(f"{reference.line}\n\n{prompt}")])
+    assert (quoted.text, quoted.reference) == (f"{reference.line}\n\n{prompt}", None)

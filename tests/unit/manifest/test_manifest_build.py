@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from reconciler.model.task import DesiredTask
 from tests.support.manifest_cases import lines, loaded
 
@@ -30,7 +28,6 @@ defaults:
   source: null
   enabledIntegrations: [{id: datadog}, {id: pagerduty}]
   cliIntegrations: [{catalogId: aws, name: prod}]
-  adopt: false
 tasks:
   silent: {message: a}
   speaking: {message: b, planMode: false, enabledIntegrations: [{id: x}], source: api}
@@ -79,7 +76,6 @@ tasks:
     isShared: true
     taskID: id-1
     movedFrom: old-key
-    adopt: false
 """,
         tmp_path,
     )["t"]
@@ -97,7 +93,7 @@ tasks:
         "name": "Rotate IAM keys",
         "isShared": True,
     }
-    assert (made.task_id, made.moved_from, made.adopt) == ("id-1", "old-key", False)
+    assert (made.task_id, made.moved_from) == ("id-1", "old-key")
     assert (made.org_name, made.org_from_manifest) == ("other-org", True)
     assert (made.file, made.line, made.column) == ("a.yaml", 3, 3)
 
@@ -109,18 +105,6 @@ def test_organizations(tmp_path: Path) -> None:
     assert (made["a"].org_name, made["b"].org_name) == ("acme", "o")
     (alone,) = tasks("tasks: {a: {message: x}}\n", tmp_path).values()
     assert (alone.org_name, alone.org_from_manifest) == (None, False)
-
-
-@pytest.mark.parametrize(
-    ("default", "task", "adopt"),
-    [("", "", True), ("false", "", False), ("false", "null", True), ("false", "true", True)],
-)
-def test_adopt(tmp_path: Path, default: str, task: str, adopt: bool) -> None:
-    defaults = f"defaults: {{adopt: {default}}}\n" if default else ""
-    own = f", adopt: {task}" if task else ""
-    made = tasks(f"{defaults}tasks: {{a: {{message: x{own}}}}}\n", tmp_path)["a"]
-    assert made.adopt is adopt
-    assert "adopt" not in made.inputs
 
 
 def test_a_message_keeps_only_set_properties(tmp_path: Path) -> None:

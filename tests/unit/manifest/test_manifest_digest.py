@@ -64,7 +64,6 @@ def test_neither_a_new_period_nor_the_layout_of_files_counts(tmp_path: Path) -> 
         ("every: day", "every: week"),
         ("{pilot: 1}\n  message: {", "{pilot: 1, stopAfter: 2}\n  message: {"),
         ("Do it", "Do it\n  after: [rows]"),
-        ("Do it", "Do it\n  adopt: false"),
         ("Do it", "Do it\n  movedFrom: old"),
         ("Do it", "Do it\n  expect: {pullRequests: 1}"),
         ("every: day", "every: day\n  expect: {pullRequests: 1}"),

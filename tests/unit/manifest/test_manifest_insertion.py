@@ -110,9 +110,7 @@ def test_an_unsafe_insertion_is_rejected(before: str) -> None:
 
 
 def test_defaults_of_the_file_do_not_change_new_tasks() -> None:
-    before = (
-        b"version: 1\norgName: acme\ndefaults: {role: r, planMode: true, adopt: false}\ntasks: {}\n"
-    )
+    before = b"version: 1\norgName: acme\ndefaults: {role: r, planMode: true}\ntasks: {}\n"
     made = insert(before, "a.yaml", [task("new", "x", role="mine")])
     assert made.tasks[0].inputs == {"message": {"content": "x"}, "role": "mine"}
     assert b"orgName: acme\n    " not in made.content

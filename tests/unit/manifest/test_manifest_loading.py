@@ -53,7 +53,7 @@ def test_the_examples_are_valid() -> None:
         "name",
         "isShared",
     }
-    words = ("taskID:", "movedFrom:", "adopt: false", "maxCreates:", "commands:", "remove:")
+    words = ("taskID:", "movedFrom:", "maxCreates:", "commands:", "remove:")
     for word in (*words, "contentFile:"):
         assert word in texts
     for name in manifests.files:

@@ -261,7 +261,7 @@ def test_a_prompt_file_is_read_and_reported_once(repository: Path) -> None:
 
 def test_aliases_may_share_a_message(repository: Path) -> None:
     text = "version: 1\ntasks:\n  a: {message: &m {contentFile: tasks/prompts/rotate.md}}\n"
-    found = loaded(text + "  b: {message: *m, adopt: false}\n", repository)
+    found = loaded(text + "  b: {message: *m, planMode: true}\n", repository)
     assert [t.inputs["message"] for t in found.tasks] == [{"content": "Rotate.\n"}] * 2
 
 

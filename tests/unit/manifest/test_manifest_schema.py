@@ -115,7 +115,7 @@ GOOD: dict[str, Any] = {
     "version": 1,
     "orgName": "acme",
     "maxCreates": 3,
-    "defaults": {"permissionMode": "read-only", "role": None, "adopt": True},
+    "defaults": {"permissionMode": "read-only", "role": None, "planMode": True},
     "tasks": {
         "a": {"message": "x", "planMode": None, "enabledIntegrations": [{"id": "datadog"}]},
         "b": {

@@ -81,7 +81,6 @@ def test_a_policy_sees_each_task_with_its_defaults(tmp_path: Path) -> None:
     assert rotate == {
         "key": "rotate",
         "orgName": "acme",
-        "adopt": True,
         "message": {"content": "Rotate it."},
         "approvalMode": "auto",
         "toolExecutionMode": "cloud",

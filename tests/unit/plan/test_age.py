@@ -1,4 +1,4 @@
-"""When an attempt can no longer create a task; docs/contributing/exactly-once.md, "One age"."""
+"""When an attempt can no longer create a task; docs/exactly-once.md, "Attempts"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.plan.recovery import AttemptAges, time_left, waited_totals
+from reconciler.plan.ages import AttemptAges, time_left, waited_totals
 from reconciler.state.attempt import Attempt
 from tests.support.plan_values import NOW, attempt
 
@@ -27,7 +27,7 @@ def left(tried: Attempt, ages: AttemptAges | None = None, boot: float = 0.0) -> 
 
 def test_in_its_own_process_an_attempt_ages_from_the_end_of_the_exchange() -> None:
     ages = AttemptAges(0.0)
-    ages.ended(sent().mark, 1100.0)
+    ages.ended(sent().number, 1100.0)
     assert left(sent(), ages, 1100.0) == 150.0
     assert left(sent(), ages, 1249.0) == 1.0
     assert left(sent(), ages, 1251.0) == 0.0
@@ -35,7 +35,7 @@ def test_in_its_own_process_an_attempt_ages_from_the_end_of_the_exchange() -> No
 
 def test_an_attempt_in_flight_is_never_old() -> None:
     ages = AttemptAges(0.0)
-    ages.sending(sent().mark)
+    ages.sending(sent().number)
     assert left(sent(), ages, 9e9) == 150.0
     assert list(waited_totals([sent()], SETTLE, ages, 9e9)) == []
 
@@ -72,9 +72,9 @@ def test_the_longer_settle_time_counts() -> None:
 
 
 def test_totals_are_absolute_and_end_with_the_age() -> None:
-    young, old = sent(waited=10.0), attempt("b", NOW - timedelta(seconds=1), waited=SPAN)
+    young, old = sent(waited=10.0), attempt("b", NOW, number=2, waited=SPAN)
     ages = AttemptAges(5000.0, [young, old])
-    assert dict(waited_totals([young, old], SETTLE, ages, 5015.0)) == {young.mark: 25.0}
+    assert dict(waited_totals([young, old], SETTLE, ages, 5015.0)) == {young.reference: 25.0}
     assert list(waited_totals([young, old], SETTLE, ages, 5000.0)) == []
 
 
@@ -91,7 +91,7 @@ def test_the_total_never_exceeds_what_was_waited(
     for noted, lost in applies:
         ages = AttemptAges(boot, [tried])
         found = dict(waited_totals([tried], SETTLE, ages, boot + noted))
-        tried = sent(waited=found.get(tried.mark, tried.waited))
+        tried = sent(waited=found.get(tried.reference, tried.waited))
         waited += noted + lost
         assert tried.waited <= waited + 0.01
         assert left(tried) >= SPAN - waited - 0.01

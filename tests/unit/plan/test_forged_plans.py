@@ -69,14 +69,18 @@ MORE = (
         )
         for key, case in (("again", "replace.ended"), ("running", "replace.keep"))
     ),
-    task("alike", Action.UNRESOLVED, Reason.LOOK_ALIKE, task_id="t-7", candidate=SEEN),
+    task(
+        "silent",
+        *(Action.UNRESOLVED, Reason.AMBIGUOUS),
+        attempt=attempt("silent", NOW, number=2),
+        candidate=SEEN,
+    ),
     task(
         "unsure",
-        *(Action.ADOPT, Reason.ATTEMPT),
+        *(Action.ADOPT, Reason.REFERENCE),
         attempt=attempt("unsure", NOW),
         remote=SEEN,
         task_id="t-7",
-        duplicates=("t-8",),
     ),
 )
 WARNING = Diagnostic(Code.ROLLOUT_STOPPED, Severity.WARNING, args={"entry": "x", "count": 1})
@@ -84,7 +88,7 @@ FULL = replace(
     PLAN,
     tasks=tuple(sorted((*PLAN.tasks, *MORE), key=lambda each: each.ref)),
     lineage="line",
-    closed=("mark",),
+    closed=("a/3 babab-babab-babab",),
     diagnostics=(replace(WARNING, args={**WARNING.args, "failed": ("y",)}, at=Place("a.yaml")),),
     budgets=(Outlook(Budget("acme", 1, 2, exhausted=False), NOW),),
     succeeded=(TaskRef("acme", "same"),),

@@ -1,32 +1,33 @@
-"""Plans of entries: past periods, adoption within a period, rollouts and overlaps."""
+"""Plans of entries: past periods, found tasks, rollouts and overlaps."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 import pytest
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.options import PlanOptions
-from reconciler.model.task import DesiredTask, Expectation, Rollout, TaskRef
+from reconciler.model.task import DesiredTask, Expectation, Generated, Recurring, Rollout, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action, Plan
-from reconciler.plan.planner import PlanInputs, followed_by, make_plan
+from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.progress import TaskProgress, records_to_check
+from reconciler.plan.selection import select
+from reconciler.plan.steps import Inputs, followed_by, make_plan
 from reconciler.state.model import State
 from tests.support.generated_tasks import DUE, ids, made, review, reviewed, rows, trying
 from tests.support.plan_values import (
     SOMEONE,
     ago,
     attempt,
+    explained,
+    facts,
     message,
     plan,
     record,
+    reference,
     remote,
     state,
-    view,
 )
 from tests.support.remark_cases import cases
 
@@ -60,7 +61,7 @@ def test_an_orphaned_row_of_the_current_period_is_listed() -> None:
 
 def test_rows_that_an_entry_no_longer_generates_are_labeled_as_such() -> None:
     known = state([made("a", "1"), made("b", "2"), record("plain", "3")])
-    found = plan(rows("a"), known, view([remote("1")]))
+    found = plan(rows("a"), known, facts([remote("1")]))
     assert {t.ref.key: cases(t.remarks) for t in found.tasks if t.action is Action.ORPHANED} == {
         "t@b": ["orphaned.row"],
         "plain": ["orphaned"],
@@ -76,73 +77,55 @@ def test_an_open_attempt_of_a_past_period_is_looked_up_but_never_resent() -> Non
     tried = trying("2026-10", ago(days=30))
     found = plan([review()], state([], [tried]), due=DUE)
     assert actions(found) == {"review@2026-11": "create/new"}
-    assert found.closed == (tried.mark,)
-    seen = view(
+    assert found.closed == (tried.reference,)
+    seen = facts(
         [remote("t", ago(days=30))],
-        {"t": message("review costs", tried.mark)},
+        {"t": message("review costs", reference("review@2026-10"))},
     )
     found = plan([review()], state([], [tried]), seen, due=DUE)
     assert actions(found) == {
-        "review@2026-10": "adopt/attempt",
+        "review@2026-10": "adopt/reference",
         "review@2026-11": "create/new",
     }
 
 
-def test_a_possible_result_of_a_settling_attempt_is_not_adopted_for_the_next_period() -> None:
-    tried = trying("2026-10", datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC))
-    created = datetime(2026, 11, 1, 0, 0, 5, tzinfo=UTC)
-    now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
-    seen = view(
-        [remote("t", created)],
-        {"t": message("review costs", "2026-11-01T00:00:00Z")},
-        now=now,
-        service_now=now,
-    )
-    tried = replace(tried, waited=61.0)
+def test_a_settling_attempt_does_not_hold_the_next_period() -> None:
+    tried = trying("2026-10", ago(seconds=20))
+    seen = facts([remote("t", ago(seconds=10))], {"t": message("review costs")})
     found = plan([review()], state([], [tried]), seen, due=DUE)
     assert actions(found) == {
         "review@2026-10": "unresolved/settling",
-        "review@2026-11": "unresolved/ambiguous",
+        "review@2026-11": "create/new",
     }
 
 
-# Adoption
-
-IN = datetime(2026, 11, 10, tzinfo=UTC)
+# Found tasks
 
 
-@pytest.mark.parametrize(
-    ("created", "expected"),
-    [
-        (IN, "lookAlike"),
-        (datetime(2026, 11, 1, tzinfo=UTC), "lookAlike"),
-        (datetime(2026, 10, 31, 23, 59, tzinfo=UTC), "lookAlike"),
-        (datetime(2026, 10, 31, 23, 58, 59, tzinfo=UTC), "new"),
-        (datetime(2026, 12, 1, 0, 2, 30, tzinfo=UTC), "lookAlike"),
-        (datetime(2026, 12, 1, 0, 2, 31, tzinfo=UTC), "new"),
-    ],
-)
-def test_only_a_task_of_the_period_is_adopted_and_only_if_asked(
-    created: datetime, expected: str
-) -> None:
-    seen = view([remote("t", created)], {"t": message("review costs")})
-    found = plan([review()], state(), seen, due=DUE)
-    is_one = expected == "lookAlike"
-    action = "unresolved" if is_one else "create"
-    assert actions(found) == {"review@2026-11": f"{action}/{expected}"}
-    assert [(d.code, d.case) for d in found.diagnostics] == [(Code.LOOK_ALIKES, "recurring")][
-        : int(is_one)
-    ]
-    adopting = plan([review()], state(), seen, PlanOptions(adopt=True), due=DUE)
-    adopts = "adopt/lookAlike" if is_one else "unresolved/recovering"
-    assert actions(adopting) == {"review@2026-11": adopts}
+@pytest.mark.parametrize("period", ["2026-11", "2026-10"])
+def test_a_found_task_of_a_lost_record_belongs_to_its_period(period: str) -> None:
+    """Entry and period come from its key and the manifests."""
+    key = f"review@{period}"
+    seen = facts([remote("t")], {"t": message("review costs", reference(key))})
+    november = TaskRef("acme", "review")
+    recurring = {november: Recurring()}
+    given = Inputs([review()], state(), PlanOptions(), due=DUE, recurring=recurring)
+    (found,) = explained(given, seen).found
+    assert found.record.generated == Generated("review", {}, period)
+    made = make_plan(given, seen, explained(given, seen))
+    assert actions(made)[key] == "adopt/reference"
+    assert actions(made).get("review@2026-11") == (
+        "adopt/reference" if period == "2026-11" else "create/new"
+    )
 
 
-@pytest.mark.parametrize("adopt", [False, True])
-def test_an_undated_task_may_be_of_any_period_and_is_never_adopted(*, adopt: bool) -> None:
-    dateless = view([remote("t", createdAt=None)], {"t": message("review costs")})
-    found = plan([review()], state(), dateless, PlanOptions(adopt=adopt), due=DUE)
-    assert actions(found) == {"review@2026-11": "unresolved/ambiguous"}
+def test_a_found_task_of_a_row_that_left_belongs_to_its_entry() -> None:
+    seen = facts([remote("t")], {"t": message("x", reference("t@gone"))})
+    given = Inputs(rows("a"), state(), PlanOptions())
+    (found,) = explained(given, seen).found
+    assert found.record.generated == Generated("t")
+    other = facts([remote("t")], {"t": message("x", reference("u@gone"))})
+    assert explained(given, other).found[0].record.generated is None
 
 
 # Rollouts
@@ -166,7 +149,7 @@ def test_a_held_task_shows_the_status_of_its_predecessors() -> None:
     tasks = rows("a", "b", "c", rollout=Rollout(pilot=2), pilot=2)
     known = state([made("a", "1")])
     running = TaskProgress(TaskState.RUNNING, 720)
-    found = plan(tasks, known, view([remote("1")]), progress={TaskRef("acme", "t@a"): running})
+    found = plan(tasks, known, facts([remote("1")]), progress={TaskRef("acme", "t@a"): running})
     (held,) = (task for task in found.tasks if task.action is Action.HELD)
     assert word_remarks(held.explanation).note == (
         "waiting for the pilot: t@a (running for 12 min), t@b (not created yet)"
@@ -175,7 +158,7 @@ def test_a_held_task_shows_the_status_of_its_predecessors() -> None:
 
 def test_held_tasks_are_not_changes() -> None:
     tasks = rows("a", "b", rollout=SLOW, pilot=1)
-    found = plan(tasks, state([made("a", "1")]), view([remote("1")]))
+    found = plan(tasks, state([made("a", "1")]), facts([remote("1")]))
     assert actions(found) == {"t@a": "unchanged/same", "t@b": "held/pilot"}
     assert not found.has_changes()
 
@@ -192,7 +175,7 @@ def test_the_pilot_decides_what_follows(progress: TaskState, expected: list[str]
     tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
     known = state([made("a", "1")])
     read = {TaskRef("acme", "t@a"): TaskProgress(progress)}
-    found = plan(tasks, known, view([remote("1")]), progress=read)
+    found = plan(tasks, known, facts([remote("1")]), progress=read)
     assert [value for key, value in actions(found).items() if key != "t@a"] == expected
     codes = [d.code for d in found.diagnostics]
     assert codes == ([Code.ROLLOUT_STOPPED] if "held/stopped" in expected else [])
@@ -201,8 +184,8 @@ def test_the_pilot_decides_what_follows(progress: TaskState, expected: list[str]
 def test_a_finished_pilot_is_remembered() -> None:
     tasks = rows("a", "b", rollout=SLOW, pilot=1)
     known = state([made("a", "1", done=True)])
-    assert actions(plan(tasks, known, view([remote("1")])))["t@b"] == "create/new"
-    gone = view(absent=["1"])
+    assert actions(plan(tasks, known, facts([remote("1")])))["t@b"] == "create/new"
+    gone = facts(absent=["1"])
     assert actions(plan(tasks, known, gone))["t@b"] == "create/new"
     assert actions(plan(tasks, state([made("a", "1")]), gone))["t@b"] == "held/stopped"
 
@@ -228,8 +211,13 @@ def environments(rollout: Rollout) -> list[DesiredTask]:
     return [replace(dev, org_name=DEV.org_name), *others]
 
 
-def in_acme(tasks: list[DesiredTask], known: State) -> PlanInputs:
-    return PlanInputs(tasks, known, PlanOptions(target=("acme/*",))).selected()
+def limited(tasks: list[DesiredTask], known: State, target: str) -> Inputs:
+    options = PlanOptions(target=(target,))
+    return Inputs(tasks, known, options, selection=select(options, tasks, known))
+
+
+def made_by(given: Inputs) -> tuple[PlannedTask, ...]:
+    return make_plan(given, facts(), explained(given, facts())).tasks
 
 
 @pytest.mark.parametrize("rollout", [Rollout(picks_pilot=True), Rollout(at_once=1)])
@@ -239,20 +227,20 @@ def test_another_organization_counts_by_its_records(rollout: Rollout) -> None:
     running = replace(made("dev", "1"), ref=DEV)
     tried = replace(attempt("t@dev", ago(days=1)), ref=DEV, generated=running.generated)
     for known in (state([running]), state([], [tried])):
-        inputs = in_acme(tasks, known)
+        inputs = limited(tasks, known, "acme/*")
         assert followed_by(inputs) == ()
-        assert {t.action for t in make_plan(inputs, view()).tasks} == {Action.HELD}
+        assert {t.action for t in made_by(inputs)} == {Action.HELD}
     done = replace(running, done=True)
     for expect, created in ((None, True), (Expectation(pull_requests=1), False)):
         asked = [replace(t, expect=expect) for t in tasks]
-        found = make_plan(in_acme(asked, state([done])), view()).tasks
+        found = made_by(limited(asked, state([done]), "acme/*"))
         assert any(t.action is Action.CREATE for t in found) is created
 
 
 def test_a_run_reads_its_tasks_that_another_organization_waits_for() -> None:
     tasks = environments(Rollout(picks_pilot=True))
     running = replace(made("dev", "1"), ref=DEV)
-    there = PlanInputs(tasks, state([running]), PlanOptions(target=("acme-dev/*",))).selected()
+    there = limited(tasks, state([running]), "acme-dev/*")
     assert [each.record for each in followed_by(there)] == [running]
     assert followed_by(replace(there, state=state([replace(running, done=True)]))) == ()
 

@@ -11,37 +11,39 @@ from hypothesis import strategies as st
 
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import PlanOptions
+from reconciler.model.reference import Reference
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import replace
-from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.replacement import check_requests
+from reconciler.plan.steps import Inputs, make_plan
 from reconciler.state.attempt import HistoryEntry
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import explanation, raises_with, summary
 from tests.support.plan_values import (
-    ME,
     NOW,
     SOMEONE,
     ago,
     attempt,
     decision,
     desired,
+    explained,
+    facts,
     message,
     only,
     plan,
     record,
+    reference,
     remote,
     state,
-    view,
 )
-from tests.support.remark_cases import cases, commands
+from tests.support.remark_cases import cases
 
 ASKED = PlanOptions(replace=("a",))
-SEEN = view([remote("old")])
-MESSAGES = {"new": message("work of a", ago(minutes=9))}
-NEW = view([remote("new", ago(minutes=8))], MESSAGES)
-BOTH = view([remote("old"), remote("new", ago(minutes=8))], MESSAGES)
+SEEN = facts([remote("old")])
+MESSAGES = {"new": message("work of a", reference("a"))}
+NEW = facts([remote("new", ago(minutes=8))], MESSAGES)
+BOTH = facts([remote("old"), remote("new", ago(minutes=8))], MESSAGES)
 
 
 def replaced(at: datetime = NOW, **more: Any) -> Record:
@@ -49,7 +51,7 @@ def replaced(at: datetime = NOW, **more: Any) -> Record:
     known = record("a", "new", **more)
     history = (
         HistoryEntry("created", ago(days=9), "old"),
-        HistoryEntry("replaced", at, "new", "m", "old"),
+        HistoryEntry("replaced", at, "new", 2, "old"),
     )
     return replace(known, history=history, former=("old",))
 
@@ -68,12 +70,12 @@ def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
     assert "2 tasks would be created" in summary(said_of)
 
 
-@pytest.mark.parametrize("shown", [view([remote("old")]), view(absent=["old"]), view()])
+@pytest.mark.parametrize("shown", [facts([remote("old")]), facts(absent=["old"]), facts()])
 def test_a_task_is_replaced_whatever_its_status(shown: Any) -> None:
     task = only(plan([desired("a", "edited")], state([record("a", "old")]), shown, ASKED))
     assert decision(task) == (Action.REPLACE, Reason.ASKED)
     foreign = state([record("a", "old", identity=SOMEONE)])
-    assert only(plan([desired("a", "edited")], foreign, view(), ASKED)).action is Action.REPLACE
+    assert only(plan([desired("a", "edited")], foreign, facts(), ASKED)).action is Action.REPLACE
 
 
 def test_an_open_attempt_is_resolved_before_a_replacement() -> None:
@@ -88,11 +90,11 @@ def test_an_open_attempt_is_resolved_before_a_replacement() -> None:
         assert waits.diagnostics == ()
         known = state([record("a", "old")], [old])
         found = only(plan([desired("a")], known, BOTH, options))
-        assert decision(found) == (Action.ADOPT, Reason.ATTEMPT)
+        assert decision(found) == (Action.ADOPT, Reason.REFERENCE)
         assert found.task_id == "new"
-        assert found.record is not None
+        assert cases(found.remarks) == ["attempt.found", "attempt.replaces"]
         nothing = plan([desired("a", planMode=True)], known, SEEN, options)
-        assert nothing.closed == (old.mark,)
+        assert nothing.closed == (old.reference,)
         assert only(nothing).action is (Action.REPLACE if options is ASKED else Action.CHANGED)
 
 
@@ -100,15 +102,15 @@ def test_a_replacement_is_recorded_even_if_its_key_left_the_manifests() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
     task = only(plan([], known, NEW))
     assert (task.action, task.task_id) == (Action.ADOPT, "new")
-    assert task.record is not None
-    assert task.record.task_id == "old"
+    assert cases(task.remarks) == ["attempt.orphaned", "attempt.replaces"]
+    assert task.remarks[1].facts == {"old": "old"}
 
 
 @pytest.mark.parametrize(
     ("asked", "action"), [("a", "unchanged"), ("a=old", "unchanged"), ("a=new", "replace")]
 )
 def test_a_repeated_command_does_not_replace_again(asked: str, action: str) -> None:
-    seen = view([remote("new"), remote("old")])
+    seen = facts([remote("new"), remote("old")])
     options = PlanOptions(replace=(asked,))
     made = plan([desired("a")], state([replaced(ago(minutes=2))]), seen, options)
     assert only(made).action == action
@@ -121,7 +123,7 @@ def test_a_repeated_command_does_not_replace_again(asked: str, action: str) -> N
 
 @pytest.mark.parametrize("since", [{"seconds": 1}, {"days": 90}])
 def test_a_replaced_key_is_replaced_again_only_after_another_edit(since: dict[str, int]) -> None:
-    seen, known = view([remote("new")]), state([replaced(ago(**since))])
+    seen, known = facts([remote("new")]), state([replaced(ago(**since))])
     assert only(plan([desired("a")], known, seen, ASKED)).action is Action.UNCHANGED
     edited = desired("a", "edited")
     assert only(plan([edited], known, seen, ASKED)).action is Action.REPLACE
@@ -132,7 +134,7 @@ def test_a_replaced_key_is_replaced_again_only_after_another_edit(since: dict[st
 @pytest.mark.parametrize("requests", [("b", "b*"), ("b", "b*c", "b*")])
 def test_a_key_that_a_later_request_includes_need_not_be_edited(requests: tuple[str, ...]) -> None:
     tasks, known = [desired("b"), desired("bc", "edited")], [record("b", "tb"), record("bc", "tc")]
-    seen = view([remote("tb"), remote("tc")])
+    seen = facts([remote("tb"), remote("tc")])
     made = plan(tasks, state(known), seen, PlanOptions(replace=requests))
     actions = [task.action for task in made.tasks]
     assert (actions, made.diagnostics) == ([Action.UNCHANGED, Action.REPLACE], ())
@@ -141,7 +143,7 @@ def test_a_key_that_a_later_request_includes_need_not_be_edited(requests: tuple[
 def test_a_glob_replaces_what_was_edited_at_creation_and_nothing_else() -> None:
     tasks = [desired("a", "edited"), desired("b"), desired("c"), desired("d", name="new")]
     known = state([record("a", "ta"), record("b", "tb"), record("d", "td")])
-    seen = view([remote("ta"), remote("tb"), remote("td")])
+    seen = facts([remote("ta"), remote("tb"), remote("td")])
     for glob in ("*", "acme/*", "**"):
         made = plan(tasks, known, seen, PlanOptions(replace=(glob,)))
         actions = [task.action for task in made.tasks]
@@ -171,20 +173,14 @@ def test_an_id_that_the_key_never_had_is_rejected() -> None:
     assert "other was never its task" in summary(said_of)
 
 
-def test_former_tasks_belong_to_no_key() -> None:
-    """They are not look-alikes of another key, not results of an attempt, not duplicates, and no
-    reason to hold a new key with the same prompt."""
-    known = state([replaced(ago(hours=2), marks=("2026-11-24T09:00:00.000Z",))])
-    mark = ago(hours=3)
-    messages = {"old": message("work of a", mark), "new": message("work of a", mark)}
-    seen = view([remote("old", ago(minutes=9)), remote("new", ago(minutes=9))], messages)
-    other = desired("b", "work of a")
-    made = plan([desired("a"), other], known, seen)
+def test_replaced_tasks_belong_to_no_key() -> None:
+    """They are no reason to hold a new key with the same prompt, and no other key gets them."""
+    spent = (str(reference("a", 1)),)
+    known = state([replaced(ago(hours=2), reference=str(reference("a", 2)), number=2, spent=spent)])
+    seen = facts([remote("old"), remote("new")])
+    made = plan([desired("a"), desired("b", "work of a")], known, seen)
     assert [t.action for t in made.tasks] == [Action.UNCHANGED, Action.CREATE]
     assert made.diagnostics == ()
-    open_one = replace(attempt("b", ago(minutes=10), "work of a"), mark=messages["old"].mark)
-    tried = state(known.records.values(), [open_one])
-    assert [t.reason for t in plan([desired("a"), other], tried, seen).tasks][1] is Reason.RETRY
     named = plan([desired("a"), desired("c", task_id="old")], known, seen)
     assert [t.reason for t in named.tasks] == [Reason.SAME, Reason.CONFLICT]
     assert cases(named.tasks[1].remarks) == ["taskID.replaced"]
@@ -193,24 +189,24 @@ def test_former_tasks_belong_to_no_key() -> None:
 KEYS = ("a", "b", "c", "d")
 IDS = ("t0", "t1", "t2", "t3", "t4")
 OWNERS = st.dictionaries(st.sampled_from(IDS), st.sampled_from(KEYS[:3]))
+SHOWN = st.dictionaries(
+    st.sampled_from(IDS), st.builds(reference, st.sampled_from(KEYS), st.integers(1, 9))
+)
 
 
 @given(
     current=st.dictionaries(st.sampled_from(KEYS[:3]), st.sampled_from(IDS)),
     owners=OWNERS,
-    seen=st.sets(st.sampled_from(IDS)),
+    shown=SHOWN,
     tried=st.sets(st.sampled_from(KEYS)),
     requested=st.sets(st.sampled_from(KEYS)),
-    adopt=st.booleans(),
 )
-def test_current_and_former_tasks_of_a_key_match_no_other_key(
+def test_current_and_replaced_tasks_of_a_key_get_no_other_key(
     current: dict[str, str],
     owners: dict[str, str],
-    seen: set[str],
+    shown: dict[str, Reference],
     tried: set[str],
     requested: set[str],
-    *,
-    adopt: bool,
 ) -> None:
     """All of them have the same prompt, so any mix-up would show."""
     records = []
@@ -219,20 +215,23 @@ def test_current_and_former_tasks_of_a_key_match_no_other_key(
         records.append(replace(record(key, task_id, "same work"), former=former))
     known = state(
         records,
-        [attempt(k, ago(minutes=9, seconds=n), "same work") for n, k in enumerate(sorted(tried))],
+        [
+            attempt(key, ago(minutes=9), "same work", number=n)
+            for n, key in enumerate(sorted(tried), start=1)
+        ],
     )
-    mark = ago(hours=1)
-    there = view(
-        [remote(i, ago(minutes=8)) for i in sorted(seen)],
-        {i: message("same work", mark) for i in sorted(seen)},
-    )
-    options = PlanOptions(replace=tuple(sorted(requested)), adopt=adopt)
     taken = known.recorded_ids()
+    unknown = {i: message("same work", each) for i, each in shown.items() if i not in taken}
+    there = facts([remote(i, ago(minutes=8)) for i in sorted(shown)], unknown)
+    options = PlanOptions(replace=tuple(sorted(requested)))
     tasks = [desired(key, "same work", planMode=True) for key in KEYS]
     found = plan(tasks, known, there, options).tasks
     adopted = [task for task in found if task.action is Action.ADOPT]
     assert not [task for task in adopted if task.task_id in taken]
     assert len({task.task_id for task in adopted}) == len(adopted)
+    for task in adopted:
+        assert task.task_id is not None
+        assert shown[task.task_id].key == task.ref.key
     for task in found:
         if task.action is Action.REPLACE:
             assert task.ref.key in requested
@@ -283,39 +282,43 @@ def test_a_moved_task_is_replaced_under_its_new_key() -> None:
 
 
 # The attempt of a replacement is known and the record of its key is not: the state file was lost or
-# is older than its journal, or `movedFrom` left the manifest. The old task still exists.
+# is older than its journal, or `movedFrom` left the manifest. The old task still exists, and says
+# that it is for the key.
 
-OPEN = attempt("a", ago(minutes=9), replaces="old")
+OPEN = attempt("a", ago(minutes=9), replaces="old", number=2)
+OLD = {"old": message("work of a", reference("a", 1))}
 
 
-@pytest.mark.parametrize("options", [PlanOptions(), PlanOptions(adopt=True)])
-def test_a_replacement_is_not_resent_as_a_first_create(options: PlanOptions) -> None:
-    made = plan([desired("a", "edited")], state(attempts=[OPEN]), view(), options)
+def test_the_old_task_is_recorded_again_before_its_key_gets_another() -> None:
+    seen = facts([remote("old")], OLD)
+    made = plan([desired("a", "edited")], state(attempts=[OPEN]), seen)
     task = only(made)
-    assert decision(task) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
-    assert cases(task.remarks) == ["attempt.record_lost"]
-    assert "taskctl state resolve acme/a --task-id old" in commands(task.remarks)
-    assert made.closed == ()
+    assert (*decision(task), task.task_id) == (Action.ADOPT, Reason.REFERENCE, "old")
+    assert made.closed == (OPEN.reference,)
 
 
 def test_a_young_replacement_is_waited_for_and_recorded_when_found() -> None:
-    young = attempt("a", ago(seconds=9), replaces="old")
-    lost = state(attempts=[young])
-    assert only(plan([desired("a")], lost, view())).reason is Reason.SETTLING
-    found = only(plan([desired("a")], state(attempts=[OPEN]), NEW))
-    assert (found.action, found.task_id) == (Action.ADOPT, "new")
+    young = attempt("a", ago(seconds=9), replaces="old", number=2)
+    waits = plan([desired("a")], state(attempts=[young]), facts([remote("old")], OLD))
+    assert only(waits).reason is Reason.REFERENCE
+    both = facts(
+        [remote("old"), remote("new", ago(minutes=8))],
+        {**OLD, "new": message("work of a", reference("a", 2))},
+    )
+    given = Inputs([desired("a")], state(attempts=[OPEN]), ASKED)
+    (found,) = explained(given, both).state.records.values()
+    assert (found.task_id, found.former) == ("new", ("old",))
+    task = only(make_plan(given, both, explained(given, both)))
+    assert (task.action, task.task_id) == (Action.ADOPT, "new")
 
 
 def test_the_task_to_be_replaced_belongs_to_no_other_key() -> None:
-    """Not a look-alike of another key, and not what another attempt made."""
-    seen = view([remote("old", ago(minutes=10))], {"old": message("work of a", ago(minutes=10))})
-    lost = state(attempts=[OPEN])
-    made = plan([desired("a"), desired("b", "work of a")], lost, seen)
-    assert [t.action for t in made.tasks] == [Action.UNRESOLVED, Action.CREATE]
-    named = plan([desired("a"), desired("c", task_id="old")], lost, seen)
+    seen = facts([remote("old", ago(minutes=10))])
+    young = state(attempts=[attempt("a", ago(seconds=9), replaces="old")])
+    named = plan([desired("a"), desired("c", task_id="old")], young, seen)
     assert [t.action for t in named.tasks] == [Action.UNRESOLVED, Action.UNRESOLVED]
     assert cases(named.tasks[1].remarks) == ["taskID.claimed"]
-    again = only(plan([desired("a", task_id="old")], lost, seen))
+    again = only(plan([desired("a", task_id="old")], state(attempts=[OPEN]), seen))
     assert decision(again) == (Action.ADOPT, Reason.TASK_ID)
 
 
@@ -323,23 +326,14 @@ def test_a_replacement_recorded_for_another_key_stays_there() -> None:
     """It was replaced under a new key, and then `movedFrom` was removed: the manifest declares a
     new task."""
     known = state([record("was", "old", "work of a")], [OPEN])
-    seen = view([remote("old")])
+    seen = facts([remote("old")])
     same = plan([desired("a")], known, seen)
     assert [t.reason for t in same.tasks] == [Reason.RENAMED, Reason.REMOVED]
-    assert same.closed == (OPEN.mark,)
+    assert same.closed == (OPEN.reference,)
     edited = plan([desired("a", "edited")], known, seen)
     assert [t.action for t in edited.tasks] == [Action.CREATE, Action.ORPHANED]
 
 
 def test_an_attempt_for_a_first_task_is_sent_again_as_before() -> None:
     first = replace(OPEN, replaces="")
-    assert only(plan([desired("a")], state(attempts=[first]), view())).reason is Reason.RETRY
-
-
-def test_a_resend_first_looks_for_a_task_with_the_same_prompt() -> None:
-    task = desired("a", "edited")
-    for open_one in (OPEN, replace(OPEN, replaces="")):
-        clocks = view().clocks
-        (found,) = lookups([task], state(attempts=[open_one]), ME, PlanOptions(), clocks)
-        assert found.missing == (task,)
-        assert found.is_final
+    assert only(plan([desired("a")], state(attempts=[first]), facts())).reason is Reason.RETRY

@@ -64,5 +64,11 @@ def test_adopted_tasks_are_recorded_in_any_state_and_need_room() -> None:
     plan, counts = roomy(need(NEW, NEXT) - 1, CREATE, ADOPT)
     assert (actions(plan), counts) == ({"new": "held", "next": "adopt"}, [1])
     assert roomy(0, ADOPT) == (roomy(None, ADOPT)[0], [])
-    known = replace(ADOPT, reason=Reason.ATTEMPT, attempt=attempt("next", NOW))
-    assert roomy(need(NEW), CREATE, known)[1] == []  # the attempt has its inputs
+
+
+def test_a_found_task_needs_room_even_if_its_attempt_is_known() -> None:
+    found = replace(ADOPT, reason=Reason.REFERENCE)
+    tried = replace(found, attempt=attempt("next", NOW))
+    for task in (found, tried):
+        assert roomy(need(NEW, NEXT), CREATE, task)[1] == []
+        assert roomy(need(NEW, NEXT) - 1, CREATE, task)[1] == [1]

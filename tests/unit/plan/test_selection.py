@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,22 +11,21 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.plan.planner import PlanInputs, lookups_of
 from reconciler.plan.selection import Selection, select
 from reconciler.state.model import State
 from tests.support.diagnostics import explanation
 from tests.support.plan_values import (
-    ME,
     ORG,
     ago,
     attempt,
     desired,
+    facts,
     message,
     plan,
     record,
+    reference,
     remote,
     state,
-    view,
 )
 
 DECLARED = [desired("iam-keys"), desired("iam-roles"), desired("costs"), desired("x", org_name="b")]
@@ -51,8 +49,8 @@ def restricted(chosen: PlanOptions, known: State, **more: Any) -> Plan:
 def test_without_flags_a_plan_covers_all_tasks() -> None:
     found = select(options(), DECLARED, state())
     assert found.refs is None
-    assert found.within(None) is None
-    assert found.within({TaskRef(ORG, "a")}) == {TaskRef(ORG, "a")}
+    assert found.within(None) is found
+    assert found.within([TaskRef(ORG, "a")]).refs == frozenset([TaskRef(ORG, "a")])
     assert list(found.notes(options())) == []
 
 
@@ -93,7 +91,7 @@ def test_recorded_and_attempted_tasks_can_be_selected_too() -> None:
     known = state([record("old", "t1")], [attempt("tried", ago(hours=1))])
     assert keys(select(options("old", "tried"), DECLARED, known)) == ["acme/old", "acme/tried"]
     with pytest.raises(TaskctlError):
-        select(options("old"), DECLARED, known, scope=("elsewhere",))
+        select(options("old"), DECLARED, known, lambda file: file == "elsewhere")
 
 
 def test_a_moving_task_is_selected_by_both_keys() -> None:
@@ -106,7 +104,7 @@ def test_a_moving_task_is_selected_by_both_keys() -> None:
 
 def test_only_the_selection_is_listed_and_counted() -> None:
     known = state([record("gone-1", "t1"), record("costs", "t2")])
-    seen = view([remote("t1"), remote("t2")])
+    seen = facts([remote("t1"), remote("t2")])
     made = restricted(options("iam-*"), known, seen=seen)
     assert [(t.ref.key, t.action) for t in made.tasks] == [("iam-keys", Action.CREATE)]
     assert sum(made.summary().values()) == 1
@@ -121,31 +119,29 @@ def test_the_limit_of_creates_applies_to_the_selection() -> None:
     assert plan(DECLARED, options=PlanOptions(max_creates=1)).diagnostics != ()
 
 
-def test_attempts_of_other_keys_are_left_alone() -> None:
-    mark = ago(hours=1)
-    known = state([], [attempt("costs", mark), attempt("stray", mark - timedelta(seconds=1))])
+def test_attempts_of_other_keys_are_decided_too() -> None:
+    """Reading and recording are never limited, only creating."""
+    tried = [attempt("costs", ago(hours=1)), attempt("stray", ago(hours=1), number=2)]
+    known = state([], tried)
     made = restricted(options("iam-*"), known)
-    assert [t.ref.key for t in made.tasks] == ["iam-keys"]
-    assert made.closed == ()
-    assert restricted(options("costs", "stray"), known).closed != ()
-
-
-def test_no_organization_is_read_for_an_attempt_that_is_not_selected() -> None:
-    known = state([], [attempt("tried", ago(hours=1)), attempt("x", ago(hours=2), org_name="b")])
-    only = frozenset({TaskRef(ORG, "tried")})
-    lookups = lookups_of(PlanInputs((), known, options("tried"), limit=only), ME, view().clocks)
-    assert [lookup.org_name for lookup in lookups] == [ORG]
-
-
-def test_a_candidate_of_an_attempt_for_another_key_is_not_adopted() -> None:
-    """The attempt of an unselected key still claims its task, even with the same prompt."""
-    mark = ago(hours=1)
-    text = "work of iam-keys"
-    known = state([], [attempt("costs", mark, text)])
-    seen = view([remote("t1", mark)], {"t1": message(text, mark)})
+    assert [(t.ref.key, t.action) for t in made.tasks] == [("iam-keys", Action.CREATE)]
+    assert made.closed == tuple(each.reference for each in tried)
+    seen = facts(
+        [remote("t1", ago(hours=1)), remote("t2", ago(hours=1))],
+        {"t1": message("", reference("costs")), "t2": message("", reference("stray", 2))},
+    )
     made = restricted(options("iam-*"), known, seen=seen)
-    (task,) = made.tasks
-    assert (task.action, task.reason) == (Action.CREATE, Reason.NEW)
+    assert [(t.ref.key, t.action, t.reason) for t in made.tasks] == [
+        ("costs", Action.ADOPT, Reason.REFERENCE),
+        ("iam-keys", Action.CREATE, Reason.NEW),
+        ("stray", Action.ADOPT, Reason.REFERENCE),
+    ]
+
+
+def test_a_young_attempt_of_another_key_is_not_waited_for() -> None:
+    known = state([], [attempt("costs", ago(seconds=9))])
+    made = restricted(options("iam-*"), known)
+    assert [(t.ref.key, t.action) for t in made.tasks] == [("iam-keys", Action.CREATE)]
 
 
 def test_a_restricted_plan_says_so() -> None:

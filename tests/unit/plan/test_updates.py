@@ -18,7 +18,7 @@ from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reas
 from reconciler.plan.updates import careless, less_careful
 from reconciler.state.model import Record
 from tests.support.diagnostics import explanation, summary
-from tests.support.plan_values import ME, SOMEONE, desired, only, plan, record, remote, state, view
+from tests.support.plan_values import ME, SOMEONE, desired, facts, only, plan, record, remote, state
 from tests.support.remark_cases import commands
 
 UPDATE = PlanOptions(update=True)
@@ -35,7 +35,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 def made(known: Record, declared: DesiredTask, shown: RemoteTask | None, **more: Any) -> Plan:
-    seen = view([shown] if shown is not None else [], **more)
+    seen = facts([shown] if shown is not None else [], **more)
     return plan([declared], state([known]), seen, UPDATE)
 
 
@@ -46,7 +46,7 @@ def updated(known: Record, declared: DesiredTask, shown: RemoteTask) -> PlannedT
 def test_manifest_changes_are_patched_with_update_and_shown_without_it() -> None:
     known = record("a", "t", approvalMode="manual", name="N")
     declared = desired("a", approvalMode="auto", name="N")
-    seen = view([remote("t", approvalMode="manual", name="N")])
+    seen = facts([remote("t", approvalMode="manual", name="N")])
     task = only(plan([declared], state([known]), seen, UPDATE))
     assert (task.action, task.reason) == (Action.UPDATE, Reason.IN_PLACE)
     assert task.patch == {"approvalMode": "auto"}
@@ -65,7 +65,7 @@ def test_a_remote_change_is_reverted() -> None:
     shown = remote("t", name="Theirs", approvalMode="manual", isShared=True)
     task = updated(known, declared, shown)
     assert task.patch == {"approvalMode": "auto", "name": "N", "isShared": False}
-    left = only(plan([declared], state([known]), view([shown])))
+    left = only(plan([declared], state([known]), facts([shown])))
     assert (left.action, commands(left.remarks)) == (Action.CHANGED, ["taskctl apply --update"])
 
 
@@ -84,7 +84,7 @@ def test_a_setting_removed_from_the_manifest_is_only_recorded() -> None:
     assert task.only_recorded == ("approvalMode",)
     assert task.diff == (Change("approvalMode", "auto", ABSENT, Origin.BOTH),)
     assert not task.diff[0].in_place
-    left = only(plan([desired("a")], state([known]), view([shown])))
+    left = only(plan([desired("a")], state([known]), facts([shown])))
     assert left.action is Action.CHANGED
     assert left.remarks == (remark("update.removed", names=("approvalMode",)),)
 
@@ -124,7 +124,7 @@ def test_a_moving_task_is_also_updated() -> None:
 def test_a_prompt_needs_a_new_task_and_the_plan_names_the_command(text: str) -> None:
     known = record("a", "t", "work of a", approvalMode="manual")
     declared = desired("a", text, approvalMode="auto")
-    task = only(plan([declared], state([known]), view([remote("t", approvalMode="manual")])))
+    task = only(plan([declared], state([known]), facts([remote("t", approvalMode="manual")])))
     ways = commands(task.remarks)
     assert ways[0] == "taskctl apply --update"
     if text == "another prompt":
@@ -180,13 +180,13 @@ def test_a_setting_that_the_service_leaves_out_has_its_default() -> None:
 def test_a_move_without_update_patches_nothing() -> None:
     known = record("was", "t", "work of a", approvalMode="manual")
     declared = desired("a", moved_from="was", approvalMode="auto")
-    seen = view([remote("t", approvalMode="manual")])
+    seen = facts([remote("t", approvalMode="manual")])
     assert not only(plan([declared], state([known]), seen)).updated
     assert only(plan([declared], state([known]), seen, UPDATE)).patch == {"approvalMode": "auto"}
 
 
 def test_a_task_with_a_task_id_is_not_replaced() -> None:
     declared = desired("a", "edited", task_id="t")
-    task = only(plan([declared], state([record("a", "t")]), view([remote("t")])))
+    task = only(plan([declared], state([record("a", "t")]), facts([remote("t")])))
     assert task.action is Action.CHANGED
     assert commands(task.remarks) == []

@@ -12,14 +12,15 @@ import pytest
 from reconciler.app.survey import message_cache
 from reconciler.model.service import FirstMessage, Identity
 from reconciler.model.task import TaskId
+from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
 from reconciler.remote.cache import TaskCache
 from reconciler.system.cache import UserCache
-from tests.support.plan_values import ME, message
+from tests.support.plan_values import ME, message, reference
 
 BACKEND = "https://api.example.com"
 TASK = TaskId("acme", "t")
-TEXT = message("do it", "2026-11-24T12:00:00.000Z", [{"type": "stack", "name": "s"}])
+TEXT = message("do it", reference("a"), [{"type": "stack", "name": "s"}])
 
 
 def cache_in(
@@ -47,10 +48,22 @@ def test_stored_values_are_read_back(tmp_path: Path) -> None:
     assert kept.get(TaskId("other", "t")) is None
 
 
+@pytest.mark.parametrize("said", [TEXT, message("by a person"), message("", reference("b"))])
+def test_a_message_keeps_its_reference(tmp_path: Path, said: FirstMessage) -> None:
+    cache = cache_in(tmp_path)
+    cache.put(TASK, said)
+    cache.save()
+    kept = cache_in(tmp_path).get(TASK)
+    assert kept == said
+    assert kept is not None
+    assert kept.reference == said.reference
+
+
 def test_the_oldest_values_are_dropped_from_a_large_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.remote.cache._MAX_FILE", 280)
+    two = 2 * (len("acme/t0") + len(encode_json(TEXT)))
+    monkeypatch.setattr("reconciler.remote.cache._MAX_FILE", two)
     for number in range(3):
         cache = cache_in(tmp_path)
         cache.put(TaskId("acme", f"t{number}"), TEXT)
@@ -88,13 +101,17 @@ def test_a_cache_without_changes_is_not_written(tmp_path: Path) -> None:
         b"\xff\xfe",
         b"[]",
         b"null",
-        b'{"version": 2, "entries": {"acme/t": {"mark": "m", "text": "x"}}}',
+        b'{"version": 2, "entries": {"acme/t": {"text": "x"}}}',
         b'{"version": 1, "entries": []}',
         b'{"version": 1, "entries": {"acme/t": null}}',
         b'{"version": 1, "entries": {"acme/t": ["m", "x"]}}',
-        b'{"version": 1, "entries": {"acme/t": {"mark": "m", "text": 1}}}',
-        b'{"version": 1, "entries": {"acme/t": {"mark": "m", "text": "x", "entities": [1]}}}',
-        b'{"version": 1, "entries": {"acme/t": {"mark": "m"}}}',
+        b'{"version": 1, "entries": {"acme/t": {"mark": "m", "text": "x"}}}',
+        b'{"version": 1, "entries": {"acme/t": {"text": 1}}}',
+        b'{"version": 1, "entries": {"acme/t": {"text": "x", "entities": [1]}}}',
+        b'{"version": 1, "entries": {"acme/t": {"text": "x", "reference": "a/1 babab"}}}',
+        b'{"version": 1, "entries": {"acme/t": {"text": "x", "reference": ["a", 1]}}}',
+        b'{"version": 1, "entries": {"acme/t": {"text": "x", "reference": ["a", "1", "b"]}}}',
+        b'{"version": 1, "entries": {"acme/t": {"timestamp": "2026-11-24T12:00:00Z"}}}',
         b"[" * 100_000,
     ],
 )

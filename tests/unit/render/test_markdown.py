@@ -171,6 +171,14 @@ def test_a_plan_shows_what_a_reviewer_needs() -> None:
     assert sum(name == "details" for name, _ in page.elements) == 8
 
 
+def test_a_plan_that_creates_tasks_shows_how_their_prompts_end() -> None:
+    ending = "Taskctl-Task: rotate-iam-keys/..."
+    assert f"`{ending}`" in render("markdown", PLAN, Style())
+    assert f"<code>{ending}</code>" in render("html", PLAN, Style())
+    none = replace(PLAN, tasks=tuple(task for task in PLAN.tasks if not task.creates))
+    assert "Taskctl-Task" not in render("markdown", none, Style())
+
+
 def test_problems_and_failed_tasks_are_shown() -> None:
     problem = error("tasks.x.source: must be api", "Write api.", file="a.yaml", line=3, column=9)
     shown = render("markdown", FailureReport((problem,)), Style())

@@ -10,16 +10,19 @@ from hypothesis import example, given
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
-from reconciler.state.attempt import KeyNotes
+from reconciler.state.attempt import Baseline, Run
 from reconciler.state.codec import decode_event, encode_event, encode_state
 from reconciler.state.ledger import fold
 from reconciler.state.model import (
     Aged,
     Attempted,
+    BaselineMoved,
     Closed,
+    Dismissed,
     Event,
     Forgotten,
-    Noted,
+    Learned,
+    Ran,
     Recorded,
     Retired,
     State,
@@ -27,9 +30,11 @@ from reconciler.state.model import (
 from reconciler.system.resources import schema_text
 from tests.support.state_golden import GOLDEN, decode, golden_state
 from tests.support.state_samples import (
+    NOON,
+    PROVENANCE,
+    WHO,
     attempt,
     empty,
-    mark_at,
     record,
 )
 from tests.support.state_strategies import events, states, values
@@ -93,7 +98,7 @@ def test_an_encoded_event_decodes_to_itself(event: Event) -> None:
     [
         ({"event": "forgotten"}, "task"),
         ({"event": "forgotten", "task": "no-org"}, "task"),
-        ({"event": "closed", "mark": 1, "reason": ""}, "mark"),
+        ({"event": "closed", "number": "1", "reason": ""}, "number"),
         ({"event": "tomorrow's"}, "event"),
         ({}, "event"),
         ([], ""),
@@ -158,12 +163,15 @@ def test_a_byte_order_mark_is_accepted() -> None:
 def test_events_of_every_kind_have_a_line_of_their_own() -> None:
     kinds: dict[str, Event] = {
         "attempted": Attempted(attempt(1)),
-        "closed": Closed(mark_at(1), "x"),
+        "closed": Closed(2, "x"),
         "recorded": Recorded(record(1)),
         "forgotten": Forgotten(record(1).ref),
-        "retired": Retired(record(1).retired(None, adoptable=False)),
-        "aged": Aged({mark_at(1): 15.0}),
-        "noted": Noted(record(1).ref, KeyNotes((mark_at(1),), "t", not_created=True)),
+        "retired": Retired(record(1).retired(None)),
+        "aged": Aged({attempt(1).reference: 15.0}),
+        "baselinemoved": BaselineMoved(Baseline("acme", ("t-1",), WHO, NOON)),
+        "learned": Learned(replace(PROVENANCE, is_new=True)),
+        "dismissed": Dismissed("acme", "t-1"),
+        "ran": Ran(Run(NOON, actor="anna")),
     }
     for name, event in kinds.items():
         assert decode_event(encode_event(event)) == event

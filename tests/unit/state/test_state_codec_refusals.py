@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from reconciler.model.codes import Code
 from reconciler.model.typed_json import ShapeError
 from reconciler.state.codec import decode_event, encode_event, encode_state
-from reconciler.state.model import Retired
+from reconciler.state.model import Attempted, Event, Learned, Recorded, Retired
 from tests.support.diagnostics import damage_of
 from tests.support.state_golden import GOLDEN, decode, golden_state, golden_value, refused
-from tests.support.state_samples import BACKEND, mark_at, record
+from tests.support.state_samples import BACKEND, PROVENANCE, attempt, record, reference_at
 
 
 @given(st.integers(0, len(GOLDEN) - 3))
@@ -81,10 +81,10 @@ DAMAGED, OTHER_VERSION, OTHER = Code.STATE_DAMAGED, Code.STATE_VERSION, Code.STA
         ("{}", DAMAGED, "shape.lost"),
         ('{"version": "1"}', DAMAGED, "shape.lost"),
         ('{"version": true}', DAMAGED, "shape.lost"),
-        ('{"version": 5}', OTHER_VERSION, ""),
+        ('{"version": 6}', OTHER_VERSION, ""),
         ('{"version": 2}', OTHER_VERSION, "older"),
         ('{"version": 1}', OTHER_VERSION, "older"),
-        ('{"version": 4}', DAMAGED, "shape.lost"),
+        ('{"version": 5}', DAMAGED, "shape.lost"),
         (GOLDEN.replace(BACKEND, "https://other.example.com"), OTHER, ""),
         (GOLDEN.replace('  "serial"', '<<<<<<< HEAD\n  "serial"'), Code.STATE_MERGE, ""),
     ],
@@ -117,8 +117,8 @@ def change(at: list[str], to: object) -> Callable[[dict[str, Any]], None]:
 
 TASK = ["tasks", "acme/task-0"]
 AT_TASK = 'tasks["acme/task-0"]'
-ATTEMPT = ["attempts", mark_at(1)]
-AT_ATTEMPT = f'attempts["{mark_at(1)}"]'
+ATTEMPT = ["attempts", "2"]
+AT_ATTEMPT = 'attempts["2"]'
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,16 @@ AT_ATTEMPT = f'attempts["{mark_at(1)}"]'
         (["serial"], -1, "serial"),
         (["serial"], 1.5, "serial"),
         (["lineage"], "", "lineage"),
-        (["keys"], {"a/b": {"marks": 1}}, 'keys["a/b"].marks'),
-        (["keys"], {"no-org": {}}, 'keys["no-org"]'),
+        (["closed"], {"a/b": 1}, "closed[...]"),
+        (["closed"], {"no-org": []}, 'closed["no-org"]'),
+        (["provenance"], {}, "provenance.ids"),
+        (["provenance", "ids"], [], "provenance"),
+        (["provenance", "ids"], ["bafol-rusab"], "provenance"),
+        (["provenance", "ids"], ["Bafol-rusab-tizok"], "provenance"),
+        (["provenance", "answered"], ["another"], "provenance"),
+        (["provenance", "begunAt"], "noon", "provenance.begunAt"),
+        (["provenance", "counter"], -1, "provenance"),
+        (["provenance", "counter"], 1, "provenance.counter"),  # an attempt has the number 2
         ([*ATTEMPT, "waited"], -1, f"{AT_ATTEMPT}.waited"),
         (["later"], 1, "later"),
         (["tasks"], [], "tasks"),
@@ -146,14 +154,19 @@ AT_ATTEMPT = f'attempts["{mark_at(1)}"]'
         ([*TASK, "identity", "team"], 1, f"{AT_TASK}.identity.team"),
         ([*TASK, "createdAt"], "noon", f"{AT_TASK}.createdAt"),
         ([*TASK, "createdAt"], "2026-11-24T12:00:00", f"{AT_TASK}.createdAt"),
-        ([*TASK, "marks"], "x", f"{AT_TASK}.marks"),
-        ([*TASK, "marks"], ["x", 1], f"{AT_TASK}.marks[1]"),
+        ([*TASK, "spent"], "x", f"{AT_TASK}.spent"),
+        ([*TASK, "spent"], ["x", 1], f"{AT_TASK}.spent[1]"),
+        ([*TASK, "reference"], "task-0/1", f"{AT_TASK}.reference"),
+        ([*TASK, "number"], -1, f"{AT_TASK}.number"),
+        ([*TASK, "number"], 3, "provenance.counter"),
         ([*TASK, "pending"], [], f"{AT_TASK}.pending"),
         ([*TASK, "outputs"], 1, f"{AT_TASK}.outputs"),
         (["attempts", "x"], {}, 'attempts["x"].task'),
+        ([*ATTEMPT, "reference"], reference_at(2), f"{AT_ATTEMPT}.reference"),
+        ([*ATTEMPT, "reference"], "", f"{AT_ATTEMPT}.reference"),
         ([*ATTEMPT, "task"], "x", f"{AT_ATTEMPT}.task"),
         ([*ATTEMPT, "startedAt"], None, f"{AT_ATTEMPT}.startedAt"),
-        ([*ATTEMPT, "serviceClock"], 1, f"{AT_ATTEMPT}.serviceClock"),
+        ([*ATTEMPT, "later"], 1, f"{AT_ATTEMPT}.later"),
     ],
 )
 def test_an_invalid_value_is_named_by_its_path(at: list[str], to: object, path: str) -> None:
@@ -163,21 +176,55 @@ def test_an_invalid_value_is_named_by_its_path(at: list[str], to: object, path: 
     assert (said.case, damage_of(said)[0]) == ("shape.lost", path)
 
 
-@pytest.mark.parametrize("name", ["inputs", "createdInputs"])
-def test_the_kept_inputs_of_a_removed_task_are_checked(name: str) -> None:
-    """As those of records and attempts are, in the state and in the journal."""
+@pytest.mark.parametrize(
+    ("field", "to", "path"),
+    [
+        ("task", "no-org", "task"),
+        ("taskId", "id-2", ""),  # it is stored by its ID
+        ("taskId", "", ""),
+        ("identity", {"id": ""}, ""),
+        ("formerTaskIds", [1], "formerTaskIds[0]"),
+    ],
+)
+def test_removed_tasks_are_checked(field: str, to: object, path: str) -> None:
+    event = json.loads(encode_event(Retired(record(1).retired(None))))
     value = golden_value()
-    event = json.loads(encode_event(Retired(record(1).retired(None, adoptable=True))))
-    event["task"][name] = {"message": "text"}
-    value["retired"] = {"id-1": event["task"] | {"task": "acme/task-1"}}
-    path = f"{name}.message"
-    assert damage_of(refused(json.dumps(value)))[0] == f'retired["id-1"].{path}'
+    value["retired"] = {"id-1": event["task"] | {"task": "acme/task-1", field: to}}
+    expected = f'retired["id-1"].{path}' if path else 'retired["id-1"]'
+    assert damage_of(refused(json.dumps(value)))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "to", "path"),
+    [
+        (Attempted(attempt(1)), ("attempt", "reference"), "task-1", "reference"),
+        (Attempted(attempt(1)), ("attempt", "waited"), -1, "waited"),
+        (Attempted(attempt(1)), ("attempt", "inputs"), {"message": "text"}, "inputs.message"),
+        (Recorded(record(1)), ("record", "reference"), "task-1", "reference"),
+        (Recorded(record(1)), ("record", "number"), -1, "number"),
+        (
+            Recorded(record(1)),
+            ("record", "createdInputs"),
+            {"message": "text"},
+            "createdInputs.message",
+        ),
+        (Learned(PROVENANCE), ("provenance", "ids"), [], "provenance"),
+        (Learned(PROVENANCE), ("provenance", "answered"), ["another"], "provenance"),
+    ],
+)
+def test_events_are_checked_like_the_state(
+    event: Event, field: tuple[str, str], to: object, path: str
+) -> None:
+    value = json.loads(encode_event(event))
+    value[field[0]][field[1]] = to
     with pytest.raises(ShapeError) as caught:
-        decode_event(json.dumps(event).encode())
+        decode_event(json.dumps(value).encode())
     assert caught.value.path == path
 
 
-@pytest.mark.parametrize("name", ["serial", "lineage", "attempts", "tasks", "backend"])
+@pytest.mark.parametrize(
+    "name", ["serial", "lineage", "provenance", "attempts", "tasks", "backend"]
+)
 def test_a_missing_property_is_named(name: str) -> None:
     value = json.loads(GOLDEN)
     del value[name]

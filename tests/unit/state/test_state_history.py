@@ -8,16 +8,17 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model.diagnostics import StateError
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import HISTORY, HistoryEntry
+from reconciler.state.attempt import HISTORY, HistoryEntry, RecordChange
 from reconciler.state.codec import encode_state
-from reconciler.state.edit import mv, resolve
+from reconciler.state.edit import assign, close, mv
 from reconciler.state.ledger import fold
-from reconciler.state.model import Attempted, Recorded, State
+from reconciler.state.model import Attempted, Event, Recorded, State
 from tests.support.diagnostics import damage_of, raises_with
 from tests.support.state_golden import GOLDEN, decode, golden_state, refused
-from tests.support.state_samples import NOON, attempt, empty, mark_at, record
+from tests.support.state_samples import NOON, WHO, attempt, empty, record
 
 TOLD = """\
       "formerTaskIds": [
@@ -26,25 +27,28 @@ TOLD = """\
       "history": [
         {
           "at": "2026-11-24T12:00:00Z",
-          "mark": "2026-11-24T11:59:59.999001Z",
+          "number": 1,
           "taskId": "id-0",
           "what": "created"
         },
         {
           "at": "2026-11-24T12:00:00Z",
           "detail": "id-0",
-          "mark": "2026-11-24T12:00:00.000001Z",
+          "number": 2,
           "taskId": "id-1",
           "what": "replaced"
         }
       ],
 """
 
+CREATED = (RecordChange("created", "a run"),)
+
 
 def replaced() -> State:
     made = replace(attempt(1, "task-0"), replaces="id-0")
-    new = record(1, "task-0").in_place_of(record(0), made)
-    return fold(empty(serial=7), [Recorded(record(0)), Attempted(made), Recorded(new)])
+    old = record(0, changes=CREATED)
+    new = record(1, "task-0").in_place_of(old, "id-0")
+    return fold(empty(serial=7), [Recorded(old), Attempted(made), Recorded(new)])
 
 
 def test_the_history_is_stored_in_the_file() -> None:
@@ -57,16 +61,18 @@ def test_the_history_is_stored_in_the_file() -> None:
 def test_without_a_history_entries_are_derived_from_records() -> None:
     (known,) = decode(GOLDEN).records.values()
     assert known.history == ()
-    assert known.full_history() == (HistoryEntry("created", NOON, "id-0", mark_at(0)),)
-    assert replace(known, marks=()).full_history() == (HistoryEntry("adopted", NOON, "id-0"),)
+    assert known.full_history() == (HistoryEntry("adopted", NOON, "id-0", 1),)
+    created = replace(known, changes=CREATED)
+    assert created.full_history() == (HistoryEntry("created", NOON, "id-0", 1),)
+    named = replace(known, reference="")
+    assert named.full_history() == (HistoryEntry("adopted", NOON, "id-0"),)
     assert encode_state(golden_state()).decode() == GOLDEN
 
 
 def test_the_history_is_bounded_and_former_tasks_are_not() -> None:
     known = record(0)
     for number in range(1, HISTORY + 20):
-        made = replace(attempt(number, "task-0"), replaces=f"id-{number - 1}")
-        known = record(number, "task-0").in_place_of(known, made)
+        known = record(number, "task-0").in_place_of(known, f"id-{number - 1}")
     assert len(known.history) == HISTORY
     assert known.history[-1].task_id == f"id-{HISTORY + 19}"
     assert len(known.former) == HISTORY + 19
@@ -76,14 +82,14 @@ def test_attempts_that_created_no_task_are_in_the_history_once() -> None:
     """Two attempts for one key, applied twice, as when a journal is folded again."""
     tries = [Attempted(replace(attempt(n, "task-0"), replaces="id-0")) for n in (1, 2)]
     known = fold(empty(), [Recorded(record(0)), *tries])
-    events = known.close_attempts([mark_at(1), mark_at(2)], "made no task", NOON)
+    events = known.close_attempts([2, 3], "made no task", NOON)
     after = fold(known, events)
     assert not after.attempts
     (told,) = after.records.values()
-    assert [(h.what, h.mark) for h in told.history] == [
-        ("created", mark_at(0)),
-        ("notCreated", mark_at(1)),
-        ("notCreated", mark_at(2)),
+    assert [(h.what, h.number) for h in told.history] == [
+        ("adopted", 1),
+        ("notCreated", 2),
+        ("notCreated", 3),
     ]
     assert fold(after, [*tries, *events]) == after
 
@@ -111,18 +117,25 @@ def test_an_unknown_kind_of_entry_is_kept() -> None:
     assert known.history[0].what == "praised"
 
 
+def named(state: State, ref: TaskRef, task_id: str) -> list[Event]:
+    """The events of `state assign`."""
+    number = state.provenance.counter + 1
+    remote = RemoteTask(ref.org_name, task_id, {"id": task_id})
+    return assign(state, ref, remote, caller=WHO, number=number, at=NOON)
+
+
 def test_state_commands_keep_the_history() -> None:
     made = replace(attempt(1, "task-0"), replaces="id-0")
     known = fold(empty(), [Recorded(record(0)), Attempted(made)])
-    found = fold(known, resolve(known, made.ref, "id-1", created_at=NOON))
+    found = fold(known, named(known, made.ref, "id-1"))
     (told,) = found.records.values()
     assert (told.task_id, told.former) == ("id-1", ("id-0",))
-    assert [h.what for h in told.history] == ["created", "replaced"]
-    none = fold(known, resolve(known, made.ref, None, at=NOON + timedelta(hours=1)))
-    assert [h.what for h in none.records[made.ref].history] == ["created", "notCreated"]
+    assert [h.what for h in told.history] == ["adopted", "replaced"]
+    none = fold(known, close(known, made.ref, at=NOON + timedelta(hours=1)))
+    assert [h.what for h in none.records[made.ref].history] == ["adopted", "notCreated"]
     assert not none.attempts
     with raises_with(StateError, "no longer the task"):
-        resolve(fold(found, [Attempted(made)]), made.ref, "id-0")
+        named(fold(found, [Attempted(made)]), made.ref, "id-0")
     moved = fold(found, mv(found, made.ref, TaskRef("acme", "new"), at=NOON))
     (told,) = moved.records.values()
     assert (told.history[-1].what, told.history[-1].detail) == ("moved", "task-0")
@@ -130,20 +143,20 @@ def test_state_commands_keep_the_history() -> None:
 
 
 def test_a_replaced_task_without_a_record_keeps_its_id() -> None:
-    made = replace(attempt(1, "task-0"), replaces="id-0")
-    new = record(1, "task-0").in_place_of(None, made)
+    new = record(1, "task-0").in_place_of(None, "id-0")
     assert new.former == ("id-0",)
     assert [(h.what, h.task_id, h.detail) for h in new.history] == [("replaced", "id-1", "id-0")]
-    assert record(1, "task-0").in_place_of(None, attempt(1, "task-0")) == record(1, "task-0")
-    older = record(2, "task-0").in_place_of(record(3, "task-0"), made)
+    assert record(1, "task-0").in_place_of(None) == record(1, "task-0")
+    assert record(1, "task-0").in_place_of(None, "id-1") == record(1, "task-0")
+    older = record(2, "task-0").in_place_of(record(3, "task-0"), "id-0")
     assert older.former == ("id-0", "id-3")
 
 
 def test_a_repeated_history_entry_is_kept_once() -> None:
     (known,) = replaced().records.values()
-    said = HistoryEntry("notCreated", NOON, "id-1", mark_at(5), "refused")
+    said = HistoryEntry("notCreated", NOON, "id-1", 6, "refused")
     assert known.with_history(said).with_history(said) == known.with_history(said)
-    same = replace(known, history=(), former=()).in_place_of(known, None)
+    same = replace(known, history=(), former=()).in_place_of(known)
     assert (same.history, same.former) == (known.history, known.former)
 
 

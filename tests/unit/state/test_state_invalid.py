@@ -56,7 +56,7 @@ def path(tmp_path: Path) -> Path:
         (b"garbage", Code.STATE_DAMAGED, "json"),
         (b"\x80\x81", Code.STATE_DAMAGED, "utf8"),
         (b"[]", Code.STATE_DAMAGED, "json"),
-        (GOOD.replace(b'"version": 4', b'"version": 99'), Code.STATE_VERSION, None),
+        (GOOD.replace(b'"version": 5', b'"version": 99'), Code.STATE_VERSION, None),
         (GOOD.replace(BACKEND.encode(), b"https://x.example"), Code.STATE_BACKEND, None),
         (GOOD.replace(b'"taskId": "id-2"', b'"taskId": 2'), Code.STATE_DAMAGED, "shape"),
         (GOOD.replace(b"acme/moved", b"acme/loved"), Code.STATE_EDITED, None),

@@ -14,7 +14,7 @@ from reconciler.state.journal import Replay
 from reconciler.state.model import Closed, Event
 from tests.support.diagnostics import damage_of
 from tests.support.state_files import HEADER, JournalFile, journal_of, read
-from tests.support.state_samples import attempt, history, mark_at
+from tests.support.state_samples import attempt, history
 from tests.support.state_strategies import histories
 
 
@@ -35,13 +35,15 @@ def journal_file(tmp_path: Path) -> Iterator[JournalFile]:
 
 TEXT = [
     b'{"backend":"https://api.example.com","id":"0123456789abcdef",%b}'
-    % b'"lineage":"5f0c1b9de2a74a6f8f3b7d1c9a04e6b2","state":"","version":4',
-    b'{"event":"closed","mark":"2026-11-24T11:59:59.999001Z","reason":"refused"}',
+    % b'"lineage":"5f0c1b9de2a74a6f8f3b7d1c9a04e6b2",%b'
+    % b'"provenance":{"begunAt":"2026-11-24T12:00:00Z","ids":["bafol-rusab-tizok"]},%b'
+    % b'"state":"","version":5',
+    b'{"event":"closed","number":1,"reason":"refused"}',
 ]
 
 
 def test_a_journal_has_the_documented_text(journal_file: JournalFile) -> None:
-    journal_file.journal.append([Closed(mark_at(0), "refused")])
+    journal_file.journal.append([Closed(1, "refused")])
     lines = journal_file.bytes().splitlines()
     assert [line[9:] for line in lines] == [b"%d %b" % (len(text), text) for text in TEXT]
     assert journal_file.path.stat().st_mode & 0o777 == 0o600
@@ -97,9 +99,9 @@ def test_a_truncated_entry_is_removed_before_the_next_append(journal_file: Journ
             continue  # within the text of a line, every position is alike
         journal_file.path.write_bytes(data[:length] + b"\0" * (length % 3))
         before = journal_file.events()
-        journal_file.reopen().append([Closed(mark_at(9), "new")])
+        journal_file.reopen().append([Closed(10, "new")])
         journal_file.close()
-        assert journal_file.events() == [*before, Closed(mark_at(9), "new")]
+        assert journal_file.events() == [*before, Closed(10, "new")]
 
 
 @pytest.mark.parametrize("flip", [lambda b: b ^ 1, lambda b: b ^ 0x80, lambda b: 0, lambda b: 10])

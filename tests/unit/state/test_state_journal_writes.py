@@ -17,7 +17,6 @@ from reconciler.state.model import Closed, Event
 from reconciler.system import disk
 from tests.support.diagnostics import failed, raises_with, words_of
 from tests.support.state_files import HEADER, JournalFile
-from tests.support.state_samples import mark_at
 
 
 @pytest.fixture
@@ -48,12 +47,12 @@ class Slow:
 def test_concurrent_appends_share_syncs(
     journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal_file.journal.append([Closed(mark_at(0), "first")])
+    journal_file.journal.append([Closed(1, "first")])
     slow = Slow()
     monkeypatch.setattr(os, "fsync", slow)
 
     def append(number: int) -> bool:
-        journal_file.journal.append([Closed(mark_at(number), "x"), Closed(mark_at(number), "y")])
+        journal_file.journal.append([Closed(number + 1, "x"), Closed(number + 1, "y")])
         return slow.gate.is_set()
 
     with ThreadPoolExecutor(10) as pool:
@@ -68,7 +67,7 @@ def test_concurrent_appends_share_syncs(
     assert journal_file.events() == journal_file.durable
     assert len(journal_file.durable) == 21
     pairs = [event for event in journal_file.durable[1:] if isinstance(event, Closed)]
-    assert [(e.mark, e.reason) for e in pairs[::2]] == [(e.mark, "x") for e in pairs[1::2]]
+    assert [(e.number, e.reason) for e in pairs[::2]] == [(e.number, "x") for e in pairs[1::2]]
 
 
 def test_a_caller_knows_that_a_write_failed_before_it_may_return(
@@ -89,14 +88,14 @@ def test_a_caller_knows_that_a_write_failed_before_it_may_return(
     monkeypatch.setattr("reconciler.state.commit._Caller", Watched)
     log = GroupCommit(write, lambda events: None, display_name="x")
     with raises_with(StateError, "no space"):
-        log.append([Closed(mark_at(0), "x")])
+        log.append([Closed(1, "x")])
     assert order == ["failure", "done"]
 
 
 def test_many_threads_lose_no_entry(journal_file: JournalFile) -> None:
     def work(worker: int) -> None:
         for number in range(50):
-            event = Closed(mark_at(worker * 100 + number), "x")
+            event = Closed(worker * 100 + number + 1, "x")
             journal_file.journal.append([event])
             assert event in journal_file.durable
 
@@ -127,21 +126,18 @@ def test_a_full_disk_loses_no_entry_and_leaves_no_partial_line(
     journal_file: JournalFile, full: list[int]
 ) -> None:
     full[0] = 10_000
-    journal_file.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(1, "kept")])
     before = journal_file.bytes()
     for room in (0, 1, 20, 60):
         full[0] = room
         with pytest.raises(StateError) as caught:
-            journal_file.journal.append([Closed(mark_at(1), "no room")])
+            journal_file.journal.append([Closed(2, "no room")])
         assert "No space left" in words_of(caught.value)
         assert [each.code for each in caught.value.diagnostics] == [Code.JOURNAL_NOT_WRITTEN]
         assert journal_file.bytes() == before
     full[0] = 10_000
-    journal_file.journal.append([Closed(mark_at(2), "room again")])
-    assert [e.mark for e in journal_file.events() if isinstance(e, Closed)] == [
-        mark_at(0),
-        mark_at(2),
-    ]
+    journal_file.journal.append([Closed(3, "room again")])
+    assert [e.number for e in journal_file.events() if isinstance(e, Closed)] == [1, 3]
     assert journal_file.durable == journal_file.events()
 
 
@@ -150,17 +146,17 @@ def test_after_a_failed_first_write_the_next_one_starts_over(
 ) -> None:
     full[0] = 30
     with pytest.raises(StateError):
-        journal_file.journal.append([Closed(mark_at(0), "x")])
+        journal_file.journal.append([Closed(1, "x")])
     assert journal_file.bytes() == b""
     full[0] = 10_000
-    journal_file.journal.append([Closed(mark_at(1), "y")])
-    assert journal_file.events() == [Closed(mark_at(1), "y")]
+    journal_file.journal.append([Closed(2, "y")])
+    assert journal_file.events() == [Closed(2, "y")]
 
 
 def test_a_failed_write_fails_every_waiting_append(
     journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal_file.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(1, "kept")])
     slow = Slow()
 
     def fails(fd: int) -> None:
@@ -171,7 +167,7 @@ def test_a_failed_write_fails_every_waiting_append(
 
     def append(number: int) -> str:
         with pytest.raises(StateError) as caught:
-            journal_file.journal.append([Closed(mark_at(number), "lost")])
+            journal_file.journal.append([Closed(number + 1, "lost")])
         return words_of(caught.value)
 
     with ThreadPoolExecutor(10) as pool:
@@ -180,7 +176,7 @@ def test_a_failed_write_fails_every_waiting_append(
         said = [future.result() for future in futures]
     assert all("Input/output error" in words for words in said)
     assert slow.count == 1
-    assert journal_file.durable == [Closed(mark_at(0), "kept")]
+    assert journal_file.durable == [Closed(1, "kept")]
 
 
 def test_if_events_of_a_write_cannot_be_applied_none_of_its_callers_continues() -> None:
@@ -193,16 +189,16 @@ def test_if_events_of_a_write_cannot_be_applied_none_of_its_callers_continues() 
         assert gate.wait()
 
     def durable(events: Sequence[Event]) -> None:
-        if Closed(mark_at(1), "x") in events:
+        if Closed(2, "x") in events:
             raise MemoryError
 
     log = GroupCommit(write, durable, display_name="x")
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(log.append, [Closed(mark_at(0), "x")])
+        first = pool.submit(log.append, [Closed(1, "x")])
         assert writing.wait()
         others = []
         for number in (1, 2):
-            others.append(pool.submit(log.append, [Closed(mark_at(number), "x")]))
+            others.append(pool.submit(log.append, [Closed(number + 1, "x")]))
             until(lambda: log.waiting == len(others))
         gate.set()
         first.result()
@@ -223,9 +219,9 @@ def test_an_append_that_was_interrupted_is_not_written_later() -> None:
 
     log = GroupCommit(lambda _: None, written.append, display_name="x", linger=linger)
     with pytest.raises(KeyboardInterrupt):
-        log.append([Closed(mark_at(1), "x")])
-    log.append([Closed(mark_at(2), "x")])
-    assert written == [[Closed(mark_at(2), "x")]]
+        log.append([Closed(2, "x")])
+    log.append([Closed(3, "x")])
+    assert written == [[Closed(3, "x")]]
     assert log.waiting == 0
 
 
@@ -235,14 +231,14 @@ def test_after_a_failed_sync_the_journal_is_unusable(
     def fails(fd: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    journal_file.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(1, "kept")])
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fails)
         with pytest.raises(StateError):
-            journal_file.journal.append([Closed(mark_at(1), "in doubt")])
+            journal_file.journal.append([Closed(2, "in doubt")])
     with raises_with(StateError, "earlier write to it failed"):
-        journal_file.journal.append([Closed(mark_at(2), "refused")])
-    assert Closed(mark_at(2), "refused") not in journal_file.events()
+        journal_file.journal.append([Closed(3, "refused")])
+    assert Closed(3, "refused") not in journal_file.events()
 
 
 def test_a_partial_write_that_cannot_be_removed_makes_the_journal_unusable(
@@ -252,16 +248,16 @@ def test_a_partial_write_that_cannot_be_removed_makes_the_journal_unusable(
         raise OSError(errno.EIO, "Input/output error")
 
     full[0] = 10_000
-    journal_file.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(1, "kept")])
     with monkeypatch.context() as patched:
         patched.setattr(os, "ftruncate", fails)
         full[0] = 20
         with pytest.raises(StateError):
-            journal_file.journal.append([Closed(mark_at(1), "half")])
+            journal_file.journal.append([Closed(2, "half")])
     full[0] = 10_000
     with raises_with(StateError, "earlier write"):
-        journal_file.journal.append([Closed(mark_at(2), "never after a hole")])
-    assert journal_file.events() == [Closed(mark_at(0), "kept")]
+        journal_file.journal.append([Closed(3, "never after a hole")])
+    assert journal_file.events() == [Closed(1, "kept")]
 
 
 def test_an_interrupted_write_makes_the_journal_unusable(
@@ -270,13 +266,13 @@ def test_an_interrupted_write_makes_the_journal_unusable(
     def interrupted(fd: int) -> None:
         raise KeyboardInterrupt
 
-    journal_file.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(1, "kept")])
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            journal_file.journal.append([Closed(mark_at(1), "in doubt")])
+            journal_file.journal.append([Closed(2, "in doubt")])
     with raises_with(StateError, "interrupted"):
-        journal_file.journal.append([Closed(mark_at(2), "refused")])
+        journal_file.journal.append([Closed(3, "refused")])
 
 
 def test_a_journal_whose_name_is_not_durable_is_unusable(
@@ -288,30 +284,30 @@ def test_a_journal_whose_name_is_not_durable_is_unusable(
     with monkeypatch.context() as patched:
         patched.setattr(disk, "sync_folder", fails)
         with pytest.raises(StateError):
-            journal_file.journal.append([Closed(mark_at(0), "x")])
+            journal_file.journal.append([Closed(1, "x")])
     with pytest.raises(StateError):
-        journal_file.journal.append([Closed(mark_at(1), "y")])
+        journal_file.journal.append([Closed(2, "y")])
     assert journal_file.durable == []
 
 
 def test_paused_appends_wait_and_then_start_a_new_journal(journal_file: JournalFile) -> None:
-    journal_file.journal.append([Closed(mark_at(0), "old")])
+    journal_file.journal.append([Closed(1, "old")])
     with ThreadPoolExecutor(1) as pool:
         with journal_file.journal.paused():
-            later = pool.submit(journal_file.journal.append, [Closed(mark_at(1), "new")])
+            later = pool.submit(journal_file.journal.append, [Closed(2, "new")])
             until(lambda: bool(journal_file.journal.waiting))
             journal_file.journal.remove(HEADER)
             assert not journal_file.path.exists()
             assert not later.done()
         later.result()
-    assert journal_file.events() == [Closed(mark_at(1), "new")]
+    assert journal_file.events() == [Closed(2, "new")]
 
 
 def test_a_closed_journal_stays_closed(journal_file: JournalFile) -> None:
     with journal_file.journal.paused():
         journal_file.journal.shut()
     with raises_with(StateError, "already released"):
-        journal_file.journal.append([Closed(mark_at(0), "x")])
+        journal_file.journal.append([Closed(1, "x")])
     assert not journal_file.path.exists()
 
 

@@ -23,9 +23,9 @@ from tests.support.state_files import folder_contents, open_at, save_history, si
 from tests.support.state_samples import (
     BACKEND,
     NOON,
+    PROVENANCE,
     attempt,
     history,
-    mark_at,
     record,
 )
 
@@ -43,12 +43,12 @@ def test_the_journal_of_a_killed_run_is_folded(path: Path) -> None:
     old = sibling(path, ".backup").read_bytes()
     path.write_bytes(old)
     sibling(path, ".journal").write_bytes(left)
-    assert mark_at(7) in read_state(LocalState(path), backend=BACKEND).attempts
+    assert 8 in read_state(LocalState(path), backend=BACKEND).attempts
     assert path.read_bytes() == old
     with open_at(path) as session:
-        assert mark_at(7) in session.state.attempts
+        assert 8 in session.state.attempts
     assert not sibling(path, ".journal").exists()
-    assert mark_at(7) in json.loads(path.read_bytes())["attempts"]
+    assert "8" in json.loads(path.read_bytes())["attempts"]
 
 
 def test_an_already_folded_journal_changes_nothing(path: Path) -> None:
@@ -72,9 +72,9 @@ def test_a_journal_without_a_state_starts_a_new_state(path: Path) -> None:
     path.unlink()
     sibling(path, ".journal").write_bytes(left)
     state = read_state(LocalState(path), backend=BACKEND)
-    assert (state.lineage, state.latest, state.serial) == (lineage, {}, 0)
+    assert (state.lineage, state.serial) == (lineage, 0)
     assert set(state.records) == {record(8).ref}
-    assert set(state.attempts) == {mark_at(7)}
+    assert set(state.attempts) == {8}
 
 
 def test_a_truncated_first_write_does_not_block_a_lost_state(path: Path) -> None:
@@ -94,12 +94,12 @@ def test_a_truncated_first_write_does_not_block_another_state(path: Path) -> Non
     session.close()
     path.unlink()
     sibling(path, ".journal").write_bytes(left[:-10])
-    other = State(lineage="another", serial=3, backend=BACKEND)
+    other = State("another", 3, BACKEND, PROVENANCE)
     assert LocalState(path).create(other)
     assert read_state(LocalState(path), backend=BACKEND) == other
     with open_at(path) as session:
         session.append(Attempted(attempt(8)))
-    assert set(read_state(LocalState(path), backend=BACKEND).attempts) == {mark_at(8)}
+    assert set(read_state(LocalState(path), backend=BACKEND).attempts) == {9}
     assert not sibling(path, ".journal").exists()
 
 
@@ -178,7 +178,7 @@ def test_a_change_by_another_program_is_not_overwritten(
     save_history(path)
     before = path.read_bytes()
     session = open_at(path)
-    session.append(Attempted(attempt(8)), Attempted(attempt(9)), Aged({mark_at(8): 5.0}))
+    session.append(Attempted(attempt(8)), Attempted(attempt(9)), Aged({attempt(8).reference: 5.0}))
     session.append(Recorded(record(9)), Forgotten(record(2).ref))
     value = json.loads(before)
     value["serial"] += rewritten
@@ -197,9 +197,10 @@ def test_a_change_by_another_program_is_not_overwritten(
     assert (record(9).ref in found.records, record(2).ref in found.records) == (
         (True, False) if is_restored else (False, True)
     )
-    known = {mark: (a.task_id, a.waited) for mark, a in found.attempts.items()}
-    assert known[mark_at(8)] == ("", 5.0)
-    assert known.get(mark_at(9)) == (None if is_restored else ("id-9", 0.0))
+    known = {number: attempt.waited for number, attempt in found.attempts.items()}
+    assert known[9] == 5.0
+    assert known.get(10) == (None if is_restored else 0.0)
+    assert found.provenance.counter >= 10
 
 
 @pytest.mark.parametrize("outcome", ["recorded", "not created", "retired", "open"])
@@ -211,21 +212,18 @@ def test_attempts_whose_outcome_the_state_knows_stay_closed(path: Path, outcome:
         left = sibling(path, ".journal").read_bytes()
         match outcome:
             case "not created":
-                session.append(
-                    Forgotten(record(9).ref), Attempted(attempt(9)), Closed(mark_at(9), "")
-                )
+                session.append(Forgotten(record(9).ref), Attempted(attempt(9)), Closed(10, ""))
             case "retired":
-                session.append(Retired(record(9).retired(NOON, adoptable=True)))
+                session.append(Retired(record(9).retired(NOON)))
             case "open":
                 session.append(Forgotten(record(9).ref), Attempted(attempt(9)))
             case _:
                 pass
         session.save()
-        session.append(Attempted(attempt(7)), Closed(mark_at(7), "refused"))
+        session.append(Attempted(attempt(7)), Closed(8, "refused"))
     sibling(path, ".journal").write_bytes(left)
     before = read_state(LocalState(path), backend=BACKEND).attempts
-    assert (mark_at(9) in before) is (outcome == "open")
-    assert all(not attempt.task_id for attempt in before.values())
+    assert (10 in before) is (outcome == "open")
     data = path.read_bytes()
     open_at(path).close()
     assert path.read_bytes() == data
@@ -244,7 +242,7 @@ def test_carried_attempts_are_never_lost(path: Path, monkeypatch: pytest.MonkeyP
 
     def fsync(fd: int) -> None:
         real(fd)
-        seen.append(mark_at(9) in read_state(LocalState(path), backend=BACKEND).attempts)
+        seen.append(10 in read_state(LocalState(path), backend=BACKEND).attempts)
 
     with open_at(path) as session:
         monkeypatch.setattr(os, "fsync", fsync)
@@ -253,7 +251,7 @@ def test_carried_attempts_are_never_lost(path: Path, monkeypatch: pytest.MonkeyP
     assert len(seen) > 3
     assert all(seen)
     attempts = read_state(LocalState(path), backend=BACKEND).attempts
-    assert {mark_at(7), mark_at(8), mark_at(9)} <= set(attempts)
+    assert {8, 9, 10} <= set(attempts)
 
 
 @pytest.mark.parametrize("found", ["nothing", "own events", "an incomplete line"])
@@ -273,7 +271,7 @@ def test_events_of_a_run_that_had_a_removed_lock_meanwhile_are_kept(path: Path, 
     with raises_with(StateError, "was removed, replaced or written to"):
         first.close()
     state = read_state(LocalState(path), backend=BACKEND)
-    assert mark_at(7) in state.attempts
+    assert 8 in state.attempts
     assert record(9).ref not in state.records
 
 

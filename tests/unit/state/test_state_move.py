@@ -18,13 +18,13 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, StateLocation
-from reconciler.state.model import Attempted, BaselineRead, Recorded, State
+from reconciler.state.model import Attempted, BaselineMoved, Recorded, State
 from reconciler.state.move import abort, migrate
 from reconciler.state.session import Session, read_state
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
 from tests.support.plan_values import ME
-from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
+from tests.support.state_samples import BACKEND, PROVENANCE, attempt, empty, record
 
 BEFORE = Baseline("acme", ("id-8", "id-9"), ME)
 
@@ -76,10 +76,9 @@ class World:
         self.engines = [MemoryEngine(display_name=f"memory:{number}") for number in (1, 2)]
         self.source, self.target = self.places(Process())
         self.source.create(empty())
-        baseline = BEFORE.name
         with self.opened(self.source) as session:
-            session.append(Recorded(record(1)), BaselineRead(BEFORE))
-            session.append(Attempted(replace(attempt(2), baseline=baseline, waited=45.0)))
+            session.append(Recorded(record(1)), BaselineMoved(BEFORE))
+            session.append(Attempted(replace(attempt(2), waited=45.0)))
 
     def places(self, process: Process) -> list[StateLocation]:
         """The two backends as this process sees them."""
@@ -126,8 +125,9 @@ def refusal(place: StateLocation) -> Code | None:
 
 def assert_whole(state: State) -> None:
     assert set(state.records) == {record(1).ref}
-    assert set(state.attempts) == {mark_at(2)}
-    assert state.baseline_of(state.attempts[mark_at(2)]) == BEFORE
+    assert set(state.attempts) == {3}
+    assert state.baselines == (BEFORE,)
+    assert state.provenance == PROVENANCE.counted(3)
 
 
 PAIRS = [("file", "engine"), ("engine", "file"), ("engine", "engine"), ("file", "file")]
@@ -150,7 +150,7 @@ def test_everything_moves_and_the_old_backend_points_to_the_new_one(world: World
 
 def test_attempts_move_with_what_was_waited_for_them(world: World) -> None:
     world.migrate()
-    moved = read_state(world.target, backend=BACKEND).attempts[mark_at(2)]
+    moved = read_state(world.target, backend=BACKEND).attempts[3]
     assert moved.waited == 45.0
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from msgspec import NODEFAULT
 from msgspec.structs import fields
 
+from reconciler.model.reference import Reference, is_state_id
 from reconciler.model.service import Identity
 from reconciler.model.task import Generated
 from reconciler.model.value import Stored
@@ -16,10 +18,9 @@ from reconciler.state.attempt import (
     Attempt,
     Baseline,
     HistoryEntry,
-    KeyNotes,
     Move,
+    Provenance,
     RecordChange,
-    Recovery,
     RetiredTask,
     Run,
 )
@@ -30,21 +31,19 @@ from reconciler.system.resources import schema_text
 SCHEMA = json.loads(schema_text("state"))
 DEFINITIONS = SCHEMA["definitions"]
 STORED = (
-    *(
-        Attempt,
-        Baseline,
-        Generated,
-        HistoryEntry,
-        Identity,
-        KeyNotes,
-        Move,
-        Record,
-        RecordChange,
-        Recovery,
-    ),
-    *(RetiredTask, Run),
+    Attempt,
+    Baseline,
+    Generated,
+    HistoryEntry,
+    Identity,
+    Move,
+    Provenance,
+    Record,
+    RecordChange,
+    RetiredTask,
+    Run,
 )
-NAMED: dict[type[Stored], set[str]] = {Attempt: {"mark"}, Record: {"task"}}
+NAMED: dict[type[Stored], set[str]] = {Record: {"task"}}
 """The fields that a file lacks, because the item's name has them."""
 
 ALWAYS: dict[type[Stored], set[str]] = {StateFile: {"checksum"}, Attempt: {"task"}}
@@ -67,6 +66,16 @@ def test_the_fields_of_a_struct_are_the_properties_of_its_schema(kind: type[Stor
     }
     assert set(schema.get("required", ())) == needed | ALWAYS.get(kind, set())
     assert schema["additionalProperties"] is False
+
+
+def test_example_references_and_state_ids_are_valid() -> None:
+    text = json.dumps(SCHEMA)
+    found = re.findall(r'"(\S+/\d+ [a-z-]+)"', text)
+    assert len(found) > 3
+    assert all(Reference.parse(each) for each in found)
+    provenance = DEFINITIONS["Provenance"]["properties"]
+    examples = [*provenance["ids"]["examples"], *provenance["answered"]["examples"]]
+    assert all(is_state_id(state_id) for ids in examples for state_id in ids)
 
 
 def test_the_outputs_of_a_task_are_described() -> None:

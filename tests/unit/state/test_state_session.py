@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,36 @@ import pytest
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
-from reconciler.model.mark import is_mark
+from reconciler.model.reference import Reference
 from reconciler.model.service import RemoteTask
 from reconciler.model.value import replace
-from reconciler.state.attempt import KeyNotes
+from reconciler.state.attempt import Baseline
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Journal
 from reconciler.state.ledger import fold
 from reconciler.state.local import HeldFile, LocalState
 from reconciler.state.location import Claim, StateLocation
-from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State
-from reconciler.state.session import Outcome, Session, read_state
+from reconciler.state.model import (
+    Attempted,
+    BaselineMoved,
+    Closed,
+    Dismissed,
+    Event,
+    Forgotten,
+    Learned,
+    Recorded,
+    Retired,
+    State,
+)
+from reconciler.state.session import Session, read_state
 from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
     BACKEND,
-    NOON,
+    PROVENANCE,
+    WHO,
     attempt,
     history,
-    mark_at,
     record,
 )
 
@@ -97,8 +107,8 @@ def test_a_save_without_changes_does_not_write(path: Path) -> None:
         session.append()
     with open_at(path) as session:
         session.append(Recorded(record(2)))
-        session.append(Closed("2026-01-01T00:00:00.000001Z", "of no attempt"))
-        session.close(Outcome([RemoteTask("acme", "id-2", {"status": "done"})]))
+        session.append(Closed(99, "of no attempt"))
+        session.close([RemoteTask("acme", "id-2", {"status": "done"})])
     assert folder_contents(path.parent) == before
 
 
@@ -131,20 +141,24 @@ def test_outputs_are_saved_only_with_another_change(path: Path) -> None:
     with open_at(path) as session:
         seen = {"id": "id-2", "status": "done", "sharedAt": None, "surprise": 1}
         session.append(Recorded(record(7)))
-        session.close(Outcome([RemoteTask("acme", name, seen) for name in ("id-2", "id-9")]))
+        session.close([RemoteTask("acme", name, seen) for name in ("id-2", "id-9")])
     records = read_state(LocalState(path), backend=BACKEND).records
     assert records[record(2).ref].outputs == {"status": "done"}
     assert records[record(7).ref].outputs == record(7).outputs
 
 
-def test_marks_are_unique(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unlike those of open and closed attempts, and whatever the clock shows."""
+def test_each_request_has_a_number_of_its_own(path: Path) -> None:
+    """Also after attempts that created no task, and after requests that were not journaled."""
     save_history(path)
-    known = read_state(LocalState(path), backend=BACKEND)
-    given = iter([*(mark for mark, _ in known.marks()), "new", "new", "newer"])
-    monkeypatch.setattr("reconciler.state.session.mint", lambda now: next(given))
     with open_at(path) as session:
-        assert [session.next_mark(NOON) for _ in range(2)] == ["new", "newer"]
+        own = session.state.provenance.id
+        given = [session.next_reference(key) for key in ("a", "b/c", "a")]
+        assert given == [Reference("a", 5, own), Reference("b/c", 6, own), Reference("a", 7, own)]
+        session.append(Attempted(attempt(6)), Closed(7, "refused", was_sent=False))
+        session.append(Attempted(attempt(19)), Closed(20, "refused", was_sent=False))
+        assert session.next_reference("a").number == 21
+    with open_at(path) as session:
+        assert session.next_reference("a").number == 21
 
 
 def test_an_edit_that_was_interrupted_is_not_saved_again(
@@ -164,39 +178,32 @@ def test_an_edit_that_was_interrupted_is_not_saved_again(
     assert list(read_state(LocalState(path), backend=BACKEND).records.values()) == [record(1)]
 
 
-def test_a_mark_that_is_made_while_another_one_is_made_differs(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = iter([mark_at(1), mark_at(1), mark_at(2)])
-    during: list[str] = []
-
-    def mint(now: datetime) -> str:
-        if not during:
-            during.append("")
-            during[0] = session.next_mark(now)  # as another thread
-        return next(given)
-
-    monkeypatch.setattr("reconciler.state.session.mint", mint)
+def test_a_number_seen_in_a_reference_is_not_used(path: Path) -> None:
     with open_at(path) as session:
-        assert session.next_mark(NOON) != during[0]
+        assert session.next_reference("a").number == 1
+        session.append(Learned(session.state.provenance.counted(8)))
+        assert session.next_reference("a").number == 9
 
 
-def test_the_marks_of_a_state_that_was_put_are_known(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = iter([mark_at(1), mark_at(2), mark_at(3)])
-    monkeypatch.setattr("reconciler.state.session.mint", lambda now: next(given))
+def test_the_numbers_of_a_state_that_was_put_are_known(path: Path) -> None:
     with open_at(path) as session:
-        session.next_mark(NOON)
+        session.next_reference("a")
         session.put(fold(session.state, [Recorded(record(2))]))
-        assert session.next_mark(NOON) == mark_at(3)
+        assert session.next_reference("a").number == 4
 
 
-def test_marks_are_unique_across_threads(path: Path) -> None:
+def test_the_id_that_a_state_writes_is_its_own(path: Path) -> None:
+    """Not that of the state that it continues."""
+    with open_at(path) as session:
+        own = session.state.provenance
+        session.append(Learned(replace(own, ids=(*own.ids, "kabor-tanuf-lisab"))))
+        assert session.next_reference("a").state == own.id
+
+
+def test_numbers_are_unique_across_threads(path: Path) -> None:
     with open_at(path) as session, ThreadPoolExecutor(8) as pool:
-        given = list(pool.map(lambda _: session.next_mark(NOON), range(3000)))
-    assert len(set(given)) == 3000
-    assert all(map(is_mark, given))
+        given = list(pool.map(lambda _: session.next_reference("a"), range(3000)))
+    assert sorted(reference.number for reference in given) == list(range(1, 3001))
 
 
 @pytest.mark.parametrize("suffix", [".lock", ".journal"])
@@ -230,7 +237,7 @@ def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str
     assert folder_contents(path.parent) == before
     with open_at(path) as session:
         is_lost = suffix == ".journal" and how == "removed"
-        assert (mark_at(9) in session.state.attempts) is not is_lost
+        assert (10 in session.state.attempts) is not is_lost
 
 
 @pytest.mark.parametrize("is_new", [True, False])
@@ -274,7 +281,7 @@ def test_a_touched_state_is_still_the_same(path: Path) -> None:
         path.write_bytes(data)
         session.check_held()
         session.append(Attempted(attempt(8)))
-    assert {mark_at(8), mark_at(9)} <= set(read_state(LocalState(path), backend=BACKEND).attempts)
+    assert {9, 10} <= set(read_state(LocalState(path), backend=BACKEND).attempts)
 
 
 def test_a_change_without_an_attempt_needs_no_journal(path: Path) -> None:
@@ -306,7 +313,7 @@ def test_many_threads_append_at_once(path: Path) -> None:
     def work(worker: int) -> None:
         for number in range(worker * 20, worker * 20 + 20):
             session.append(Attempted(attempt(number)))
-            assert mark_at(number) in session.state.attempts
+            assert number + 1 in session.state.attempts
             session.append(Recorded(record(number)))
             if number % 7 == 0:
                 session.save()
@@ -365,7 +372,7 @@ def test_an_exception_does_not_prevent_the_save(path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         run()
-    assert mark_at(0) in json.loads(path.read_bytes())["attempts"]
+    assert "1" in json.loads(path.read_bytes())["attempts"]
     open_at(path).close()
 
 
@@ -394,13 +401,32 @@ def test_a_state_of_two_thousand_tasks_is_read_back_unchanged(
     assert len(known.records) == 2000
 
 
-def test_the_notes_on_a_key_are_read_without_a_copy_of_the_state(path: Path) -> None:
+def test_a_key_is_read_without_a_copy_of_the_state(path: Path) -> None:
     with open_at(path) as session:
-        session.append(Attempted(attempt(1)), Closed(mark_at(1), "refused"))
+        session.append(Attempted(attempt(1)), Closed(2, "made no task"), Recorded(record(2)))
         before = session.state
-        assert session.notes_on(attempt(1).ref) == KeyNotes((mark_at(1),))
-        assert session.notes_on(attempt(2).ref) == KeyNotes()
+        assert session.closed(attempt(1).ref) == (attempt(1).reference,)
+        assert session.closed(attempt(2).ref) == ()
+        assert session.record(record(2).ref) == record(2)
+        assert session.record(record(1).ref) is None
         assert session.state is before
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Attempted(attempt(1)),
+        Recorded(record(1)),
+        Retired(record(1).retired(None)),
+        Dismissed("acme", "t"),
+        BaselineMoved(Baseline("acme", (), WHO)),
+        Learned(replace(PROVENANCE, is_new=True)),
+    ],
+)
+def test_a_new_state_is_saved_once_there_is_something_to_know(path: Path, event: Event) -> None:
+    with open_at(path) as session:
+        session.append(event)
+    assert path.exists()
 
 
 def test_a_second_save_names_the_journal_that_was_folded_last(path: Path) -> None:

@@ -18,7 +18,7 @@ from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Session
 from tests.support.diagnostics import words_of
 from tests.support.memory_engine import MemoryEngine
-from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
+from tests.support.state_samples import BACKEND, attempt, empty, record
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_large_entry_goes_into_a_blob(engine: MemoryEngine, session: Session) 
     session.append(Attempted(made))
     assert head(engine)["tail"] == []
     assert len(engine.head or b"") < 1_000
-    assert set(engine.place().read(BACKEND).attempts) == {mark_at(1), mark_at(2)}
+    assert set(engine.place().read(BACKEND).attempts) == {2, 3}
 
 
 def test_a_long_tail_becomes_a_blob(engine: MemoryEngine, session: Session) -> None:
@@ -146,7 +146,7 @@ def test_a_write_with_a_lost_response_is_done_once(engine: MemoryEngine, session
     session.append(Attempted(attempt(1)))
     assert len(engine.swapped) == 1
     session.append(Attempted(attempt(2)))
-    assert set(engine.place().read(BACKEND).attempts) == {mark_at(1), mark_at(2)}
+    assert set(engine.place().read(BACKEND).attempts) == {2, 3}
 
 
 def test_a_failed_write_is_resent_byte_for_byte(engine: MemoryEngine, session: Session) -> None:
@@ -276,7 +276,7 @@ def test_with_a_timeout_a_lock_is_taken_over_after_its_last_write(engine: Memory
     engine.clock.at = [(1.0, lambda: session.append(Attempted(attempt(1))))]
     other = open_in(engine, 120)
     assert 61 <= engine.clock.passed < 65
-    assert set(other.state.attempts) == {mark_at(1)}
+    assert set(other.state.attempts) == {2}
     other.close()
     with pytest.raises(StateError):
         session.close()
@@ -373,7 +373,7 @@ def test_a_takeover_continues_from_the_last_write(engine: MemoryEngine) -> None:
     session.append(Attempted(attempt(1)), Recorded(record(2)))
     engine.place().unlock(1)
     other = open_in(engine)
-    assert set(other.state.attempts) == {mark_at(1)}
+    assert set(other.state.attempts) == {2}
     assert set(other.state.records) == {record(2).ref}
     other.close()
     with pytest.raises(StateError):
@@ -398,7 +398,7 @@ def test_unreferenced_blobs_are_removed(engine: MemoryEngine) -> None:
     session.append(Attempted(made))
     engine.place().unlock(1)
     with open_in(engine) as other:
-        other.append(*other.state.close_attempts([made.mark], "made no task", None))
+        other.append(*other.state.close_attempts([made.number], "made no task", None))
     names = {head(engine)["base"], *head(engine)["bases"]}  # type: ignore[misc]
     assert names == set(engine.blobs)
     with pytest.raises(StateError):

@@ -25,7 +25,9 @@ REPORT = ApplyReport(
             problems=(
                 remark("attempt.unresolved", at="2026-11-24 11:59:01 UTC"),
                 remark("attempt.other_identity", who="acme-taskctl"),
-                remark("attempt.resolve_orphan", ref="acme/tag-buckets"),
+                remark(
+                    "attempt.resolve_other", who="acme-taskctl", ref="acme/tag-buckets", task_id=""
+                ),
             ),
             file="tasks/tags.yaml",
             line=3,

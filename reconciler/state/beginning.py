@@ -1,0 +1,17 @@
+"""Begins states. Their lineages and IDs are random; everything else about a state is pure."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from reconciler.model.reference import state_id
+from reconciler.state.attempt import Provenance
+from reconciler.state.model import State
+
+
+def begin(backend: str, at: datetime, *, serial: int = 0, is_new: bool = False) -> State:
+    """A state that begins now. On the embedded service, which starts no agents, it is new."""
+    is_embedded = backend.partition(":")[0] == "local"
+    provenance = Provenance((state_id(os.urandom(6)),), at, is_new=is_new or is_embedded)
+    return State(os.urandom(16).hex(), serial, backend, provenance)
