@@ -16,14 +16,20 @@ _AT_ONCE = 10
 
 
 class TasksById:
-    """Reads tasks of one organization concurrently; their size is counted in `kept`."""
+    """Reads tasks of one organization concurrently; their size is counted in `kept`. `refused` are
+    the tasks that the service does not let this user read: they are neither found nor absent."""
 
     def __init__(self, service: Service, org_name: str, pool: Executor, kept: Kept) -> None:
         self._service, self._org_name, self._pool, self._kept = service, org_name, pool, kept
+        self.refused: set[str] = set()
 
     def get(self, ids: Collection[str]) -> dict[TaskId, RemoteTask]:
-        """The tasks that the service shows now. Raises RemoteError."""
-        found = self._pool.map(self._get, sorted(ids))
+        """The tasks that the service shows now. Raises RemoteError, also if the service refuses the
+        list, too."""
+        known = len(self.refused)
+        found = list(self._pool.map(self._get, sorted(ids)))
+        if len(self.refused) > known:
+            next(self._service.list_tasks(self._org_name), None)
         return {TaskId(task.org_name, task.id): task for task in found if task is not None}
 
     def get_absent(self, ids: Collection[str], *, is_listed: bool) -> dict[TaskId, RemoteTask]:
@@ -31,10 +37,16 @@ class TasksById:
         while the list responds (`is_listed`: it has been read before). Raises RemoteError."""
         if ids and not is_listed:
             next(self._service.list_tasks(self._org_name), None)
-        return self.get(ids)
+        return self.get({*ids} - self.refused)
 
     def _get(self, task_id: str) -> RemoteTask | None:
-        task = self._service.get_task(self._org_name, task_id)
+        try:
+            task = self._service.get_task(self._org_name, task_id)
+        except RemoteError as problem:
+            if not problem.is_refusal:
+                raise
+            self.refused.add(task_id)
+            return None
         if task is not None:
             self._kept.keep(task.raw)
         return task

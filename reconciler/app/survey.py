@@ -227,7 +227,8 @@ class _Organization:
         by_id = TasksById(survey.service, org_name, self.pool, survey.kept)
         self._add_missing(by_id.get(self.missing))
         self._add_missing(by_id.get_absent(self.missing, is_listed=is_listed))
-        self.found.absent.update(TaskId(org_name, task_id) for task_id in self.missing)
+        absent = self.missing - by_id.refused
+        self.found.absent.update(TaskId(org_name, task_id) for task_id in absent)
 
     def _add_missing(self, found: Mapping[TaskId, RemoteTask]) -> None:
         self.found.tasks.update(found)

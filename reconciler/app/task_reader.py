@@ -68,6 +68,7 @@ class TaskReader:
     ) -> None:
         self._client, self._cache, self._now, self._settle_time = client, cache, now, settle_time
         self._kept, self._has_responded = Kept(), False
+        self._refused: set[TaskId] = set()
 
     def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
         """The statuses, in the given order. Tasks of an organization that the token may not read
@@ -143,6 +144,7 @@ class TaskReader:
             found |= by_id.get(missing)
             absent = missing.intersection(own).difference(task.id for task in found)
             found |= by_id.get_absent(absent, is_listed=is_listed)
+        self._refused |= {TaskId(org_name, task_id) for task_id in by_id.refused}
         return {task_id: task.raw for task_id, task in found.items()}
 
     def _read_each(
@@ -185,6 +187,8 @@ class TaskReader:
         summary: EventSummary | None = None,
     ) -> TaskStatus:
         """The status; reads the events without a `summary` of them."""
+        if raw is None and _id_of(record) in self._refused:
+            return self.status_of(record, TaskState.NOT_VISIBLE)
         if raw is None:
             is_own = self._client.identity().same_as(record.identity)
             created, now, settle = record.created_at, self._now(), self._settle_time

@@ -94,6 +94,19 @@ def test_a_killed_run_repeats_at_most_one_part(
     assert requests(here, "events") <= 20
 
 
+def test_what_the_service_refuses_for_one_task_concerns_that_task(here: InProcess) -> None:
+    assert apply(here, "ab").code == 0
+    here.server.habits.clock_offset += 1000
+    before = {task["key"]: task["status"] for task in here.run("status").document["tasks"]}
+    refused = here.server.world.tasks[0].id
+    here.server.set_rules(Rule("get", Fault("status", status=403), task=refused))
+    shown = here.run("status").document["tasks"]
+    key = next(task["key"] for task in shown if task["taskId"] == refused)
+    assert {task["key"]: task["status"] for task in shown} == {**before, key: "notVisible"}
+    here.server.set_rules(Rule("get", Fault("status", status=403), task=refused))
+    assert here.run("plan", "--allow-recreate").document["summary"]["unchanged"] == 2
+
+
 def test_a_task_of_a_colleague_that_cannot_be_read_blocks_nothing(here: InProcess) -> None:
     """Once the organization was explained completely."""
     assert apply(here, "a").code == 0
