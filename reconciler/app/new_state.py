@@ -190,7 +190,8 @@ def _refuse_unclear(facts: Facts, explanation: Explanation, state_id: str) -> No
     for org_name, blocks in sorted(explanation.blocks.items()):
         first = blocks[0]
         name = f"{org_name}/{first.task.id}"
-        raise StateError.of(Code.STATE_EDIT, "unexplained", task=name, why=first.why)
+        case = "unexplained.elsewhere" if first.owner else "unexplained"
+        raise StateError.of(Code.STATE_EDIT, case, task=name, why=first.why, owner=first.owner)
     shown = (message.reference for message in facts.messages.values() if message is not None)
     records, retired = explanation.state.records.values(), explanation.state.retired.values()
     known = {text for record in records for text in record.references}

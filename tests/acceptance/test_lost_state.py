@@ -295,6 +295,24 @@ def test_nothing_is_continued_beside_what_cannot_be_read(here: InProcess, what: 
     assert here.sandbox.recorded() == made
 
 
+def test_nothing_is_continued_beside_a_prompt_copied_to_another_organization(
+    here: InProcess,
+) -> None:
+    tasks = of("a", "b")
+    tasks["b"]["orgName"] = "other"
+    here.sandbox.write(tasks)
+    assert here.run("apply").code == 0
+    own = id_of(here)
+    prompt = next(task.prompt for task in here.server.world.tasks if task.org == "acme")
+    assert f" {own}" in prompt
+    copied = here.server.world.create("me", "other", {"message": {"content": prompt}})
+    ended = proceed(here, own)
+    assert (ended.code, codes(ended)) == (1, {"TC618"})
+    assert "the last line of a prompt of acme/a" in ended.stdout
+    assert here.run_state("dismiss", f"other/{copied['taskId']}").code == 0
+    assert proceed(here, own).code == 0
+
+
 def test_without_confirmation_nothing_is_recorded(
     here: InProcess, answer: Callable[..., None]
 ) -> None:
