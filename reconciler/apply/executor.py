@@ -74,8 +74,8 @@ class Executor:
             raise
 
     def _execute(self, task: PlannedTask) -> TaskResult:
-        """The record may have changed since the plan (when an attempt was closed), or be missing in
-        it."""
+        """The record may have changed since the plan (when an attempt was closed), or the plan may
+        lack it."""
         task = replace(task, record=self._ctx.session.record(task.recorded_as))
         try:
             result = self._outcome(task)

@@ -31,7 +31,7 @@ from reconciler.plan.ages import AttemptAges, time_left
 from reconciler.plan.facts import Facts, Listing
 from reconciler.plan.keys import moved_ref
 from reconciler.plan.plan import Reason
-from reconciler.state.attempt import Attempt, kept_outputs
+from reconciler.state.attempt import IMPLAUSIBLE, Attempt, kept_outputs
 from reconciler.state.ledger import Ledger
 from reconciler.state.model import (
     BaselineMoved,
@@ -391,7 +391,13 @@ class _Organization:
                 self._unreadable(task, known)
         may_record = not self.blocks and self.listing.unproven is None
         blocked = set[str]()
-        ours = [(t, m, r) for t, m in self._shown() if self._state.is_ours(r := m.reference) and r]
+        sent = {attempt.reference for attempt in self._state.attempts.values()}
+        ours = [
+            (task, message, reference)
+            for task, message in self._shown()
+            if (reference := message.reference) is not None
+            and (self._state.is_ours(reference) or str(reference) in sent)
+        ]
         for task, message, reference in sorted(ours, key=self._order):
             if (task.creator_login or "") in self._users:
                 self._count(reference)
@@ -422,8 +428,10 @@ class _Organization:
         return is_own, self._number(reference), task.created_at or _NEVER, reference.number, task.id
 
     def _number(self, reference: Reference) -> int:
-        """The number of a record. A continued state's is lower than any of this state's own."""
-        return reference.number if reference.state == self._state.provenance.id else 0
+        """The number of a record. A continued state's is lower than any of this state's own, and so
+        is one that no state gets to."""
+        is_own = reference.state == self._state.provenance.id
+        return reference.number if is_own and reference.number < IMPLAUSIBLE else 0
 
     def _count(self, reference: Reference) -> None:
         if reference.state == self._state.provenance.id:
@@ -469,7 +477,7 @@ class _Organization:
         own = self._state.provenance.id
         recorded = Reference.parse(record.reference)
         if recorded is None or record.number:  # sent by this state, or named by a person
-            return reference.state == own and reference.number > record.number
+            return self._number(reference) > record.number
         if reference.state in (own, recorded.state):
             return reference.state == own or reference.number > recorded.number
         since = instant(record.outputs.get("createdAt")) or record.created_at

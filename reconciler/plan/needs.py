@@ -58,7 +58,8 @@ class Depth(NamedTuple):
         if baseline is not None:
             return cls(frozenset(baseline.ids), baseline.ids[-_OLDEST:])
         if provenance.is_new and len(provenance.ids) == 1:
-            return cls(since=provenance.begun_at - _BEFORE_BEGINNING)
+            sent = (attempt.started_at for attempt in state.attempts.values())
+            return cls(since=min((provenance.begun_at, *sent)) - _BEFORE_BEGINNING)
         return cls()
 
     def is_reached(self, task_id: str, created_at: datetime | None) -> bool:
@@ -110,8 +111,8 @@ def needs(
     only_own: bool = False,
 ) -> list[Need]:
     """What to read for these tasks, and for the open attempts in `organizations` (None: all), by
-    organization. `only_own`: organizations are explained only
-    if this identity, or no other, has a baseline in them."""
+    organization. `only_own`: organizations are explained only if this identity, or no other, has a
+    baseline in them."""
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
         by_org.setdefault(task.org_name or "", []).append(task)

@@ -131,6 +131,12 @@ class Provenance(Stored, frozen=True):
             return self
         return replace(self, counter=number)
 
+    def seen(self, references: Iterable[str]) -> Provenance:
+        """The provenance after these references were used or seen."""
+        known = filter(None, map(Reference.parse, references))
+        own = (each.number for each in known if each.state == self.id)
+        return self.counted(max((n for n in own if n < IMPLAUSIBLE), default=0))
+
     def joined(self, other: Provenance) -> Provenance:
         """This provenance, which nothing known to the `other` precedes."""
         return replace(

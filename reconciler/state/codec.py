@@ -25,7 +25,15 @@ from reconciler.model.typed_json import (
     with_checksum,
 )
 from reconciler.model.value import Stored, field, replace
-from reconciler.state.attempt import Attempt, Baseline, Move, Provenance, RetiredTask, Run
+from reconciler.state.attempt import (
+    IMPLAUSIBLE,
+    Attempt,
+    Baseline,
+    Move,
+    Provenance,
+    RetiredTask,
+    Run,
+)
 from reconciler.state.model import Attempted, Event, Learned, Record, Recorded, State
 from reconciler.system.memory import collection_paused
 
@@ -66,6 +74,9 @@ class StateSource(NamedTuple):
 
 
 T = TypeVar("T")
+
+MAX_SERIAL = 2**52
+"""No state is saved this often; heads of shared states have the same limit."""
 
 VERSION = 5
 """The version of the state file, the journal, and the head of a shared state, which contain the
@@ -236,11 +247,15 @@ def _read(file: StateFile) -> State:
     closed = {_closed_key(name): references for name, references in file.closed.items()}
     retired = _retired(file.retired)
     records = dict(_record(name, raw) for name, raw in file.tasks.items())
-    if file.serial < 0 or not file.lineage:
+    if not 0 <= file.serial < MAX_SERIAL or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     check_provenance(file.provenance)
-    highest = max((*attempts, *(r.number for r in records.values())), default=0)
-    if highest > file.provenance.counter:
+    used = [text for record in records.values() for text in record.references]
+    used += [text for task in retired.values() for text in (task.reference, *task.spent)]
+    used += [text for references in closed.values() for text in references]
+    known = file.provenance
+    highest = max((*attempts, *(record.number for record in records.values())), default=0)
+    if highest > known.counter or known.seen(used) != known:
         raise ShapeError("provenance.counter", "range")
     head = {name: getattr(file, name) for name in _SAME}
     return State(records=records, attempts=attempts, closed=closed, retired=retired, **head)
@@ -249,8 +264,10 @@ def _read(file: StateFile) -> State:
 def check_provenance(provenance: Provenance) -> None:
     """Raises ShapeError for IDs that no state can have."""
     ids = (*provenance.ids, *provenance.answered)
-    if not provenance.ids or not all(map(is_state_id, ids)) or provenance.counter < 0:
+    if not provenance.ids or not all(map(is_state_id, ids)):
         raise ShapeError("provenance", "invalid")
+    if not 0 <= provenance.counter < IMPLAUSIBLE:
+        raise ShapeError("provenance.counter", "range")
 
 
 def _retired(raws: Mapping[str, Raw]) -> dict[str, RetiredTask]:
@@ -319,8 +336,10 @@ def decode_event(data: bytes) -> Event:
 def _check_record(record: Record) -> None:
     _check_filled(taskId=record.task_id)
     _check_common(record)
-    if record.number < 0 or (record.reference and Reference.parse(record.reference) is None):
-        raise ShapeError("reference" if record.number >= 0 else "number", "invalid")
+    if not 0 <= record.number < IMPLAUSIBLE:
+        raise ShapeError("number", "range")
+    if record.reference and Reference.parse(record.reference) is None:
+        raise ShapeError("reference", "invalid")
     _check_inputs("inputs", record.inputs)
     _check_inputs("createdInputs", record.created_inputs)
 

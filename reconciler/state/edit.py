@@ -223,6 +223,8 @@ def push(state: State, given: State, *, force: bool = False) -> State:
     """
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)
+    if given.provenance.id != state.provenance.id:
+        raise _refused("lineage", "", given=given.provenance.id, known=state.provenance.id)
     if given.serial <= state.serial and not force:
         raise _refused("serial", "", given=given.serial, known=state.serial)
     for number, attempt in sorted(state.attempts.items()):

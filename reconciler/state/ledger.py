@@ -81,7 +81,7 @@ class Ledger:
             self._settle(reference)
         self.closed.pop(ref, None)
         self.records[ref] = record
-        self.provenance = self.provenance.counted(record.number)
+        self.provenance = self.provenance.counted(record.number).seen(record.references)
 
     def _settle(self, reference: str) -> None:
         """Closes the open attempt that sent the reference."""
@@ -97,6 +97,7 @@ class Ledger:
 
     def _retire(self, task: RetiredTask) -> None:
         self.retired[task.task_id] = task
+        self.provenance = self.provenance.seen((task.reference, *task.spent))
         record = self.records.get(task.ref)
         if record is not None and record.task_id == task.task_id:
             del self.records[task.ref]

@@ -44,7 +44,7 @@ from tests.support.remark_cases import cases
 
 SETTLE = timedelta(seconds=150)
 OLD, YOUNG = ago(minutes=10), ago(seconds=20)
-OTHER = "cacac-cacac-cacac"
+OTHER = "babad-babad-babad"
 LOST = "dadad-dadad-dadad"
 IMPORTER = Identity("user-3", login="importer")
 
@@ -836,7 +836,18 @@ def test_a_number_that_no_state_reaches_is_not_counted() -> None:
     for number, counter in ((10**12 - 1, 10**12 - 1), (10**12, 5), (10**15 - 1, 5)):
         found = read(KNOWN, shown("u", reference("new", number)))
         assert found.state.provenance.counter == counter
-        assert [each.record.ref.key for each in found.found] == ["new"]
+        assert [(r.ref.key, r.number) for r in (each.record for each in found.found)] == [
+            ("new", number if number == counter else 0)
+        ]
+
+
+def test_the_reference_of_an_open_attempt_is_found_whatever_state_it_names() -> None:
+    tried = replace(
+        attempt("a", ago(minutes=10), number=5), reference=str(reference("a", 5, OTHER))
+    )
+    found = read(state([], [tried]), shown("u", reference("a", 5, OTHER)))
+    assert [(each.record.ref.key, each.attempt) for each in found.found] == [("a", tried)]
+    assert found.closed == ()
 
 
 @pytest.mark.parametrize("left", ["[REDACTED]", "audit@[REDACTED]/5 " + STATE_ID, "a/5 [REDACTED]"])

@@ -311,7 +311,7 @@ def test_a_task_that_is_named_again_keeps_its_references(state: State, shown: st
     message = replace(SHOWN, reference=Reference.parse(shown)) if shown is not None else None
     made = fold(state, named(state, ONE, "id-1", message=message)).records[ONE]
     assert (made.reference, made.spent) == (reference_at(1), (reference_at(6),))
-    assert (made.number, made.former) == (7, ())
+    assert (made.number, made.former) == (8, ())
 
 
 def test_the_closed_attempts_of_a_key_are_not_forgotten(state: State) -> None:

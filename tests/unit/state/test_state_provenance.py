@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import StateError
 from reconciler.model.reference import Reference, is_state_id
 from reconciler.model.service import Identity
 from reconciler.model.value import replace
@@ -28,6 +30,7 @@ from reconciler.state.model import (
     State,
 )
 from reconciler.state.session import Session, read_state
+from tests.support.client_tools import cause
 from tests.support.state_samples import (
     BACKEND,
     NOON,
@@ -89,10 +92,10 @@ def test_a_state_is_new_if_a_person_says_so(backend: str, said: bool, is_new: bo
         ([Attempted(attempt(4))], 5),
         ([Attempted(attempt(4)), Attempted(attempt(1))], 5),
         ([Recorded(record(6))], 7),
-        (
-            [Recorded(replace(record(6), number=0))],
-            0,
-        ),  # the number is of a state that this one continues
+        ([Recorded(replace(record(6), number=0))], 7),
+        ([Recorded(replace(record(6), number=0, reference=f"task-6/7 {LOST}"))], 0),
+        ([Recorded(record(1, spent=(reference_at(6),)))], 7),
+        ([Retired(replace(record(1), spent=(reference_at(6),)).retired(NOON))], 7),
         ([Learned(PROVENANCE.counted(9))], 9),
         ([Learned(PROVENANCE.counted(9)), Attempted(attempt(4))], 9),
     ],
@@ -204,13 +207,23 @@ def test_a_pushed_state_has_no_baselines_and_knows_what_was_explained(path: Path
     """It may be an old version."""
     known = replace(PROVENANCE, is_new=True, explained=("acme",), is_kept=True)
     state = appended(path, BaselineMoved(FIRST), Learned(known), Recorded(record(1)))
-    given = replace(state, serial=state.serial + 1, provenance=PROVENANCE)
+    older = replace(PROVENANCE, ids=state.provenance.ids)
+    given = replace(state, serial=state.serial + 1, provenance=older)
     pushed = push(state, replace(given, baselines=(SECOND,)))
     assert pushed.baselines == ()
-    assert pushed.provenance.id == STATE_ID
+    assert pushed.provenance.id == state.provenance.id
     assert pushed.provenance.explained == ("acme",)
     assert (pushed.provenance.is_new, pushed.provenance.is_kept) == (True, True)
     assert pushed.provenance.counter == 2
+
+
+def test_a_state_keeps_its_own_id(path: Path) -> None:
+    """Another state may write the pushed one."""
+    state = appended(path, Recorded(record(1)))
+    other = replace(state.provenance, ids=(LOST, *state.provenance.ids))
+    with pytest.raises(StateError) as caught:
+        push(state, replace(state, serial=state.serial + 1, provenance=other))
+    assert cause(caught) == (Code.STATE_EDIT, "lineage")
 
 
 def test_a_pushed_state_cannot_age_attempts() -> None:
