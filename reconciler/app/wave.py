@@ -197,8 +197,10 @@ class Wave:
         if recreate := self._ask_about_gone(plan):
             plan = self._make(options=replace(plan.options, allow_recreate=recreate))
         others = self._explanation.questions
-        if others and answer(self._ctx, self._space, self._session, self._sources, others):
-            plan = self._make(state=self.state)
+        if others:
+            self._ctx.ui.diagnostics([d for d in plan.diagnostics if d.code is Code.OTHER_STATES])
+            if answer(self._ctx, self._space, self._session, self._sources, others):
+                plan = self._make(state=self.state)
         return plan
 
     def _make(self, **changes: Any) -> Plan:

@@ -172,7 +172,9 @@ def test_on_a_terminal_apply_asks(here: InProcess, answer: Callable[..., None], 
     lines = {"new": ("new", "yes"), "the ID": (lost, "yes"), "nothing": ("", "yes")}
     answer(*lines[typed])
     ended = here.run_words(["apply", "--backend", here.server.url])
-    assert "Enter `new` if this state replaces no lost state" in ended.stderr
+    before, question, _ = ended.stderr.partition("Enter `new` if this state replaces no lost state")
+    assert question
+    assert lost in before  # what can be entered is shown first
     if typed == "nothing":
         assert (ended.code, len(here.server.posts)) == (1, 2)
         return
