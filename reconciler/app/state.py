@@ -12,9 +12,10 @@ from reconciler.app.planning import Sources, open_workspace
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
 from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, StateError, TaskctlError, error
+from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError, error
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Arg
+from reconciler.model.service import FirstMessage
 from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value
@@ -131,11 +132,22 @@ def assign_task(ctx: Context, key: str, task_id: str) -> Edit:
             caller=caller,
             number=session.next_reference(ref.key).number,
             at=now,
-            message=ctx.client.first_message(ref.org_name, task_id),
+            message=_first_message(ctx, state, ref, task_id),
             desired=desired,
         )
         session.append(*events)
     return Edit(ref, "assigned", True, task_id)
+
+
+def _first_message(ctx: Context, state: State, ref: TaskRef, task_id: str) -> FirstMessage | None:
+    """The first message of a task; None also if it cannot be read, unless the task may be that of
+    another key's attempt. Raises RemoteError."""
+    try:
+        return ctx.client.first_message(ref.org_name, task_id)
+    except RemoteError:
+        if any(a.ref.org_name == ref.org_name and a.ref != ref for a in state.attempts.values()):
+            raise
+        return None
 
 
 def _find_any(ctx: Context, state: State, key: str) -> tuple[TaskRef, DesiredTask | None]:

@@ -18,6 +18,7 @@ from tests.support.git_server import git
 from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE, Ended, as_tasks
 
+FAILS = Fault("status", status=500)
 OTHER = "pul-" + "f" * 40
 """The token of another user of the service."""
 
@@ -512,12 +513,23 @@ def test_a_person_says_what_an_unreadable_task_is(here: InProcess, way: str) -> 
         assert here.run_state("dismiss", f"acme/{made}").code == 0
         assert here.run("apply").results() == {"b": "created"}
         return
-    ended = here.run_state("assign", "b", made)
-    assert ended.code == 1  # its message cannot be read
-    here.server.set_rules()
     assert here.run_state("assign", "b", made).code == 0
     assert here.run("apply").document["tasks"] == []
     assert here.sandbox.recorded()["b"] == made
+
+
+def test_an_unreadable_task_that_another_key_may_have_is_not_assigned(here: InProcess) -> None:
+    here.sandbox.write(of("a"))
+    here.server.set_rules(Rule("create", Fault("reset", committed=True)), Rule("events", FAILS))
+    assert here.run("apply").results() == {"a": "unresolved"}
+    (made,) = here.server.world.tasks
+    here.sandbox.write(of("a", "b"))
+    here.server.set_rules(Rule("events", FAILS, task=made.id))
+    ended = here.run_state("assign", "b", made.id)
+    assert ended.code == 1
+    assert here.sandbox.recorded() == {}
+    here.server.set_rules()
+    assert here.run("apply").results() == {"a": "adopted", "b": "created"}
 
 
 def test_a_member_of_the_organization_can_at_most_block(
