@@ -15,7 +15,7 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.reference import is_state_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value, replace
-from reconciler.plan.explain import Declared, Explanation, Found, OtherState, explain
+from reconciler.plan.explain import Declared, Explanation, Found, OtherState, Replaced, explain
 from reconciler.plan.facts import Facts
 from reconciler.plan.keys import moved_ref, record_of
 from reconciler.plan.needs import Depth, need_to_explain
@@ -79,14 +79,16 @@ def answer(
 
 class Continued(Value, frozen=True):
     """A state that continues another one: the tasks that it has `found`, and the declared keys that
-    are still `missing` one; `elsewhere` are other states that have created a task with such a key,
-    each with the key. `changed` is False if nothing had to be recorded."""
+    are still `missing` one; `earlier` are found tasks of keys that have a newer one. `elsewhere`
+    are other states that have created a task with such a key, each with the key. `changed` is False
+    if nothing had to be recorded."""
 
     location: str
     id: str
     found: tuple[Found, ...] = ()
     missing: tuple[TaskRef, ...] = ()
     undeclared: tuple[TaskRef, ...] = ()
+    earlier: tuple[Replaced, ...] = ()
     elsewhere: tuple[tuple[str, str], ...] = ()
     changed: bool = True
 
@@ -131,6 +133,7 @@ def continue_state(
             for ref in (news.get(each.record.ref, each.record.ref) for each in found)
             if ref not in declared.tasks
         ),
+        explanation.replaced,
         _elsewhere(facts, missing, after),
     )
     events: list[Event] = [Learned(joined, continues=True), *explanation.events]
@@ -224,9 +227,11 @@ def _confirm(ctx: Context, result: Continued, *, yes: bool, again: tuple[str, ..
         )
         for each in result.found
     ]
-    ctx.ui.note("continues_state", id=result.id, count=len(rows))
+    ctx.ui.note("continues_state" if rows else "continues_nothing", id=result.id, count=len(rows))
     for key, task_id, date, login in rows:
         ctx.ui.note("continues_task", key=key, task_id=task_id, date=date, login=login)
+    for ref, task_id in result.earlier:
+        ctx.ui.note("continues_earlier", key=ref.key, task_id=task_id)
     for case, refs in (
         ("continues_missing", result.missing),
         ("continues_more", result.undeclared),

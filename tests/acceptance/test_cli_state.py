@@ -199,7 +199,9 @@ def test_an_assigned_task_replaces_the_recorded_one(taskctl: Taskctl) -> None:
 def test_a_dismissed_task_keeps_its_record(taskctl: Taskctl) -> None:
     ids = recorded()
     name = f"acme/{ids['acme/a']}"
-    assert taskctl("state", "dismiss", name) == f"Task {name} no longer matters to this state.\n"
+    assert taskctl("state", "dismiss", name) == (
+        f"Task {name} is ignored from now on. If it is a key's task, its record stays.\n"
+    )
     again = json.loads(taskctl("state", "dismiss", name, "--format", "json"))
     assert [each["changed"] for each in again["edits"]] == [False]
     assert recorded() == ids

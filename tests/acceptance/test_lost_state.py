@@ -141,7 +141,7 @@ def test_the_list_shows_what_is_recorded_and_what_is_created(here: InProcess) ->
     ended = proceed(here, lost)
     for key in ("a", "b", "gone"):
         assert f"{key}: task {made[key]}, created 20" in ended.stderr
-    assert "the next apply creates one: new." in ended.stderr
+    assert "and the next apply creates them: new." in ended.stderr
     assert "No manifest declares gone." in ended.stderr
     assert ended.document["missing"] == ["acme/new"]
     assert ended.document["undeclared"] == ["acme/gone"]
@@ -162,6 +162,21 @@ def test_a_state_may_be_continued_at_any_time_and_again(here: InProcess) -> None
     assert set(newer.values()).isdisjoint(made.values())  # its own tasks have higher numbers
     assert proceed(here, lost).document["changed"] is False
     assert here.run("apply").document["tasks"] == []
+
+
+def test_tasks_of_keys_that_have_a_newer_one_are_shown(here: InProcess) -> None:
+    """After a wrong `--new`: two agents run for each key."""
+    here.sandbox.write(of("a", "b"))
+    assert here.run("apply").code == 0
+    made, lost = here.sandbox.recorded(), id_of(here)
+    lose(here)
+    assert here.run_state("init", "--new").code == 0
+    assert here.run("apply").results() == {"a": "created", "b": "created"}
+    ended = proceed(here, lost)
+    assert ended.code == 0
+    assert f"The state {lost} has no task that this state does not have." in ended.stderr
+    for key, task_id in made.items():
+        assert f"{key}: task {task_id} is an earlier task of this key." in ended.stderr
 
 
 @pytest.mark.parametrize("typed", ["new", "the ID", "nothing"])
