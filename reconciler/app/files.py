@@ -25,26 +25,24 @@ def write_file(
     what: str,
     *,
     mode: int = disk.PRIVATE,
-    keeps_mode: bool = True,
     **facts: Arg,
 ) -> None:
     """Creates or replaces a file atomically and durably, and creates its parent directories.
 
     `name` is the path as the user typed it, relative to `root`; `what` and `facts` are the case and
     the facts of the diagnostic if it cannot be written. A link is kept and its target replaced,
-    unless it leads out of the repository. A new file has this `mode`, and so has an existing one
-    unless it `keeps_mode`. Pipes, devices and descriptors (`/dev/fd/3`) are written to directly.
-    Raises TaskctlError.
+    unless it leads out of the repository. A new file has this `mode`. Pipes, devices and
+    descriptors (`/dev/fd/3`) are written to directly. Raises TaskctlError.
     """
     refuse_link_out(root, name, "write")
     try:
-        _write_file(root / name, data, mode, keeps_mode=keeps_mode)
+        _write_file(root / name, data, mode)
     except OSError as problem:
         why, at = problem.strerror or str(problem), Place(name)
         raise TaskctlError.of(Code.CANNOT_WRITE, what, at=at, why=why, **facts) from problem
 
 
-def _write_file(path: Path, data: bytes, mode: int, *, keeps_mode: bool) -> None:
+def _write_file(path: Path, data: bytes, mode: int) -> None:
     descriptor = _DESCRIPTOR.fullmatch(str(path))
     if descriptor is not None:
         sys.stderr.flush()
@@ -55,8 +53,7 @@ def _write_file(path: Path, data: bytes, mode: int, *, keeps_mode: bool) -> None
         _write_directly(os.open(target, os.O_WRONLY), data)
         return
     disk.make_folder(target.parent)
-    is_kept = keeps_mode and target.exists()
-    disk.replace_file(target, data, mode=None if is_kept else mode)
+    disk.replace_file(target, data, mode=None if target.exists() else mode)
 
 
 def _write_directly(descriptor: int, data: bytes) -> None:

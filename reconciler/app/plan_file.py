@@ -1,51 +1,92 @@
-"""Saved plans on disk: private, written atomically, and recognized by their first key."""
+"""Saved plans on disk: written atomically, and recognized by their first key."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
+from reconciler import __version__
 from reconciler.app.files import write_file
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.plan.codec import encode_saved_plan, is_saved_plan, read_saved_plan
+from reconciler.model.options import MIN_SETTLE_TIME
+from reconciler.model.remarks import Arg
+from reconciler.model.typed_json import ShapeError, decode_as, encode_json, indented, members
+from reconciler.plan.digest import Confirmed, confirmed
 from reconciler.plan.plan import Plan
 from reconciler.system import disk
 
-PREFIX_BYTES = 256
+FORMAT_VERSION = 3
+_KIND = "taskctl-saved-plan"
+_FIRST_KEY = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{?\s*+([\"']?)formatVersion\1\s*:")
+_PREFIX_BYTES = 256
 """Bytes that include the first key of every saved plan."""
 
 
 def is_plan_file(path: Path) -> bool:
     """Whether a PATH is a saved plan: its first key is that of no manifest."""
     try:
-        return is_saved_plan(disk.read_start(path, PREFIX_BYTES))
+        return _FIRST_KEY.match(disk.read_start(path, _PREFIX_BYTES)) is not None
     except OSError:
         return False
 
 
-def read_plan_file(path: Path, name: str) -> Plan:
-    """The saved plan in a file; `name` is the file as the user typed it. Raises TaskctlError."""
+def write_plan_file(root: Path, name: str, plan: Plan) -> None:
+    """Writes what a person who confirms the plan confirms; `name` is relative to `root`. Raises
+    TaskctlError."""
+    known = (encode_json(value) for value in (FORMAT_VERSION, _KIND, __version__))
+    text = b'{"formatVersion": %b, "kind": %b, "taskctl": %b, "plan": %b}'
+    data = indented(text % (*known, encode_json(confirmed(plan)))) + b"\n"
+    write_file(root, name, data, "plan")
+
+
+def read_plan_file(path: Path, name: str) -> Confirmed:
+    """What was confirmed with the plan in a file; `name` is the file as the user typed it. Raises
+    TaskctlError."""
     try:
         data = disk.read_file(path, most=limits.SAVED_PLAN_BYTES, follow=True)
     except OSError as problem:
-        raise _unreadable(name, problem.strerror or str(problem)) from problem
+        raise _refused(Code.UNREADABLE_FILE, name, "plan", reason=_text(problem)) from problem
     if data is None:
-        raise _unreadable(name, os.strerror(errno.ENOENT))
-    return read_saved_plan(data, name)
+        raise _refused(Code.UNREADABLE_FILE, name, "plan", reason=os.strerror(errno.ENOENT))
+    return decoded(data, name)
 
 
-def _unreadable(name: str, reason: str) -> TaskctlError:
-    return TaskctlError.of(Code.UNREADABLE_FILE, "plan", at=Place(name), reason=reason)
+def decoded(data: bytes, name: str) -> Confirmed:
+    """What was confirmed, from the content of a file. Raises TaskctlError."""
+    try:
+        return _decoded(data.removeprefix(b"\xef\xbb\xbf"), name)
+    except ShapeError as problem:
+        raise _refused(Code.SAVED_PLAN_DAMAGED, name, reason=problem.cause) from None
 
 
-def write_plan_file(root: Path, name: str, plan: Plan) -> None:
-    """Writes the plan with mode 0600, because it contains prompts; `name` is relative to `root`.
-    Raises TaskctlError."""
-    data, most = encode_saved_plan(plan), limits.SAVED_PLAN_BYTES
-    if len(data) > most:  # it could not be read again
-        facts = {"size": f"{(len(data) >> 20) + 1}", "limit": f"{most >> 20}"}
-        raise TaskctlError.of(Code.CANNOT_WRITE, "largePlan", at=Place(name), **facts)
-    write_file(root, name, data, "plan", keeps_mode=False)
+def _decoded(data: bytes, name: str) -> Confirmed:
+    """Raises ShapeError and TaskctlError."""
+    whole = members(data)
+    if bytes(whole.get("kind", b"")) != encode_json(_KIND):
+        raise _refused(Code.NOT_A_SAVED_PLAN, name)
+    version = decode_as(int, whole.get("formatVersion", b"null"))
+    if version != FORMAT_VERSION:
+        by = decode_as(str, whole.get("taskctl", encode_json("of another version")))
+        facts: dict[str, Arg] = {"format": version, "known": FORMAT_VERSION, "by": by}
+        raise _refused(Code.SAVED_PLAN_VERSION, name, **facts)
+    if "plan" not in whole:
+        raise ShapeError("plan", "missing")
+    try:
+        found = decode_as(Confirmed, whole["plan"])
+    except ShapeError as problem:
+        raise problem.under("plan") from None
+    if found.options.settle_time < MIN_SETTLE_TIME:
+        raise ShapeError("plan.options.settleTime", "range")
+    return found
+
+
+def _text(problem: OSError) -> str:
+    return problem.strerror or str(problem)
+
+
+def _refused(code: Code, name: str, case: str = "", /, **facts: Arg) -> TaskctlError:
+    return TaskctlError.of(code, case, at=Place(name), **facts)

@@ -1,26 +1,21 @@
-"""`show`: a saved plan, or everything about tasks."""
+"""`show`: everything about tasks."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import record_of_id
-from reconciler.app.plan_file import read_plan_file
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
+from reconciler.model.diagnostics import Diagnostic, Place, error, has_errors
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, replace
-from reconciler.plan.plan import Change, Plan
+from reconciler.plan.plan import Change
 from reconciler.state.model import Record, State
 from reconciler.tasks.status import TaskStatus
-
-_KEY = re.compile(r"[a-z0-9*?\[][a-z0-9_*?\[\]-]*(?:[./@][a-z0-9._@*?\[\]-]++)*+", re.IGNORECASE)
-"""A key or a glob, also one with wildcards that taskctl does not have: its error names the `*`."""
-_PLAN = (".taskctl", ".plan", ".json")
 
 
 class TaskReport(Value, frozen=True):
@@ -36,18 +31,9 @@ class TaskReport(Value, frozen=True):
     replaced: tuple[TaskStatus, ...] = ()
 
 
-def load_plan_or_tasks(
-    ctx: Context, name: str, *, only_plan: bool = False
-) -> Plan | tuple[tuple[TaskReport, ...], datetime]:
-    """The saved plan in a file, or tasks and the service's time. A `name` that is not a file but
-    looks like a key, a glob or an entry is read as one; with `only_plan`, it is an error. Raises
-    TaskctlError."""
-    path = ctx.settings.path(name)
-    if path.exists() or not _KEY.fullmatch(name) or name.endswith(_PLAN):
-        return read_plan_file(path, name)
-    if only_plan:
-        raise TaskctlError.of(Code.USAGE, "formatOfTask")
-    tasks, refs = RecordedTasks.select(ctx, [name])
+def show(ctx: Context, selectors: Sequence[str]) -> tuple[tuple[TaskReport, ...], datetime]:
+    """The selected tasks, and the service's time. Raises TaskctlError."""
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     statuses = {status.ref: status for status in tasks.statuses(refs)}
     return tuple(_report(tasks, statuses[ref]) for ref in refs), ctx.now()
 

@@ -31,6 +31,7 @@ from reconciler.apply.report import ApplyReport, only_new
 from reconciler.apply.rounds import Rounds, Source
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
+    Place,
     RemoteError,
     Severity,
     StateError,
@@ -44,7 +45,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import adopt_found, described
 from reconciler.plan.ages import AttemptAges, waited_totals
-from reconciler.plan.digest import refuse_stale, refuse_unexpected
+from reconciler.plan.digest import Confirmed, confirmed, differences, refuse_unexpected
 from reconciler.plan.explain import Duplicate, Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.hold import with_held
@@ -65,7 +66,7 @@ from reconciler.system.clock import Stop
 class ApplyRequest(Value, frozen=True):
     """The arguments of an apply. `given` are the names of the options that were given for this run,
     not in the configuration file. `expected` is the digest that the plan must have. `reviewed` is
-    the saved plan to apply, if PATH is one: its options and PATHs are used."""
+    the content of the saved plan to apply, if PATH is one: its options and PATHs are used."""
 
     paths: tuple[str, ...] = ()
     options: PlanOptions = field(default_factory=PlanOptions)
@@ -74,7 +75,7 @@ class ApplyRequest(Value, frozen=True):
     expected: str | None = None
     wait: WaitOptions | None = None
     fail_on: tuple[str, ...] = ()
-    reviewed: Plan | None = None
+    reviewed: Confirmed | None = None
 
 
 class Applied(Value, frozen=True):
@@ -161,6 +162,7 @@ class Wave:
         hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
         if is_first:
             ui.show(replace(plan, diagnostics=hints))
+            self._refuse_others(plan)
         if has_errors(plan.diagnostics):
             raise TaskctlError(plan.diagnostics)
         if is_first and plan.has_changes() and not self._confirm(plan):
@@ -187,11 +189,7 @@ class Wave:
         return applied
 
     def _plan(self) -> Plan:
-        request, plan = self._request, self._make()
-        if (reviewed := request.reviewed) is not None:
-            refuse_stale(plan, reviewed, request.paths[0])
-        if request.expected is not None:
-            refuse_unexpected(plan, request.expected)
+        plan = self._make()
         if not self._may_ask:
             return plan
         if recreate := self._ask_about_gone(plan):
@@ -240,6 +238,18 @@ class Wave:
             if self._ctx.ui.ask("ask.recreate", strict=True, ref=str(task.ref), note=note):
                 allowed.append(str(task.ref))
         return (*plan.options.allow_recreate, *allowed) if allowed else None
+
+    def _refuse_others(self, plan: Plan) -> None:
+        """Raises TaskctlError unless the plan does what was reviewed."""
+        request = self._request
+        if (reviewed := request.reviewed) is not None:
+            at, found = Place(request.paths[0]), differences(reviewed, confirmed(plan))
+            if stale := [
+                error(Code.SAVED_PLAN_STALE, case, at=at, **facts) for case, facts in found
+            ]:
+                raise TaskctlError(stale)
+        if request.expected is not None:
+            refuse_unexpected(plan, request.expected)
 
     def _confirm(self, plan: Plan) -> bool:
         if self._yes:

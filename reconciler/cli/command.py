@@ -121,10 +121,6 @@ class RunCommands(Commands):
     def __init__(self, call: Call, *, shared: bool = False) -> None:
         self._call, self._shared = call, shared
 
-    @property
-    def plan_file(self) -> str:
-        return self._call.suggestions.plan_file
-
     def lines(self, command: str) -> Sequence[str]:
         found = self._call.run_workflow.instead(command, shared=self._shared)
         return (self._call.suggestions.complete(command),) if found is None else found

@@ -41,7 +41,7 @@ GROUPS = {
         "reject": "Reject the open requests of tasks.",
         "say": "Send a follow-up message to tasks.",
         "cancel": "Cancel running tasks.",
-        "show": "Show a saved plan, or everything about one task.",
+        "show": "Show everything about tasks.",
     },
     "Manifests and state": {
         "init": "Create a starter manifest.",

@@ -36,12 +36,6 @@ class Suggestions:
         self.given = {"directory": str(before)} if before else {}
         self.given |= _typed(ctx.command, self._root, args)
 
-    @property
-    def plan_file(self) -> str:
-        """The saved plan that this run writes or shows."""
-        name = self.given.get("name", "") if self.name == "show" else ""
-        return str(self.given.get("out_file") or name)
-
     def complete(self, line: str) -> str:
         """The command, with this run's parameters that it lacks."""
         parsed = None if "--help" in line else self.parsed(line)

@@ -12,11 +12,6 @@ class Commands:
     not run.
     """
 
-    @property
-    def plan_file(self) -> str:
-        """The saved plan that the run shows or writes; empty if there is none."""
-        return ""
-
     def lines(self, command: str) -> Sequence[str]:
         """The lines for a command, which begins with `taskctl`."""
         return (command,)
@@ -45,11 +40,7 @@ class Commands:
 
     def see_whole_plan(self) -> str:
         """The command that shows a complete plan."""
-        from reconciler.model.shell import command_line  # most runs suggest no command
-
-        if self.plan_file:
-            return self.completed(command_line("show", self.plan_file, "-v"))
-        return self.completed(command_line("plan", "-v"))
+        return self.completed("taskctl plan -v")
 
 
 AS_WRITTEN = Commands()

@@ -1,46 +1,69 @@
-"""Compares a plan with the plan that was confirmed. Pure.
+"""What a person confirms of a plan, and the comparison with it. Pure.
 
-A plan's digest decides for `apply --expect-plan`: equal digests mean that apply would do the same,
-in the same circumstances. Informative content (notes, files and lines, tasks without changes, the
-state's serial) does not count, so the digest is the same on every machine. It does count for
-a saved plan, which becomes stale with any change to it.
+A saved plan contains it; its digest decides for `apply --expect-plan`. Equal ones mean that apply
+would do the same, in the same circumstances. Informative content (notes, files and lines, tasks
+that apply does not act on, the state's serial) does not count, so the digest is the same on every
+machine.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, TaskctlError, error
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import PlanOptions, flag_of
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity
-from reconciler.model.typed_json import builtins_of, encode_json, members
-from reconciler.model.value import replace
-from reconciler.plan.codec import as_saved
+from reconciler.model.typed_json import builtins_of
+from reconciler.model.value import Stored
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Effect, Plan, PlannedTask
-from reconciler.plan.replacement import before_end
 
-VERSION = 3
+VERSION = 4
 """Increase it when equal plans get a different digest."""
 
 _FINISHING = (Effect.FINISH, Effect.UPDATE, Effect.MOVE)
 """What may also set the name and sharing of a task, which its create request could not carry."""
 
-_REPLACING = (Effect.CREATE, Effect.ADOPT)
-"""The effects that may give a key another task."""
-
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
 
 
+class Confirmed(Stored, frozen=True):
+    """The options and circumstances of a plan, the references of the attempts that it `closes`, and
+    for each task that apply acts on, or may create later, a digest of what apply does."""
+
+    backend: str
+    lineage: str
+    identity: Identity | None
+    scope: tuple[str, ...]
+    options: PlanOptions
+    closes: tuple[str, ...]
+    tasks: dict[str, str]
+
+
+def confirmed(plan: Plan) -> Confirmed:
+    """What a person who confirms this plan confirms."""
+    followers = frozenset(plan.followers)
+    tasks = (task for task in plan.tasks if task.applies or task.ref in followers)
+    return Confirmed(
+        plan.backend,
+        plan.lineage,
+        plan.identity,
+        tuple(sorted(plan.scope)),
+        plan.options,
+        tuple(sorted(plan.closed)),
+        {str(task.ref): digest(_done(task)) for task in tasks},
+    )
+
+
 def plan_digest(plan: Plan) -> str:
     """`sha256:` and 64 hex digits; the order of tasks and of scope does not matter."""
-    return digest(confirmed_content(plan))
+    content = confirmed(plan)
+    return digest({**builtins_of(content), "identity": _proof(content), "version": VERSION})
 
 
 def short_digest(plan: Plan) -> str:
@@ -51,32 +74,6 @@ def short_digest(plan: Plan) -> str:
 def is_digest(text: str) -> bool:
     """Whether it is a digest, or its beginning with at least 16 hex digits."""
     return _DIGEST.fullmatch(text) is not None
-
-
-def confirmed_content(plan: Plan) -> Mapping[str, Any]:
-    """The content that the digest covers, as JSON: the effects of apply, and their
-    circumstances."""
-    return _circumstances(plan) | {
-        "tasks": {str(task.ref): _done(task) for task in _confirmed_tasks(plan)}
-    }
-
-
-def _confirmed_tasks(plan: Plan) -> Iterator[PlannedTask]:
-    followers = frozenset(plan.followers)
-    return (task for task in plan.tasks if task.applies or task.ref in followers)
-
-
-def _circumstances(plan: Plan) -> dict[str, Any]:
-    who = plan.identity
-    return {
-        "version": VERSION,
-        "backend": plan.backend,
-        "lineage": plan.lineage,
-        "identity": [who.id, who.organization or None, who.team or None] if who else None,
-        "scope": sorted(plan.scope),
-        "options": builtins_of(plan.options),
-        "closes": sorted(plan.closed),
-    }
 
 
 def _done(task: PlannedTask) -> dict[str, object]:
@@ -107,22 +104,30 @@ def _done(task: PlannedTask) -> dict[str, object]:
     return {"does": does, **{name: value for name, value in done.items() if value}}
 
 
-def refuse_stale(plan: Plan, reviewed: Plan, file: str) -> None:
-    """Raises TaskctlError unless the plan, when saved, is exactly the `reviewed` plan, which was
-    read from `file`. A task that was running when its replacement was reviewed may have ended."""
-    running = {task.ref for task in reviewed.tasks if task.unfinished}
-    saved = as_saved(plan)
-    tasks = (
-        before_end(task) if task.ref in running and task.effect in _REPLACING else task
-        for task in saved.tasks
-    )
-    now = replace(saved, tasks=tuple(tasks))
-    if encode_json(now) != encode_json(reviewed):
-        cases = list(_differences(reviewed, now)) or [_other_difference(reviewed, now)]
-        at = Place(file=file)
-        raise TaskctlError(
-            [error(Code.SAVED_PLAN_STALE, case, at=at, **facts) for case, facts in cases]
-        )
+def differences(then: Confirmed, now: Confirmed) -> Iterator[tuple[str, dict[str, Arg]]]:
+    """The differences between what was confirmed and what would be done now, as cases of
+    SAVED_PLAN_STALE with their facts."""
+    if then.backend != now.backend:
+        yield "backend", {"then": then.backend, "now": now.backend}
+    if then.lineage != now.lineage:
+        yield "state", {}
+    if _proof(then) != _proof(now):
+        yield "identity", {"then": _name(then.identity), "now": _name(now.identity)}
+    if then.scope != now.scope:
+        yield "scope", {"then": " ".join(then.scope) or "all", "now": " ".join(now.scope) or "all"}
+    names = PlanOptions.__struct_fields__
+    if flags := [n for n in names if getattr(then.options, n) != getattr(now.options, n)]:
+        yield "options", {"flags": tuple(map(flag_of, flags))}
+    if then.closes != now.closes:
+        yield "attempts", {}
+    sides = {
+        "more": now.tasks.keys() - then.tasks.keys(),
+        "less": then.tasks.keys() - now.tasks.keys(),
+        "other": {key for key, does in then.tasks.items() if now.tasks.get(key, does) != does},
+    }
+    for case, keys in sides.items():
+        if keys:
+            yield case, {"keys": tuple(sorted(keys))}
 
 
 def refuse_unexpected(plan: Plan, expected: str) -> None:
@@ -130,7 +135,7 @@ def refuse_unexpected(plan: Plan, expected: str) -> None:
     found = plan_digest(plan)
     if found.startswith(expected):
         return
-    periods = _periods(plan)
+    periods = periods_of(task.generated for task in plan.tasks if task.desired is not None)
     of = tuple(f"{entry} {name}" for entry, names in periods.items() for name in names)
     case = "period" if of else ""
     who = _name(plan.identity)
@@ -139,59 +144,8 @@ def refuse_unexpected(plan: Plan, expected: str) -> None:
     )
 
 
-def _differences(then: Plan, now: Plan) -> Iterator[tuple[str, dict[str, Arg]]]:
-    """The differences between the plan and the reviewed plan, as cases of SAVED_PLAN_STALE with
-    their facts."""
-    old, new = _circumstances(then), _circumstances(now)
-    if old["backend"] != new["backend"]:
-        yield "backend", {"then": then.backend, "now": now.backend}
-    if (
-        old["lineage"] and old["lineage"] != new["lineage"]
-    ):  # not if it was saved for the first time
-        yield "state", {}
-    if old["identity"] != new["identity"]:
-        yield "identity", {"then": _name(then.identity), "now": _name(now.identity)}
-    if old["scope"] != new["scope"]:
-        yield "scope", {"then": " ".join(then.scope) or "all", "now": " ".join(now.scope) or "all"}
-    names = PlanOptions.__struct_fields__
-    if flags := [n for n in names if getattr(then.options, n) != getattr(now.options, n)]:
-        yield "options", {"flags": tuple(map(flag_of, flags))}
-    before, after = _periods(then), _periods(now)
-    recurring = [entry for entry in before if before[entry] != after.get(entry, before[entry])]
-    for entry in recurring:
-        facts = {"then": ", ".join(before[entry]), "now": ", ".join(after[entry])}
-        yield "period", {"entry": entry, **facts}
-    tasks, due = _texts(then), _texts(now)
-    sides = {
-        "more": due.keys() - tasks.keys(),
-        "less": tasks.keys() - due.keys(),
-        "other": {ref for ref in tasks.keys() & due.keys() if tasks[ref] != due[ref]},
-    }
-    for case, refs in sides.items():
-        if refs and not recurring:
-            yield case, {"keys": tuple(sorted(refs))}
-    if old["closes"] != new["closes"] and not any(sides.values()):
-        yield "attempts", {}
-
-
-def _other_difference(then: Plan, now: Plan) -> tuple[str, dict[str, Arg]]:
-    """The difference between plans for the same tasks and circumstances: in their warnings, or in
-    other members of the file."""
-    old, new = members(encode_json(then)), members(encode_json(now))
-    names = tuple(n for n in sorted({*old, *new}) if old.get(n) != new.get(n))
-    if names != ("diagnostics",):
-        return "members", {"names": names}
-    known, found = then.diagnostics, now.diagnostics
-    changed = [d for d in (*known, *found) if d not in known or d not in found] or known
-    return "diagnostics", {"codes": tuple(sorted({d.code.value for d in changed}))}
-
-
-def _texts(plan: Plan) -> dict[str, bytes]:
-    return {str(task.ref): encode_json(task) for task in plan.tasks}
-
-
-def _periods(plan: Plan) -> dict[str, tuple[str, ...]]:
-    return periods_of(task.generated for task in plan.tasks if task.desired is not None)
+def _proof(content: Confirmed) -> object:
+    return content.identity.proof() if content.identity is not None else None
 
 
 def _name(identity: Identity | None) -> str:

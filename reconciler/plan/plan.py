@@ -17,7 +17,7 @@ from reconciler.model.reference import PREFIX
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask, Generated, TaskRef, is_unattended
-from reconciler.model.value import Stored, field
+from reconciler.model.value import Stored, Value, field
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
@@ -150,7 +150,7 @@ class Change(Stored, frozen=True):
         return self.path in PATCHED and self.after is ABSENT
 
 
-class PlannedTask(Stored, frozen=True):
+class PlannedTask(Value, frozen=True):
     """One task, and the effect of apply on it.
 
     `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
@@ -267,7 +267,7 @@ _WARNED: dict[tuple[Code, str], bool] = {
 """The warnings of a plan that make apply exit 1, and whether they are blocking."""
 
 
-class Plan(Stored, frozen=True):
+class Plan(Value, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs that it was made for. `lineage`
     is the state's, once it is saved. Apply records that the attempts with the references `closed`
     created no task, that tasks which others wait for have `succeeded`, and (`notes`) further facts

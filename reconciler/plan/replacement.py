@@ -203,12 +203,6 @@ def replacement(
     return plan_for(task, Action.REPLACE, Reason.ASKED, explanation, **fields)
 
 
-def before_end(planned: PlannedTask) -> PlannedTask:
-    """The planned replacement as it was before the replaced task ended."""
-    remarks = tuple(_KEPT if each in (_ENDED, _GONE) else each for each in planned.remarks)
-    return replace(planned, remarks=remarks, unfinished=True)
-
-
 def left_facts(task: DesiredTask, record: Record, state: TaskState | None) -> dict[str, Arg]:
     """The facts of a message about a task that is not replaced. `state` is None if it could not be
     read."""

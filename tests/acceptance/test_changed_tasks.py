@@ -245,13 +245,13 @@ def test_a_saved_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> Non
     tasks = {"a": {**settings, "message": "asking work", "approvalMode": "auto"}, **edited}
     manifest = {"version": 1, "orgName": "acme", "tasks": tasks}
     (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
-    assert place.run("plan", *flags, "--out", "with.taskctl")[0] == 0
+    word = "  ~ update " if flags == ["--update"] else "  -/+ replace "
+    code, out, _ = place.run("plan", *flags, "--out", "with.taskctl")
+    assert (code, word in out) == (0, True)
     assert place.run("plan", "--out", "without.taskctl")[0] == 0
     code, _, err = place.run("apply", "without.taskctl", *flags)
     assert code == 1
     assert "[TC653]" in err
-    word = "  ~ update " if flags == ["--update"] else "  -/+ replace "
-    assert word in place.run("show", "with.taskctl")[1]
     done = place.document("apply", "with.taskctl")
     expected = {"a": "updated", "b": "updated"} if flags == ["--update"] else {"b": "replaced"}
     assert {t["key"]: t["result"] for t in done["tasks"]} == expected

@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reconciler import __version__
 from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
 from reconciler.cli.main import COMMANDS
-from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.value import replace
-from reconciler.plan.codec import as_saved
-from reconciler.render import view_of
-from reconciler.render.document import dump
+from reconciler.plan.digest import confirmed
 from tests.support.diagnostics import raises_with
-from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN
 
 FAKE = """
@@ -53,17 +46,10 @@ def taskctl(
     )
 
 
-@pytest.fixture
-def plan_file(tmp_path: Path) -> Path:
-    path = tmp_path / "plan.taskctl"
-    write_plan_file(tmp_path, path.name, PLAN)
-    return path
-
-
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_behave_like_dev_null(closed: str, plan_file: Path) -> None:
+def test_closed_streams_behave_like_dev_null(closed: str) -> None:
     words = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "reconciler"]
-    for arguments in (["--version"], ["explain", "TC101"], ["show", str(plan_file)]):
+    for arguments in (["--version"], ["explain", "TC101"], ["schema", "plan"]):
         ended = subprocess.run(
             [*words, *arguments],
             capture_output=True,
@@ -115,70 +101,21 @@ def test_what_only_prints_works_beside_an_invalid_configuration(line: str, tmp_p
     assert ran.stdout
 
 
-def test_show_imports_neither_network_nor_manifests(plan_file: Path) -> None:
-    modules = {name.split(".")[0] for name in imported("show", str(plan_file))}
-    assert not modules & {"requests", "urllib3", "deepdiff", "rich", "jsonschema", "ruamel"}
-
-
 def test_version_is_printed(tmp_path: Path) -> None:
     ran = taskctl("--version", cwd=tmp_path)
     assert (ran.returncode, ran.stdout.decode().strip()) == (0, f"taskctl {__version__}")
 
 
-def without_hints(text: bytes) -> dict[str, Any]:
-    """The document without hints, whose commands have the options of the run."""
-    document: dict[str, Any] = json.loads(text)
-    for task in document["tasks"]:
-        task.pop("hints", None)
-    return document
-
-
-def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
-    ran = taskctl("show", str(plan_file))
-    text = ran.stdout.decode()
-    assert (ran.returncode, ran.stderr) == (0, b"")
-    assert text.splitlines()[-1].startswith("Plan: 2 to create, 1 to adopt, ")
-    assert invisible_in(text) == {"\n"}
-    assert commands_in(text) == []
-    ran = taskctl("show", "-C", str(plan_file.parent), plan_file.name, "--format=json")
-    assert without_hints(ran.stdout) == without_hints(
-        dump(view_of(as_saved(PLAN)).document(AS_WRITTEN)).encode()
-    )
-    assert taskctl("show", "-q", str(plan_file)).stdout == b""
-    painted = taskctl("show", "--color=always", str(plan_file), env={"NO_COLOR": "1"})
-    assert b"\x1b[32m" in painted.stdout
-
-
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_show_of_another_file_is_an_error(tmp_path: Path, form: str) -> None:
-    (tmp_path / "tasks.yaml").write_text("version: 1\n")
-    for name, words in (
-        ("tasks.yaml", "not a saved plan"),
-        ("none.plan", "cannot read the plan file"),
-    ):
-        ran = taskctl("show", name, "--format", form, cwd=tmp_path)
-        assert ran.returncode == 1
-        assert words in (ran.stdout if form == "json" else ran.stderr).decode()
-        assert (ran.stderr if form == "json" else ran.stdout) == b""
-        if form == "json":
-            (problem,) = json.loads(ran.stdout)["diagnostics"]
-            assert problem["file"] == name
-
-
-def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Path) -> None:
-    assert is_plan_file(plan_file)
-    assert read_plan_file(plan_file, "p") == as_saved(PLAN)
-    plan_file.chmod(0o644)
-    before = plan_file.read_bytes()
-    write_plan_file(tmp_path, plan_file.name, PLAN)
-    assert plan_file.read_bytes() == before
-    if os.name == "posix":
-        assert stat.S_IMODE(plan_file.stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == [plan_file.name]
+def test_a_plan_file_is_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "plan.taskctl"
+    for _ in range(2):
+        write_plan_file(tmp_path, path.name, PLAN)
+        assert read_plan_file(path, "p") == confirmed(PLAN)
+        assert [path.name for path in tmp_path.iterdir()] == [path.name]
     assert not is_plan_file(tmp_path)
     assert not is_plan_file(tmp_path / "none")
     with raises_with(TaskctlError, "cannot write the plan file"):
-        write_plan_file(tmp_path, f"{plan_file.name}/p", PLAN)
+        write_plan_file(tmp_path, f"{path.name}/p", PLAN)
 
 
 @pytest.mark.parametrize(
@@ -190,19 +127,18 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
     ],
 )
 def test_reports_are_printed_in_any_encoding(tmp_path: Path, env: dict[str, str]) -> None:
-    path = tmp_path / "plan.taskctl"
-    plan = replace(PLAN, backend="漢字 \ud800 é")
-    write_plan_file(tmp_path, path.name, plan)
-    ran = taskctl("show", str(path), env=env)
-    assert (ran.returncode, ran.stderr) == (0, b"")
+    text = "version: 1\norgName: acme\ntasks: {a: {message: 漢字 é}}\n"
+    (tmp_path / "a.tasks.yaml").write_text(text, encoding="utf-8")
+    ran = taskctl("plan", "--backend", "local", cwd=tmp_path, env=env)
+    assert ran.returncode == 0
     assert b"\\u6f22\\u5b57" in ran.stdout
 
 
-def test_a_closed_pipe_is_not_an_error(plan_file: Path) -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", "show", str(plan_file)],
+        [sys.executable, "-m", "reconciler", "schema", "plan"],
         stdout=writer,
         stderr=subprocess.PIPE,
     )
@@ -214,18 +150,18 @@ def test_a_closed_pipe_is_not_an_error(plan_file: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("show PLAN", "TC813"),
+        ("schema plan", "TC813"),
         ("explain", "TC813"),
         ("show --format json --x", "TC804"),
     ],
 )
-def test_a_full_disk_is_reported(line: str, code: str, plan_file: Path) -> None:
+def test_a_full_disk_is_reported(line: str, code: str) -> None:
     full = Path("/dev/full")
     if not full.exists():
         return
     with full.open("wb") as stdout:
         ran = subprocess.run(
-            [sys.executable, "-m", "reconciler", *line.replace("PLAN", str(plan_file)).split()],
+            [sys.executable, "-m", "reconciler", *line.split()],
             stdout=stdout,
             stderr=subprocess.PIPE,
             check=False,

@@ -91,7 +91,6 @@ def succeed(documents: Documents, quiet: tuple[str, ...]) -> None:
     place.write({**TASKS, new: f"finishing {new}"}, toolExecutionMode="cli", planMode=True)
     plan = documents.ok("plan", "plan", "--out", "p.taskctl", *quiet)
     assert {task["action"] for task in plan["tasks"]} >= {"create", "changed"}
-    documents.ok("plan", "show", "p.taskctl", *quiet)
     documents.ok("apply", "apply", "--yes", "--wait", "--timeout", "1s", *quiet)
     documents.ok("apply", "apply", "--yes", *quiet)
     for schema, words in {**READING, **OFFLINE}.items():

@@ -164,15 +164,6 @@ def test_only_text_has_excerpts(tmp_path: Path, capsys: pytest.CaptureFixture[st
             assert excerpts(text, tmp_path, capsys, "--format", name) == []
 
 
-def test_a_saved_plan_has_no_excerpts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "a.yaml").write_text(task("    message: TODO it.\n"), encoding="utf-8")
-    run(["-C", str(tmp_path), "plan", "a.yaml", "--backend", "local", "--org", "o", "-o", "p"])
-    assert "^^^^" in capsys.readouterr().err
-    (warning,) = json.loads((tmp_path / "p").read_text())["plan"]["diagnostics"]
-    assert warning["code"] == "TC403"
-    assert "excerpt" not in warning
-
-
 def test_of_other_files_only_the_configuration_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -125,11 +125,9 @@ def test_hostile_values_of_a_saved_plan_appear_in_no_command(here: InProcess) ->
     assert here.run("plan", "--out", "plan.taskctl").code == 0
     saved, hostile = (here.sandbox.folder / f"{name}.taskctl" for name in ("plan", "hostile"))
     text = saved.read_text()
-    for old in ("k4", "acme", "k0", here.server.url):
-        hostile.write_text(text.replace(f'"{old}"', json.dumps(EVIL)))
-        for command in ("show", "apply"):
-            yes = ("--yes",) if command == "apply" else ()
-            assert_harmless(printed(here, command, *yes, "hostile.taskctl"))
+    for old in ('"acme/k4"', '"acme/k5"', f'"{here.server.url}"', '"tasks"'):
+        hostile.write_text(text.replace(old, json.dumps(EVIL)))
+        assert_harmless(printed(here, "apply", "hostile.taskctl", "--yes"))
 
 
 def test_hostile_values_of_a_service_appear_in_no_command(here: InProcess) -> None:

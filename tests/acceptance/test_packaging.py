@@ -121,8 +121,6 @@ def test_the_installed_wheel_validates_plans_and_applies(installed: Path, tmp_pa
     plan = json.loads(run([*taskctl, "plan", "--out", "kept", *local], tmp_path))
     count = plan["summary"]["create"]
     assert count + plan["summary"]["held"] == len(plan["tasks"]) > count > 0
-    kept = json.loads(run([*taskctl, "show", "kept", "--format", "json"], tmp_path))
-    assert (kept["digest"], kept["summary"]) == (plan["digest"], plan["summary"])
     done = json.loads(run([*taskctl, "apply", "kept", *local], tmp_path))
     assert done["summary"]["created"] == count
     again = json.loads(run([*taskctl, "apply", "--yes", *local], tmp_path))

@@ -83,7 +83,6 @@ def test_every_printed_command_can_be_pasted(session: Session) -> None:
     session.declare(ONE)
     session.run("plan", "ops", "--target", "one")
     session.run("plan", "ops", "-o", "plan.taskctl")
-    session.run("show", "plan.taskctl")
     session.run("apply", "ops")  # nobody to ask
     session.run("apply", "ops", "--yes", "--max-creates", "1")
     assert session.run("apply", "ops", "--yes")[0] == 0

@@ -27,7 +27,7 @@ class Desk(Sandbox):
     server: FaultServer
 
     def arguments(self, command: str, *more: str) -> list[str]:
-        if command in ("show", "validate"):
+        if command == "validate":
             return [command, "--format", "json", *more]
         if command.startswith("state"):
             where = ["--backend", self.server.url, "--format", "json"]

@@ -206,7 +206,8 @@ def test_a_plan_of_another_period_is_stale_and_names_the_period(months: Months) 
     months.now = datetime(2026, 2, 1, tzinfo=UTC)
     code, _, err = months.run("apply", plan, "--yes")
     assert code == 1
-    assert "`review` is due for 2026-02, not for 2026-01" in err
+    assert "would also contain acme/review@2026-02;" in err
+    assert "would no longer contain acme/review@2026-01;" in err
     code, _, err = months.run("apply", "--yes", "--expect-plan", digest)
     assert (code, "review 2026-02" in err) == (1, True)
     assert months.keys() == []

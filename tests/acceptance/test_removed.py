@@ -94,7 +94,6 @@ def fail_reasons(place: LiveTasks, *options: str) -> list[tuple[str, str]]:
 def test_a_saved_plan_is_stale_if_the_removed_keys_change(place: LiveTasks) -> None:
     begun(place)
     assert place.run("plan", "-o", "some.taskctl")[0] == 0
-    assert "- old-1" in place.run("show", "some.taskctl")[1]
     declare(place, "keep", "old-1", removed=["gone"])
     assert "[TC653]" in place.run("apply", "some.taskctl")[2]
     declare(place, "keep", removed=["gone"])

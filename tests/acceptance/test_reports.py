@@ -13,13 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reconciler.app.files import locator
-from reconciler.app.plan_file import write_plan_file
 from reconciler.cli.main import ExitHandler, run
 from reconciler.manifest.repository import repository_root
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.render import FORMATS
 from tests.support.diagnostics import failed
-from tests.support.plan_sample import PLAN
 
 GOOD = """\
 version: 1
@@ -195,14 +193,6 @@ def test_a_failed_command_writes_its_reports(repository: Path, capsys: Capture) 
     for file in ("r.txt", "r.md", "r.xml"):
         assert summary.split(":")[0] in (out / file).read_text()
     assert (out / "r.log").read_text().startswith("::error ")
-
-
-def test_a_saved_plan_is_shown_in_every_format(repository: Path, capsys: Capture) -> None:
-    write_plan_file(repository, "plan.taskctl", PLAN)
-    assert run(["show", "plan.taskctl", *every_report()]) == 0
-    assert "cost-review" in capsys.readouterr().out
-    for name in ("json", "markdown", "sarif", "junit", "html"):
-        assert "old-incident" in (repository / "out" / FILES[name]).read_text()
 
 
 @pytest.mark.parametrize("place", ["infra", "infra/agents/tasks/iam.yaml/r.json"])

@@ -294,20 +294,16 @@ def test_a_plan_file_is_read_only_if_it_is_a_regular_file_of_a_plausible_size(
     os.mkfifo("pipe.plan")
     Path("zero.plan").symlink_to("/dev/zero")
     with Path("large.plan").open("wb") as large:
+        large.write(b'{"formatVersion": 3,')
         large.truncate(limits.SAVED_PLAN_BYTES + 1)
     for name, words in (
         ("pipe.plan", "not a regular file"),
-        ("zero.plan", "not a regular file"),
+        ("zero.plan", "a symbolic link"),
         ("large.plan", f"larger than {limits.SAVED_PLAN_BYTES} bytes"),
         ("none.plan", "No such file"),
-        ("tasks", "directory"),
     ):
-        assert run(["show", name]) == 1
-        said = capsys.readouterr().err
-        assert "cannot read the plan file: " in said
-        assert words in said
-    assert run(["apply", "pipe.plan", "--yes"]) == 1
-    assert "not a regular file" in capsys.readouterr().err
+        assert run(["apply", name, "--yes"]) == 1
+        assert words in capsys.readouterr().err
 
 
 def test_a_pipe_instead_of_the_credentials_file_is_not_read(

@@ -25,7 +25,6 @@ ELSEWHERE = {
     "savedPlanAlone",
     "followOne",
     "logsOfOne",
-    "formatOfTask",
     "tokenFolder",
     "unusedOrg",
 }

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler import __version__
+from reconciler.app.plan_file import read_plan_file
 from reconciler.manifest.loader import load
 from reconciler.messages import word
 from reconciler.model.canonical import digest
@@ -31,7 +32,6 @@ SHARED = {
 }
 """The head of a shared state and the blobs that it names, by name."""
 JSON = ("--format", "json")
-SHOW = ("show", PLAN, *JSON)
 
 
 def local_environment(folder: Path) -> dict[str, str]:
@@ -87,9 +87,8 @@ def shared_facts(folder: Path) -> dict[str, Any]:
 
 
 def plan_facts(folder: Path) -> dict[str, str]:
-    """The action of the plan for each task."""
-    shown = document(folder, *SHOW)
-    return {f"{task['orgName']}/{task['key']}": task["action"] for task in shown["tasks"]}
+    """The digests of what the plan does, by key."""
+    return dict(read_plan_file(folder / PLAN, PLAN).tasks)
 
 
 READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
@@ -101,7 +100,7 @@ READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
 COMMANDS = {
     "manifest": ("validate", MANIFEST, *JSON),
     "state": ("state", "list", "--backend", BACKEND, *JSON),
-    "plan": SHOW,
+    "plan": ("apply", PLAN, "--yes", *JSON),
 }
 
 

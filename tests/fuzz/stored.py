@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from reconciler.app.plan_file import decoded
 from reconciler.messages import word
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.typed_json import ShapeError, with_checksum
-from reconciler.plan.codec import encode_saved_plan, read_saved_plan
 from reconciler.state.codec import StateSource, decode_event, decode_state, encode_state
 from reconciler.state.journal import read_journal
 from reconciler.state.ledger import fold
@@ -92,20 +92,10 @@ def check_head(data: bytes) -> None:
 
 
 def check_plan(data: bytes) -> None:
-    _check_plan(data)
-    _, found, rest = data.partition(b",")
-    if found:
-        _check_plan(with_checksum(b"{" + rest.rstrip(b"\n")))
-
-
-def _check_plan(data: bytes) -> None:
     try:
-        saved = read_saved_plan(data, "plan.taskctl")
+        decoded(data, "plan.taskctl")
     except TaskctlError as problem:
         _word(problem)
-    else:
-        again = encode_saved_plan(saved)
-        assert encode_saved_plan(read_saved_plan(again, "plan.taskctl")) == again
 
 
 def _word(problem: TaskctlError) -> None:

@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
+from reconciler.app.plan_file import decoded
 from reconciler.model.typed_json import with_checksum
-from reconciler.plan.codec import read_saved_plan
 from reconciler.state.codec import decode_event
 from reconciler.state.model import Event
 from reconciler.state.store import decode_head
@@ -37,7 +37,7 @@ CURRENT: dict[str, Callable[[bytes], object]] = {
     "state/new.json": decode,
     "journal/current.journal": read,
     "head/two-events.json": lambda data: decode_head(with_checksum(b"{" + data), "a head"),
-    "plan/current.plan": lambda data: read_saved_plan(data, "a plan"),
+    "plan/current.plan": lambda data: decoded(data, "a plan"),
 }
 
 

@@ -1,42 +1,31 @@
-"""`taskctl show`: shows a saved plan, or everything about tasks."""
+"""`taskctl show`: shows everything about tasks."""
 
 from __future__ import annotations
 
-from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import BACKEND, STATE, argument
-from reconciler.render import BASIC_FORMATS
+from reconciler.cli.options import BACKEND, SELECTED, STATE
 
 
 @make_command(
     "show",
-    *(argument("name", "PLANFILE|KEY|GLOB", completion.keys_or_files), BACKEND, STATE),
-    reports=True,
+    *(SELECTED, BACKEND, STATE),
     examples=[
-        ("taskctl show plan.taskctl", "show what `taskctl plan -o plan.taskctl` saved"),
-        ("taskctl show plan.taskctl -v", "show the plan with full prompts"),
-        ("taskctl show plan.taskctl --format json", "print the plan as JSON, for scripts"),
-        ("taskctl show plan.taskctl --report html=plan.html", "also write a page for a browser"),
         ("taskctl show rotate-iam-keys", "show one task: record, manifest, and remote status"),
         ("taskctl show 'rotate-*'", "show several tasks"),
+        ("taskctl show rotate-iam-keys -v", "show its full prompt"),
+        ("taskctl show rotate-iam-keys --format json", "print it as JSON, for scripts"),
     ],
 )
-def command(call: Call, name: str) -> int:
-    """Show a saved plan, or everything about tasks. Changes nothing.
+def command(call: Call, selectors: tuple[str, ...]) -> int:
+    """Show everything about tasks. Changes nothing.
 
-    An argument that is not a file is read as a KEY, a GLOB or an entry, which select several tasks.
-    Showing a plan needs no network access.
+    ORG/TASK_ID also selects a task by its ID, such as one that was replaced.
     """
-    from reconciler.app.show import load_plan_or_tasks
-
-    out = call.out
-    found = load_plan_or_tasks(call.ctx, name, only_plan=out.options.format not in BASIC_FORMATS)
-    if not isinstance(found, tuple):
-        out.report(found)
-        return 0
+    from reconciler.app.show import show
     from reconciler.render.show import reports_document, reports_text
 
-    reports, now = found
+    out = call.out
+    reports, now = show(call.ctx, selectors)
     problems = tuple(dict.fromkeys(each for report in reports for each in report.diagnostics))
     out.result(
         lambda: reports_document(reports, problems, now, out.commands),

@@ -9,14 +9,11 @@ import pytest
 from reconciler.app.apply import apply
 from reconciler.app.fmt import fmt
 from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, InitOptions, init
-from reconciler.app.plan import plan
-from reconciler.app.show import load_plan_or_tasks
+from reconciler.app.show import show
 from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.options import PlanOptions
-from reconciler.plan.plan import Plan
 from tests.support.recording_ui import RecordingUi, context
 
 UNTIDY = "version:   1\norgName: acme\ntasks:\n    one: {message:   do it}\n"
@@ -65,24 +62,15 @@ def test_fmt_formats_or_reports(tmp_path: Path) -> None:
         assert not fmt(ctx, [path.name], check=True).changed
 
 
-def test_show_reads_a_saved_plan_or_a_task(tmp_path: Path) -> None:
+def test_show_reads_a_task(tmp_path: Path) -> None:
     (tmp_path / "a.tasks.yaml").write_text(TIDY)
     with context(tmp_path, RecordingUi()) as ctx:
-        plan(ctx, (), PlanOptions(), out_file="plan.taskctl")
-        shown = load_plan_or_tasks(ctx, "plan.taskctl")
-        assert isinstance(shown, Plan)
-        assert [task.ref.key for task in shown.tasks] == ["one"]
         with pytest.raises(TaskctlError) as problem:
-            load_plan_or_tasks(ctx, "one")
+            show(ctx, ["one"])
         assert codes(problem) == [Code.NO_TASK_YET]
         apply(ctx, ApplyRequest(yes=True))
-        found = load_plan_or_tasks(ctx, "one")
-        assert not isinstance(found, Plan)
-        (report,), _now = found
+        (report,), _now = show(ctx, ["one"])
         assert (report.ref.key, report.diff) == ("one", ())
         with pytest.raises(TaskctlError) as problem:
-            load_plan_or_tasks(ctx, "two")
+            show(ctx, ["two"])
         assert codes(problem) == [Code.UNKNOWN_TASK]
-        with pytest.raises(TaskctlError) as problem:
-            load_plan_or_tasks(ctx, "one", only_plan=True)
-        assert codes(problem) == [Code.USAGE]
