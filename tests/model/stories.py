@@ -424,9 +424,15 @@ class Story:
         is_seen = bool(who_sees(first) & who_sees(second))
         if not is_seen and self._world.assumed.sees_the_tasks_after_a_loss:
             return False
-        taken = {*first.entries, *(e.moved_from for e in first.entries.values())}
-        moved = {e.moved_from for e in second.entries.values()}
-        return not taken & {*second.entries, *moved} - {None}
+        return not self._names(first) & self._names(second)
+
+    def _names(self, repo: Repository) -> set[Key]:
+        """The keys of a repository, also those that only its state knows: a key that is renamed
+        silently."""
+        state, moved = repo.storage.state, {entry.moved_from for entry in repo.entries.values()}
+        attempts = state.attempts.values() if state is not None else ()
+        keys = {*repo.entries, *moved, *self._known(repo), *(each.key for each in attempts)}
+        return {key for key in keys if key is not None}
 
     def _merge(self, repo: Repository) -> str:
         """Both states are lost, and one repository takes the tasks of the other."""

@@ -120,7 +120,7 @@ NEEDED: dict[str, tuple[str, int]] = {
     "create: orphans' attempts": ("copied prompts", 18),
     "journal first": ("a prompt copied to another organization", 1),
     "number per send": ("a replacement before a restore", 0),
-    "baseline before create": ("two repositories", 1869),
+    "baseline before create": ("states set back", 3309),
     "records before baseline": ("a state that is set back", 1),
     "baseline: dropped by push": ("a state that continues another one", 0),
     "journal: no baselines without the file": ("a journal without its file", 1),
