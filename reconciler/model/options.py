@@ -36,10 +36,16 @@ SETTLE_TIME = timedelta(seconds=150)
 MIN_SETTLE_TIME = timedelta(milliseconds=100)
 """A shorter settle time would leave no time to send a request."""
 
+MAX_SETTLE_TIME = timedelta(days=366)
+"""A state with a longer one is damaged."""
+
 
 def parse_settle_time(text: str) -> timedelta:
-    """Parses a settle time. Raises RemarkError for anything else, and if it is too short."""
+    """Parses a settle time. Raises RemarkError for anything else, and if it is too short or too
+    long."""
     found = parse_duration(text)
+    if found > MAX_SETTLE_TIME:
+        raise RemarkError(Code.USAGE, "longDuration", text=text, days=MAX_SETTLE_TIME.days)
     if found < MIN_SETTLE_TIME:
         raise RemarkError(Code.USAGE, "settleTime", text=text)
     return found

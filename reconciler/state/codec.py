@@ -9,9 +9,8 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
-from reconciler.model.reference import Reference, is_state_id
 from reconciler.model.remarks import Arg
-from reconciler.model.task import NO_TASK, Inputs, TaskRef
+from reconciler.model.task import NO_TASK, TaskRef
 from reconciler.model.typed_json import (
     Raw,
     ShapeError,
@@ -26,7 +25,6 @@ from reconciler.model.typed_json import (
 )
 from reconciler.model.value import Stored, field, replace
 from reconciler.state.attempt import (
-    IMPLAUSIBLE,
     Attempt,
     Baseline,
     Move,
@@ -34,7 +32,27 @@ from reconciler.state.attempt import (
     RetiredTask,
     Run,
 )
-from reconciler.state.model import Attempted, Event, Learned, Record, Recorded, State
+from reconciler.state.checks import (
+    check_attempt,
+    check_baselines,
+    check_provenance,
+    check_record,
+    check_retired,
+    check_runs,
+    check_waited,
+)
+from reconciler.state.model import (
+    Aged,
+    Attempted,
+    BaselineMoved,
+    Event,
+    Learned,
+    Ran,
+    Record,
+    Recorded,
+    Retired,
+    State,
+)
 from reconciler.system.memory import collection_paused
 
 
@@ -250,6 +268,8 @@ def _read(file: StateFile) -> State:
     if not 0 <= file.serial < MAX_SERIAL or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     check_provenance(file.provenance)
+    check_baselines(file.baselines)
+    check_runs(file.runs)
     used = [text for record in records.values() for text in record.references]
     used += [text for task in retired.values() for text in (task.reference, *task.spent)]
     used += [text for references in closed.values() for text in references]
@@ -261,21 +281,13 @@ def _read(file: StateFile) -> State:
     return State(records=records, attempts=attempts, closed=closed, retired=retired, **head)
 
 
-def check_provenance(provenance: Provenance) -> None:
-    """Raises ShapeError for IDs that no state can have."""
-    ids = (*provenance.ids, *provenance.answered)
-    if not provenance.ids or not all(map(is_state_id, ids)):
-        raise ShapeError("provenance", "invalid")
-    if not 0 <= provenance.counter < IMPLAUSIBLE:
-        raise ShapeError("provenance.counter", "range")
-
-
 def _retired(raws: Mapping[str, Raw]) -> dict[str, RetiredTask]:
     found = {}
     for task_id, raw in raws.items():
         try:
             task = found[task_id] = _without_task(RetiredTask, raw)
-            if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
+            check_retired(task)
+            if task_id != task.task_id:
                 raise ShapeError("", "invalid")
         except ShapeError as problem:
             raise problem.under(f"retired[{json.dumps(task_id)}]") from None
@@ -289,7 +301,7 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
         if record.ref is not NO_TASK:
             raise ShapeError("task", "unknown")
         record = replace(record, ref=ref)
-        _check_record(record)
+        check_record(record)
     except ShapeError as problem:
         raise problem.under(f"tasks[{json.dumps(name)}]") from None
     return record.ref, record
@@ -305,7 +317,7 @@ def _closed_key(name: str) -> TaskRef:
 def _attempt(number: str, raw: Raw) -> tuple[int, Attempt]:
     try:
         attempt = _without_task(Attempt, raw)
-        _check_attempt(attempt)
+        check_attempt(attempt)
         if number != str(attempt.number):
             raise ShapeError("reference", "invalid")
     except ShapeError as problem:
@@ -323,52 +335,20 @@ def decode_event(data: bytes) -> Event:
     event: Event = decode_as(cast("Any", Event), data)
     match event:
         case Attempted(attempt=attempt):
-            _check_attempt(attempt)
+            check_attempt(attempt)
         case Recorded(record=record):
-            _check_record(record)
+            check_record(record)
         case Learned(provenance=provenance):
             check_provenance(provenance)
+        case Retired(task=task):
+            check_retired(task)
+        case BaselineMoved(baseline=baseline):
+            check_baselines((baseline,))
+        case Ran(run=run):
+            check_runs({run.name: run})
+        case Aged(seconds=seconds):
+            for waited in seconds.values():
+                check_waited(waited)
         case _:  # only the types of the fields of other events are checked
             pass
     return event
-
-
-def _check_record(record: Record) -> None:
-    _check_filled(taskId=record.task_id)
-    _check_common(record)
-    if not 0 <= record.number < IMPLAUSIBLE:
-        raise ShapeError("number", "range")
-    if record.reference and Reference.parse(record.reference) is None:
-        raise ShapeError("reference", "invalid")
-    _check_inputs("inputs", record.inputs)
-    _check_inputs("createdInputs", record.created_inputs)
-
-
-def _check_attempt(attempt: Attempt) -> None:
-    if Reference.parse(attempt.reference) is None:
-        raise ShapeError("reference", "invalid")
-    if not (attempt.waited >= 0 and attempt.window >= 0 and attempt.settle_time >= 0):
-        raise ShapeError("waited", "negative")
-    _check_common(attempt)
-    _check_inputs("inputs", attempt.inputs)
-
-
-def _check_common(value: Record | Attempt) -> None:
-    ref = value.ref
-    _check_filled(task=ref.org_name and ref.key, digest=value.digest, identity=value.identity.id)
-
-
-def _check_inputs(name: str, inputs: Inputs) -> None:
-    message = inputs.get("message")
-    if message is None and "message" not in inputs:
-        return
-    if not isinstance(message, dict):
-        raise ShapeError(f"{name}.message", "object")
-    if not isinstance(message.get("content"), str):
-        raise ShapeError(f"{name}.message.content", "text")
-
-
-def _check_filled(**texts: str) -> None:
-    for name, text in texts.items():
-        if not text:
-            raise ShapeError(name, "empty")

@@ -26,9 +26,9 @@ from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored
 from reconciler.state.attempt import Provenance
+from reconciler.state.checks import check_provenance
 from reconciler.state.codec import (
     VERSION,
-    check_provenance,
     check_version,
     decode_event,
     encode_event,

@@ -151,6 +151,56 @@ def test_the_state_of_another_backend_is_refused_and_unchanged(
     assert (sandbox.folder / STATE).read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("at", "to"),
+    [
+        (("attempts", "settleTime"), 1e15),
+        (("attempts", "window"), 1e300),
+        (("tasks", "createdAt"), "9999-12-31T23:59:59-14:00"),
+        (("provenance", "begunAt"), "0001-01-01T00:00:00+14:00"),
+    ],
+)
+def test_a_duration_or_time_that_no_state_has_is_damage(
+    sandbox: Sandbox, server: FaultServer, at: tuple[str, str], to: object
+) -> None:
+    sandbox.write({"k0": {"message": "do 0"}})
+    server.set_rules(Rule("create", Fault("reset", committed=True)), Rule("events", Fault("reset")))
+    sandbox.settle = "100ms"
+    assert sandbox.run("apply").code == 1
+    assert list(sandbox.state()["attempts"]) == ["1"]
+    server.set_rules()
+    path = sandbox.folder / STATE
+    state = json.loads(path.read_text())
+    del state["checksum"]
+    (attempt,) = state["attempts"].values()
+    fields = ("digest", "file", "identity", "inputs", "reference")
+    state["tasks"]["acme/k1"] = {name: attempt[name] for name in fields} | {"taskId": "id-1"}
+    parts = {
+        "attempts": attempt,
+        "tasks": state["tasks"]["acme/k1"],
+        "provenance": state["provenance"],
+    }
+    parts[at[0]][at[1]] = to
+    path.write_text(json.dumps(state))
+    for command in ("plan", "apply"):
+        ended = sandbox.run(command)
+        (said,) = ended.document["diagnostics"]
+        assert (ended.code, said["code"]) == (1, Code.STATE_DAMAGED)
+        assert f"{at[1]}: out of range" in said["summary"]
+    assert json.loads(path.read_text()) == state
+
+
+def test_a_settle_time_has_a_limit(sandbox: Sandbox) -> None:
+    """So that no state is written that cannot be read."""
+    sandbox.settle = "366d1s"
+    ended = sandbox.run("apply")
+    assert ended.document["diagnostics"][0]["code"] == Code.USAGE
+    assert "longer than 366 days" in ended.document["diagnostics"][0]["summary"]
+    sandbox.settle = "366d"
+    assert sandbox.run("apply").code == 0
+    sandbox.assert_exactly_one_each(TEXTS)
+
+
 def test_a_changed_organization_option_makes_tasks_unresolved(
     sandbox: Sandbox, server: FaultServer
 ) -> None:

@@ -1,0 +1,113 @@
+"""What the types of stored values do not express: the same for a state file and its journal. Each
+function raises ShapeError for what no state can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from reconciler.model.options import MAX_SETTLE_TIME
+from reconciler.model.reference import Reference, is_state_id
+from reconciler.model.task import Inputs, TaskRef, is_plausible
+from reconciler.model.typed_json import ShapeError
+from reconciler.state.attempt import (
+    IMPLAUSIBLE,
+    Attempt,
+    Baseline,
+    Provenance,
+    RetiredTask,
+    Run,
+)
+from reconciler.state.model import Record
+
+
+def check_provenance(provenance: Provenance) -> None:
+    """Its IDs, counter and beginning."""
+    ids = (*provenance.ids, *provenance.answered)
+    if not provenance.ids or not all(map(is_state_id, ids)):
+        raise ShapeError("provenance", "invalid")
+    if not 0 <= provenance.counter < IMPLAUSIBLE:
+        raise ShapeError("provenance.counter", "range")
+    _check_moment("provenance.begunAt", provenance.begun_at)
+
+
+def check_record(record: Record) -> None:
+    """The key of the record, and its fields."""
+    _check_filled(taskId=record.task_id)
+    _check_common(record.ref, record.digest, record.identity.id)
+    if not 0 <= record.number < IMPLAUSIBLE:
+        raise ShapeError("number", "range")
+    if record.reference and Reference.parse(record.reference) is None:
+        raise ShapeError("reference", "invalid")
+    _check_inputs("inputs", record.inputs)
+    _check_inputs("createdInputs", record.created_inputs)
+    _check_moment("createdAt", record.created_at)
+    for entry in record.history:
+        _check_moment("history", entry.at)
+
+
+def check_attempt(attempt: Attempt) -> None:
+    """The key of the attempt, and its fields."""
+    reference = Reference.parse(attempt.reference)
+    if reference is None:
+        raise ShapeError("reference", "invalid")
+    if reference.number >= IMPLAUSIBLE:
+        raise ShapeError("reference", "range")
+    check_waited(attempt.waited)
+    for name, seconds in (("settleTime", attempt.settle_time), ("window", attempt.window)):
+        if not 0 <= seconds <= MAX_SETTLE_TIME.total_seconds():
+            raise ShapeError(name, "range")
+    _check_common(attempt.ref, attempt.digest, attempt.identity.id)
+    _check_inputs("inputs", attempt.inputs)
+    _check_moment("startedAt", attempt.started_at)
+
+
+def check_retired(task: RetiredTask) -> None:
+    """The key of the task, and its fields."""
+    if not (task.task_id and task.ref.key and task.identity.id):
+        raise ShapeError("", "invalid")
+    _check_moment("at", task.at)
+    _check_moment("createdAt", task.created_at)
+
+
+def check_baselines(baselines: Iterable[Baseline]) -> None:
+    """The times of baselines."""
+    for baseline in baselines:
+        _check_moment("baselines", baseline.newest_at)
+
+
+def check_runs(runs: Mapping[str, Run]) -> None:
+    """The times of runs."""
+    for run in runs.values():
+        _check_moment("runs", run.at)
+
+
+def check_waited(seconds: float) -> None:
+    """The seconds for which an outcome has been waited for."""
+    if not seconds >= 0:
+        raise ShapeError("waited", "negative")
+
+
+def _check_common(ref: TaskRef, digest: str, user: str) -> None:
+    _check_filled(task=ref.org_name and ref.key, digest=digest, identity=user)
+
+
+def _check_moment(name: str, moment: datetime | None) -> None:
+    if moment is not None and not is_plausible(moment):
+        raise ShapeError(name, "range")
+
+
+def _check_inputs(name: str, inputs: Inputs) -> None:
+    message = inputs.get("message")
+    if message is None and "message" not in inputs:
+        return
+    if not isinstance(message, dict):
+        raise ShapeError(f"{name}.message", "object")
+    if not isinstance(message.get("content"), str):
+        raise ShapeError(f"{name}.message.content", "text")
+
+
+def _check_filled(**texts: str) -> None:
+    for name, text in texts.items():
+        if not text:
+            raise ShapeError(name, "empty")
