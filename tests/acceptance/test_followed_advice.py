@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -187,6 +188,35 @@ def test_an_edit_that_an_open_attempt_prevents_is_followed(here: InProcess, edit
     assert close[:3] == ["taskctl", "state", "close"]
     follow(here, [close])
     one_task_each(here, "a")
+
+
+def copy_of(here: InProcess) -> dict[str, Any]:
+    """A copy of the state that can be pushed."""
+    copy: dict[str, Any] = here.run_state("pull").document["state"]
+    copy["serial"] += 1
+    return copy
+
+
+def push(here: InProcess, copy: dict[str, Any]) -> Ended:
+    (here.sandbox.folder / "copy.json").write_text(json.dumps(copy))
+    return here.run_state("push", "copy.json")
+
+
+def test_a_record_is_removed_from_a_copy_as_the_error_says(two_applies: InProcess) -> None:
+    here = two_applies
+    copy = copy_of(here)
+    del copy["tasks"]["acme/a"]
+    ended = push(here, copy)
+    assert (ended.code, ended.document["diagnostics"][0]["code"]) == (1, "TC618")
+    rm, pull = [words for words in commands(ended) if words[1] == "state"]
+    assert (rm[:4], pull[:3]) == (["taskctl", "state", "rm", "KEY"], ["taskctl", "state", "pull"])
+    assert here.run_state("rm", "a").code == 0
+    assert push(here, copy).code == 1  # the copy is older than the removal
+    assert push(here, copy_of(here)).code == 0
+    here.sandbox.write(of("b", edited="b"))
+    assert here.run("apply").code == 0
+    assert list(here.sandbox.recorded()) == ["b"]
+    assert len(here.server.posts) == 2
 
 
 def test_every_command_about_states_exists() -> None:
