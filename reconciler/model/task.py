@@ -242,8 +242,8 @@ def is_unattended(settings: Mapping[str, object]) -> bool:
 
 
 def instant(text: object) -> datetime | None:
-    """An RFC 3339 timestamp as an aware UTC datetime; None for anything else, and for implausible
-    times: Go's zero time means "never"."""
+    """An RFC 3339 timestamp as an aware UTC datetime; None for anything else, and for Go's zero
+    time, which means "never"."""
     if not isinstance(text, str):
         return None
     try:
@@ -252,12 +252,7 @@ def instant(text: object) -> datetime | None:
         moment = aware if aware.tzinfo is UTC else aware.astimezone(UTC)
     except (ValueError, OverflowError):  # OverflowError: at either end of the calendar
         return None
-    return moment if is_plausible(moment) else None
-
-
-def is_plausible(moment: datetime) -> bool:
-    """Whether a time is far from both ends of the calendar, so that durations can be added."""
-    return 1970 <= moment.year < 9000
+    return moment if moment.year > 1 else None
 
 
 def rfc3339(moment: datetime) -> str:

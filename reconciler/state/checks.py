@@ -3,32 +3,21 @@ function raises ShapeError for what no state can have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-
 from reconciler.model.options import MAX_SETTLE_TIME
 from reconciler.model.reference import Reference, is_state_id
-from reconciler.model.task import Inputs, TaskRef, is_plausible
+from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.typed_json import ShapeError
-from reconciler.state.attempt import (
-    IMPLAUSIBLE,
-    Attempt,
-    Baseline,
-    Provenance,
-    RetiredTask,
-    Run,
-)
+from reconciler.state.attempt import IMPLAUSIBLE, Attempt, Provenance, RetiredTask
 from reconciler.state.model import Record
 
 
 def check_provenance(provenance: Provenance) -> None:
-    """Its IDs, counter and beginning."""
+    """Its IDs and counter."""
     ids = (*provenance.ids, *provenance.answered)
     if not provenance.ids or not all(map(is_state_id, ids)):
         raise ShapeError("provenance", "invalid")
     if not 0 <= provenance.counter < IMPLAUSIBLE:
         raise ShapeError("provenance.counter", "range")
-    _check_moment("provenance.begunAt", provenance.begun_at)
 
 
 def check_record(record: Record) -> None:
@@ -41,9 +30,6 @@ def check_record(record: Record) -> None:
         raise ShapeError("reference", "invalid")
     _check_inputs("inputs", record.inputs)
     _check_inputs("createdInputs", record.created_inputs)
-    _check_moment("createdAt", record.created_at)
-    for entry in record.history:
-        _check_moment("history", entry.at)
 
 
 def check_attempt(attempt: Attempt) -> None:
@@ -59,27 +45,12 @@ def check_attempt(attempt: Attempt) -> None:
             raise ShapeError(name, "range")
     _check_common(attempt.ref, attempt.digest, attempt.identity.id)
     _check_inputs("inputs", attempt.inputs)
-    _check_moment("startedAt", attempt.started_at)
 
 
 def check_retired(task: RetiredTask) -> None:
     """The key of the task, and its fields."""
     if not (task.task_id and task.ref.key and task.identity.id):
         raise ShapeError("", "invalid")
-    _check_moment("at", task.at)
-    _check_moment("createdAt", task.created_at)
-
-
-def check_baselines(baselines: Iterable[Baseline]) -> None:
-    """The times of baselines."""
-    for baseline in baselines:
-        _check_moment("baselines", baseline.newest_at)
-
-
-def check_runs(runs: Mapping[str, Run]) -> None:
-    """The times of runs."""
-    for run in runs.values():
-        _check_moment("runs", run.at)
 
 
 def check_waited(seconds: float) -> None:
@@ -90,11 +61,6 @@ def check_waited(seconds: float) -> None:
 
 def _check_common(ref: TaskRef, digest: str, user: str) -> None:
     _check_filled(task=ref.org_name and ref.key, digest=digest, identity=user)
-
-
-def _check_moment(name: str, moment: datetime | None) -> None:
-    if moment is not None and not is_plausible(moment):
-        raise ShapeError(name, "range")
 
 
 def _check_inputs(name: str, inputs: Inputs) -> None:

@@ -34,20 +34,16 @@ from reconciler.state.attempt import (
 )
 from reconciler.state.checks import (
     check_attempt,
-    check_baselines,
     check_provenance,
     check_record,
     check_retired,
-    check_runs,
     check_waited,
 )
 from reconciler.state.model import (
     Aged,
     Attempted,
-    BaselineMoved,
     Event,
     Learned,
-    Ran,
     Record,
     Recorded,
     Retired,
@@ -268,8 +264,6 @@ def _read(file: StateFile) -> State:
     if not 0 <= file.serial < MAX_SERIAL or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     check_provenance(file.provenance)
-    check_baselines(file.baselines)
-    check_runs(file.runs)
     used = [text for record in records.values() for text in record.references]
     used += [text for task in retired.values() for text in (task.reference, *task.spent)]
     used += [text for references in closed.values() for text in references]
@@ -342,10 +336,6 @@ def decode_event(data: bytes) -> Event:
             check_provenance(provenance)
         case Retired(task=task):
             check_retired(task)
-        case BaselineMoved(baseline=baseline):
-            check_baselines((baseline,))
-        case Ran(run=run):
-            check_runs({run.name: run})
         case Aged(seconds=seconds):
             for waited in seconds.values():
                 check_waited(waited)
