@@ -11,7 +11,6 @@ from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
 from reconciler.app.new_state import begin_state
 from reconciler.app.plan_file import is_plan_file, read_plan_file
-from reconciler.app.planning import Workspace, open_workspace
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import in_manifest_order
 from reconciler.app.wait import (
@@ -23,6 +22,7 @@ from reconciler.app.wait import (
     note_end,
 )
 from reconciler.app.wave import Applied, ApplyRequest, Wave
+from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.apply.report import ApplyReport, of_both_waves
 from reconciler.manifest.digest import declared_digest
 from reconciler.model.codes import Code

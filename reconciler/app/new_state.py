@@ -8,8 +8,9 @@ from datetime import UTC
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.planning import Sources, Workspace
+from reconciler.app.reading import Reader
 from reconciler.app.recorded_tasks import confirm
+from reconciler.app.workspace import Workspace
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.reference import is_state_id
@@ -62,7 +63,7 @@ def answer(
     ctx: Context,
     space: Workspace,
     session: Session,
-    sources: Sources,
+    reader: Reader,
     questions: Mapping[str, Sequence[OtherState]],
 ) -> bool:
     """Asks whether the state is new, or replaces a lost one, and records the answer. Returns
@@ -74,7 +75,7 @@ def answer(
         return True
     if line not in known:
         return False
-    return continue_state(ctx, space, session, sources, line, yes=False) is not None
+    return continue_state(ctx, space, session, reader, line, yes=False) is not None
 
 
 class Continued(Value, frozen=True):
@@ -101,7 +102,7 @@ def continue_state(
     ctx: Context,
     space: Workspace,
     session: Session,
-    sources: Sources,
+    reader: Reader,
     state_id: str,
     *,
     yes: bool,
@@ -111,7 +112,7 @@ def continue_state(
     if not is_state_id(state_id):
         raise StateError.of(Code.STATE_EDIT, "state-id", id=state_id)
     state = session.state
-    facts = _read_all(space, state, sources)
+    facts = _read_all(space, state, reader)
     joined = _joined(state.provenance, state_id, facts)
     before = replace(state, provenance=joined)
     declared = Declared.of(space.desired, space.manifests.recurring)
@@ -162,9 +163,9 @@ def _elsewhere(
     return tuple(sorted(found))
 
 
-def _read_all(space: Workspace, state: State, sources: Sources) -> Facts:
+def _read_all(space: Workspace, state: State, reader: Reader) -> Facts:
     """All tasks of the organizations that the state or the manifests name."""
-    survey, settle = sources.survey, space.options.settle_time
+    survey, settle = reader.survey, space.options.settle_time
     identity, clocks = survey.begin()
     names = {task.ref.org_name for task in space.desired}
     names |= {ref.org_name for ref in state.records}

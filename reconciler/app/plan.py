@@ -9,15 +9,9 @@ from datetime import datetime
 from reconciler.app.ci import ci_system
 from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
-from reconciler.app.planning import (
-    Sources,
-    explained,
-    failures_of,
-    full_plan,
-    inputs_of,
-    open_workspace,
-    read,
-)
+from reconciler.app.planning import failures_of, first_round
+from reconciler.app.reading import Reader
+from reconciler.app.workspace import inputs_of, open_workspace
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.options import PlanOptions
@@ -39,9 +33,8 @@ def plan(
     for that time. Raises TaskctlError."""
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
     inputs = inputs_of(ctx, space, ctx.read_state(), space.options)
-    sources = Sources(ctx)
-    facts = read(ctx, sources, inputs, only_own=out_file is None)
-    made = full_plan(ctx, space, sources, inputs, facts, explained(inputs, facts))
+    known, is_saved = space.manifests.diagnostics, out_file is not None
+    made = first_round(ctx, Reader(ctx), inputs, known, only_own=not is_saved).plan
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, made)
     return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))

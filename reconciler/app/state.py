@@ -8,9 +8,10 @@ from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
 from reconciler.app.new_state import Continued, continue_state, is_new
-from reconciler.app.planning import Sources, open_workspace
+from reconciler.app.reading import Reader
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
 from reconciler.app.ui import FailureReport
+from reconciler.app.workspace import open_workspace
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError, error
 from reconciler.model.options import PlanOptions
@@ -286,7 +287,7 @@ def continue_lost_state(
     with ctx.open_state("state init", location) as session:
         _ = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
-        return continue_state(ctx, space, session, Sources(ctx), state_id, yes=yes)
+        return continue_state(ctx, space, session, Reader(ctx), state_id, yes=yes)
 
 
 def release_lock(ctx: Context, epoch: int) -> LocationChange:

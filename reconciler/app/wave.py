@@ -10,21 +10,16 @@ from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.new_state import answer
 from reconciler.app.planning import (
-    Sources,
-    Workspace,
-    bare_plan,
+    Round,
     explained,
     failures_of,
-    full_plan,
-    inputs_of,
-    read,
-    read_attempts,
-    read_organizations,
-    refuse_other_periods,
-    within_budget,
+    first_round,
+    later_plan,
 )
+from reconciler.app.reading import Reader
 from reconciler.app.ui import FailureReport
 from reconciler.app.wait import WaitOptions
+from reconciler.app.workspace import Workspace, inputs_of, refuse_other_periods
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, only_new
@@ -109,13 +104,12 @@ class Wave:
         self._request, self._follows = request, follows
         self._yes = request.yes or request.reviewed is not None
         self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
-        self._sources = Sources(ctx)
+        self._reader = Reader(ctx)
         options = space.options
         if follows is not None:  # only for held tasks, without the options for others
             options = replace(options, replace=(), allow_recreate=(), update=False)
         self._inputs = inputs_of(ctx, space, session.state, options, ages=self._ages, only=follows)
-        self._facts: Facts
-        self._explanation: Explanation
+        self._round: Round
         self._listed: dict[str, set[str]] = {}
         self._seen: list[RemoteTask] = []
         self._duplicates: dict[str, Duplicate] = {}
@@ -124,7 +118,7 @@ class Wave:
 
     @property
     def progress(self) -> Mapping[TaskRef, TaskProgress]:
-        known = self._facts.progress
+        known = self._round.facts.progress
         return {ref: known[ref] for ref in known.keys() - self._replaced - self._changed}
 
     @cached_property
@@ -194,21 +188,22 @@ class Wave:
             return plan
         if recreate := self._ask_about_gone(plan):
             plan = self._make(options=replace(plan.options, allow_recreate=recreate))
-        others = self._explanation.questions
+        others = self._round.explanation.questions
         if others:
             self._ctx.ui.diagnostics([d for d in plan.diagnostics if d.code is Code.OTHER_STATES])
-            if answer(self._ctx, self._space, self._session, self._sources, others):
+            if answer(self._ctx, self._space, self._session, self._reader, others):
                 plan = self._make(state=self.state)
         return plan
 
     def _make(self, **changes: Any) -> Plan:
         """The plan, after these changes of its inputs."""
         self._inputs = replace(self._inputs, **changes)
-        facts = read(self._ctx, self._sources, self._inputs, advance=self._advance)
-        explanation = explained(self._inputs, facts)
-        self._learn(facts)
-        self._facts, self._explanation = facts, explanation
-        return full_plan(self._ctx, self._space, self._sources, self._inputs, facts, explanation)
+        known = self._space.manifests.diagnostics
+        self._round = first_round(
+            self._ctx, self._reader, self._inputs, known, advance=self._advance
+        )
+        self._learn(self._round.facts)
+        return self._round.plan
 
     def _learn(self, facts: Facts) -> None:
         """Notes which tasks exist."""
@@ -288,7 +283,7 @@ class Wave:
         )
         rounds = Rounds(apply_ctx, executor, source, progress.waiting, plan.options.max_creates)
         try:
-            report = rounds.run(plan, self._explanation)
+            report = rounds.run(plan, self._round.explanation)
             if executor.creates.created and stop.wait(0):
                 orgs = {ref.org_name for ref in executor.creates.created}
                 report = self._explain_at_end(report, orgs)
@@ -296,7 +291,7 @@ class Wave:
             progress.close()
         for task in rounds.held.values():
             ctx.ui.note("held_instead", key=task.ref.key, why=task.explanation)
-        known = {each.remote.id for each in self._explanation.duplicates}
+        known = {each.remote.id for each in self._round.explanation.duplicates}
         new = [each for task_id, each in self._duplicates.items() if task_id not in known]
         warnings = duplicate_warnings(plan.backend, new)
         report = replace(report, diagnostics=(*report.diagnostics, *warnings))
@@ -305,7 +300,7 @@ class Wave:
     def _record(self, plan: Plan) -> None:
         """Records what was explained, in one write. A baseline alone is only written if it saves
         requests later."""
-        found, facts = self._explanation, self._facts
+        found, facts = self._round.explanation, self._round.facts
         events = [*found.events, *mark_done(found.state, facts.done)]
         state, identity = self._inputs.state, facts.identity
         is_new = any(
@@ -318,7 +313,7 @@ class Wave:
     def _explain_again(self) -> Explanation:
         """Reads what the service says about open attempts, and records it. Raises RemoteError."""
         inputs = replace(self._inputs, state=self.state)
-        return self._explained(inputs, read_attempts(self._sources, inputs))
+        return self._explained(inputs, self._reader.read_attempts(inputs))
 
     def _explained(self, inputs: Inputs, facts: Facts) -> Explanation:
         self._learn(facts)
@@ -335,20 +330,22 @@ class Wave:
         """Reads, explains and plans again, for these keys. Raises RemoteError."""
         selection = self._inputs.selection.within(only)
         inputs = replace(self._inputs, state=self.state, options=options, selection=selection)
-        facts = read(self._ctx, self._sources, inputs)
+        facts = self._reader.read(inputs)
         explanation = self._explained(inputs, facts)
-        before, now = self._facts.progress, facts.progress  # for the wait, a difference is progress
-        self._changed |= {
-            ref for ref, p in before.items() if now.get(ref, p).progress is not p.progress
+        now = facts.progress
+        self._changed |= {  # for the wait, a difference is progress
+            ref
+            for ref, before in self._round.facts.progress.items()
+            if now.get(ref, before).progress is not before.progress
         }
-        plan = bare_plan(replace(inputs, state=self.state), facts, explanation)
-        return within_budget(self._sources, plan), explanation
+        inputs = replace(inputs, state=self.state)
+        return later_plan(self._reader, inputs, facts, explanation), explanation
 
     def _explain_at_end(self, report: ApplyReport, organizations: Iterable[str]) -> ApplyReport:
         """Explains once more after creates: finds duplicates, and moves the baselines."""
         inputs = replace(self._inputs, state=self.state)
         try:
-            facts = read_organizations(self._sources, inputs, organizations)
+            facts = self._reader.read_organizations(inputs, organizations)
             found = explained(inputs, facts)
             self._duplicates |= {each.remote.id: each for each in found.duplicates}
             self._learn(facts)
