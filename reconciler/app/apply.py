@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from reconciler.app.context import Context
+from reconciler.app.declared import in_manifest_order
 from reconciler.app.expectations import Expectations
 from reconciler.app.new_state import begin_state
 from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.recorded_tasks import RecordedTasks
-from reconciler.app.results import in_manifest_order
 from reconciler.app.wait import (
     End,
     Expected,

@@ -43,7 +43,7 @@ def _remedies(
     failed = [status for status in statuses if status.state.traits.exit_code == 1]
     if not failed:
         return {}
-    from reconciler.app.results import declared_refs
+    from reconciler.app.declared import declared_refs
 
     declared = declared_refs(tasks.ctx, tasks.state)
     if declared is None:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.app.context import Context
+from reconciler.app.declared import declared_refs, in_manifest_order
 from reconciler.app.recorded_tasks import RecordedTasks
-from reconciler.app.results import declared_refs, in_manifest_order
 from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error

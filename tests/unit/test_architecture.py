@@ -190,6 +190,40 @@ def test_plan_imports_no_engine_or_remote_and_embedded_and_remote_are_independen
             assert not [i for i in known if i.startswith(others)], path
 
 
+CORE = (
+    *("model", "manifest", "plan", "apply", "remote"),
+    *("state.session", "state.ledger", "state.commit", "state.model", "state.attempt"),
+    *("state.codec", "state.journal", "state.edit", "state.local"),
+    *("app.workspace", "app.reading", "app.survey", "app.task_reader", "app.planning"),
+    *("app.plan", "app.apply", "app.wave", "app.wait"),
+)
+"""What `plan` and `apply` need, whatever they are used for."""
+
+LEAVES = (
+    *("cli", "render", "embedded", "importing", "state.engines", "state.shared"),
+    *("tasks.results", "tasks.conversation"),
+    *(
+        "app.init",
+        "app.import_",
+        "app.logs",
+        "app.results",
+        "app.respond",
+        "app.doctor",
+        "app.show",
+    ),
+)
+"""What a first reader may ignore."""
+
+
+def test_the_core_imports_no_leaf() -> None:
+    wrong = []
+    for path in MODULES:
+        if any(fits(named(path), prefix) for prefix in CORE):
+            found = (i for i in own_imports(path) if any(fits(i, leaf) for leaf in LEAVES))
+            wrong += [f"{named(path)} imports {name}" for name in found]
+    assert not wrong
+
+
 def test_each_library_is_imported_in_one_place() -> None:
     wrong = []
     for path in MODULES:
