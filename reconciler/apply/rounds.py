@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
@@ -82,7 +82,7 @@ class Rounds:
         self._ctx, self._executor, self._source = ctx, executor, source
         self._waiting, self._max_creates = waiting, max_creates
         self.held: dict[TaskRef, PlannedTask] = {}
-        self._confirmed: Collection[TaskRef] = ()
+        self._confirmed: set[Create] = set()
         self._tasks: dict[TaskRef, PlannedTask] = {}
         self._results: dict[TaskRef, TaskResult] = {}
         self._why: dict[TaskRef, tuple[Remark, ...]] = {}
@@ -96,7 +96,7 @@ class Rounds:
 
     def run(self, plan: Plan, explanation: Explanation) -> ApplyReport:
         """Executes the plan, then settles its attempts and plans again, until nothing is left."""
-        self._confirmed = {task.ref for task in plan.tasks if task.may_create}
+        self._confirmed = {each for task in plan.tasks for each in creates_of(task)}
         try:
             self._execute(plan.tasks)
             self._learn(explanation)
@@ -170,7 +170,7 @@ class Rounds:
         for task in tasks:
             if not task.creates:
                 yield task
-            elif task.ref not in self._confirmed:
+            elif self._confirmed.isdisjoint(creates_of(task)):
                 yield unresolved(task, task.reason, remark("attempt.unconfirmed"))
             elif creates.unknown_outcomes[task.ref] >= SENDS:
                 is_replaced = task.action is Action.REPLACE
@@ -340,6 +340,20 @@ class Rounds:
         if self._problem:
             why = (*why, remark("apply.lookup_failed", why=self._problem))
         return self._ctx.result(task, Result.UNRESOLVED, *why)
+
+
+Create: TypeAlias = tuple[TaskRef, str | None]
+"""A create for a key, and the task that the new one replaces."""
+
+
+def creates_of(task: PlannedTask) -> Iterator[Create]:
+    """The creates that a planned task announces: an open attempt may have created no task, and is
+    then repeated, or replaces nothing."""
+    if task.creates:
+        yield task.ref, task.task_id
+    elif task.effect is Effect.WAIT:
+        replaced = task.attempt.replaces if task.attempt is not None else ""
+        yield from ((task.ref, None), (task.ref, replaced or None))
 
 
 def _made_none(attempt: Attempt) -> Diagnostic:
