@@ -18,7 +18,7 @@ from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.glob import STAR, other_sign, texts_of
 from reconciler.model.remarks import Arg
 from reconciler.model.service import FirstMessage, Identity, RemoteTask
-from reconciler.model.shell import is_key
+from reconciler.model.shell import is_key, is_org_name
 from reconciler.model.task import DesiredTask, Generated, Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
@@ -62,7 +62,9 @@ def find(state: State, name: str) -> TaskRef:
 def destination(name: str, old: TaskRef) -> TaskRef:
     """The new key for `old`: `KEY` in the same organization, or `ORG/KEY`."""
     ref = TaskRef.parse(name) if TaskRef.has_org(name) else TaskRef(old.org_name, name)
-    if not ref.org_name or not is_key(ref.key):
+    if not is_org_name(ref.org_name):
+        raise _refused("org", name, name=ref.org_name)
+    if not is_key(ref.key):
         raise _refused("key", name, name=name)
     return ref
 

@@ -87,6 +87,13 @@ def test_mv_and_rm_change_only_the_record_and_keep_a_backup(taskctl: Taskctl) ->
     assert (plan["summary"]["adopt"], plan["summary"]["create"]) == (0, 1)
 
 
+def test_mv_rejects_an_invalid_organization(taskctl: Taskctl) -> None:
+    before = STATE.read_bytes()
+    said = taskctl("state", "mv", "b", "acme corp/c", code=1)
+    assert 'invalid organization name "acme corp"' in said
+    assert STATE.read_bytes() == before
+
+
 def test_accept_records_the_values_of_the_manifest(taskctl: Taskctl) -> None:
     write({"a": {"message": "Do a, please."}, "b": {"message": "Do b."}})
     assert json.loads(taskctl("plan", "--format", "json"))["summary"]["changed"] == 1
