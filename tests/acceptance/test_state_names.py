@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,25 @@ def test_a_state_that_is_not_there_names_the_others(
     (clone / "moved/taskctl.toml").write_text('state = "git:origin#at-a"\n')
     assert run(["-C", "moved", "plan", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["summary"]["create"] == 0
+
+
+def test_the_advice_beside_other_states_continues_a_lost_state(
+    clone: Path, server: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("a", "b"):
+        assert run(["-C", folder, "state", "init", "--new"]) == 0
+        assert run(["-C", folder, "apply", "--yes", "-q"]) == 0
+    said(capsys)
+    assert run(["-C", "a", "state", "pull"]) == 0
+    (lost,) = json.loads(said(capsys))["provenance"]["ids"]
+    git(clone, "push", "-q", "origin", ":refs/taskctl/state/at-a")
+    assert run(["-C", "a", "apply", "--yes"]) == 1
+    lines = [line.strip().removeprefix("$ ") for line in said(capsys).splitlines()]
+    (advice,) = [line for line in lines if line.startswith("taskctl state init") and "ID" in line]
+    words = shlex.split(advice.replace("ID", lost))[1:]
+    assert run([*words, "-y"]) == 0
+    assert run(["-C", "a", "apply", "--yes"]) == 0
+    assert len(server.posts) == 2
 
 
 def test_an_existing_state_needs_no_confirmation(
