@@ -262,6 +262,8 @@ def run_process() -> NoReturn:
         instruction = os.environ["_TASKCTL_COMPLETE"]
         sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGALRM"):  # not on Windows
+        sys.unraisablehook = _repeat_signal
     code = run(sys.argv[1:])
     os._exit(code)  # all output is written; freeing every value takes a tenth of the time
 
@@ -277,3 +279,18 @@ def _open_closed_streams() -> None:
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
+
+
+def _repeat_signal(ignored: sys.UnraisableHookArgs) -> None:
+    """Repeats a signal shortly after its exception was ignored: Python ignores those of callbacks,
+    such as the ones of weak references in imports."""
+    match ignored.exc_value:
+        case Terminated():
+            number = signal.SIGTERM
+        case KeyboardInterrupt():
+            number = signal.SIGINT
+        case _:
+            sys.__unraisablehook__(ignored)
+            return
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
+    signal.setitimer(signal.ITIMER_REAL, 0.001)

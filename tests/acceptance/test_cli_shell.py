@@ -193,6 +193,25 @@ def test_signals_set_the_exit_code(number: signal.Signals, code: int, form: str)
         assert len(json.loads(out)["diagnostics"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+def test_a_signal_in_a_callback_sets_the_exit_code(number: signal.Signals, code: int) -> None:
+    """Python ignores exceptions of callbacks: of weak references, as in imports, and of the garbage
+    collector."""
+    callback = f"lambda _: signal.raise_signal({int(number)})"
+    body = (
+        f"import time, weakref; r = weakref.ref(type('A', (), {{}})(), {callback}); time.sleep(9)"
+    )
+    fake = FAKE.format(body=f"{body}; time.sleep(9)")
+    ran = subprocess.run(
+        [sys.executable, "-c", fake, "try"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == code
+    assert "Traceback" not in ran.stderr
+    assert "ignored" not in ran.stderr
+
+
 def test_completion_is_offered() -> None:
     env = {"_TASKCTL_COMPLETE": "bash_complete", "COMP_WORDS": "taskctl va", "COMP_CWORD": "1"}
     ran = taskctl(env=env)
