@@ -95,7 +95,7 @@ class NamedFiles:
             if _is_deep(real, top):  # a link leads there
                 return _TOO_DEEP
             if real not in self._files:
-                if self._real(self._root / name) != real:  # a link leads elsewhere
+                if self._real(self._real_root / name) != real:  # a link leads elsewhere
                     name = self._real_name(real)
                 self._files[real] = self._read_tracked(real, folder, name)
             found = self._files[real]

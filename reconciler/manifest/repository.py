@@ -79,8 +79,12 @@ def repositories_around(path: Path) -> list[Path]:
 
 def clone_below(top: Path, path: Path) -> Path | None:
     """The clone or submodule below the repository `top` that a path, with links resolved, is in."""
-    inside = (path, *path.parents)[: max(0, len(path.parts) - len(top.parts))]
-    return next((folder for folder in inside if os.path.lexists(folder / ".git")), None)
+    folder = str(path)  # a `Path` of each directory would take longer than the system calls
+    for _ in range(len(path.parts) - len(top.parts)):
+        if os.path.lexists(f"{folder}/.git"):
+            return Path(folder)
+        folder = os.path.dirname(folder)  # noqa: PTH120
+    return None
 
 
 def refuse_untrusted(path: Path, folder: Path) -> None:

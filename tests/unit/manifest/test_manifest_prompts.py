@@ -324,3 +324,32 @@ def test_a_file_costs_the_same_in_nested_directories(
         costs.append(counts[1] - counts[0])
     flat, nested = costs
     assert 0 < nested == flat
+
+
+def test_each_directory_of_a_path_is_looked_at_twice(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for links, and once for a repository in it: 1 MB of deep paths takes seconds."""
+    lstat, calls = os.lstat, []
+
+    def counted(path: str | Path, **more: int | None) -> os.stat_result:
+        calls.append(path)
+        return lstat(path, **more)
+
+    inner = "/".join(["d"] * 20)
+    for number in range(20):
+        (repository / f"{number}" / inner).mkdir(parents=True)
+        (repository / f"{number}" / inner / "p.md").write_text(f"Rotate {number}.\n")
+    track(repository)
+    counts = []
+    for files in (10, 20):
+        tasks = (f"  k{n}: {{message: {{contentFile: {n}/{inner}/p.md}}}}" for n in range(files))
+        (repository / "a.yaml").write_text("\n".join(("version: 1", "tasks:", *tasks, "")))
+        calls.clear()
+        with monkeypatch.context() as patch:
+            patch.chdir(repository)
+            patch.setattr(os, "lstat", counted)
+            assert run(["validate", "a.yaml"]) == 0
+        counts.append(len(calls))
+    above = len(repository.parts) + 3
+    assert counts[1] - counts[0] <= 10 * (2 * 21 + above)
