@@ -11,7 +11,7 @@ from typing import Any
 
 from requested import ANSWERS, InputError, Requested, is_id
 
-ENDED = ("done", "failed", "unmet", "stopped", "cancelled", "toMerge")
+ENDED = ("done", "failed", "unmet", "unknown", "stopped", "cancelled", "toMerge")
 """The statuses of tasks that cannot be cancelled."""
 
 CHANGED = "this is no longer what the preview showed: start the workflow again"
