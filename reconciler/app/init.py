@@ -39,7 +39,7 @@ WORKFLOWS = {
 _SHARED = f"""\
 # Create this state once: taskctl state init
 state = "git:origin"
-max-creates = 10
+max-creates = 50
 run-workflow = "{RUN}"
 """
 

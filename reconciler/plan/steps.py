@@ -228,8 +228,8 @@ def _diagnostics(
 ) -> Iterator[Diagnostic]:
     options = inputs.options
     limit = options.max_creates
-    if limit is not None:  # `apply --wait` also creates tasks that are held now
-        count = sum(1 for task in tasks if task.creates or (options.wait and task.may_follow))
+    if limit is not None:  # of one wave: `apply --wait` plans each again
+        count = sum(1 for task in tasks if task.creates)
         if count > limit:
             yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
     yield from stopped(tasks)

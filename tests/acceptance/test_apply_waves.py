@@ -57,6 +57,12 @@ def test_apply_continues_from_the_pilot_to_the_rest(place: LiveTasks) -> None:
     assert (code, out.splitlines()[-1]) == (0, "4 done.")
 
 
+def test_maximum_creates_limit_each_wave(place: LiveTasks) -> None:
+    place.write_rows("finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
+    document = place.document("apply", *QUICK, "--max-creates", "2")
+    assert document["summary"]["created"] == 4
+
+
 def test_text_reports_each_task_once(place: LiveTasks) -> None:
     place.write_rows("finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
     code, out, err = place.run("apply", *QUICK)
@@ -161,13 +167,12 @@ def test_waves_that_cannot_begin_are_noted_once(
     assert err.count("retrying") == 1
 
 
-def test_the_limit_of_creates_counts_the_whole_run(place: LiveTasks) -> None:
+def test_a_later_wave_with_too_many_creates_ends_the_run(place: LiveTasks) -> None:
     place.write_rows("finishing finishing finishing", "{pilot: 1}")
-    code, _, err = place.run("apply", *QUICK, "--max-creates", "2")
+    code, out, err = place.run("apply", *QUICK, "--max-creates", "1")
     assert code == 1
-    assert "3 tasks would be created; at most 2 are allowed" in err
-    assert place.run("apply", *QUICK, "--max-creates", "3")[0] == 0
-    assert len(keys(place)) == 3
+    assert "2 tasks would be created; at most 1 are allowed" in out + err
+    assert keys(place) == ["t@a"]
 
 
 def test_the_confirmation_counts_the_whole_run(place: LiveTasks) -> None:

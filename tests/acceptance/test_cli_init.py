@@ -274,7 +274,7 @@ def test_the_configuration_that_applies_is_named(
     out, err = capsys.readouterr()
     assert "does not read" not in err
     assert "kept   taskctl.toml\n" in out
-    assert "taskctl.toml exists. Add what it lacks of:\n\n    max-creates = 10\n" in out
+    assert "taskctl.toml exists. Add what it lacks of:\n\n    max-creates = 50\n" in out
     assert not (folder / "infra/taskctl.toml").exists()
     assert run(["init", "other"]) == 0
     assert "taskctl.toml applies here, but does not read other/tasks" in capsys.readouterr().err
@@ -287,7 +287,7 @@ def test_a_configuration_that_init_wrote_gets_the_shared_state(
     out = capsys.readouterr().out
     assert ("wrote  taskctl.toml\n" in out, "taskctl.toml exists" in out) == (True, False)
     text = (folder / "taskctl.toml").read_text()
-    assert 'state = "git:origin"\nmax-creates = 10\n' in text
+    assert 'state = "git:origin"\nmax-creates = 50\n' in text
     assert "add state" not in text
     (folder / "taskctl.toml").write_text("parallelism = 3\n")
     assert run(["init", "--workflow"]) == 0
@@ -318,7 +318,7 @@ def test_a_workflow_needs_no_edit_if_everything_is_known(
     assert "example" not in config.replace("example-bot", "")
     for line in (
         'state = "git:origin"',
-        "max-creates = 10",
+        "max-creates = 50",
         'run-workflow = "taskctl-run.yml"',
         'apply-as = "login:example-bot"',
     ):

@@ -254,11 +254,12 @@ def test_only_unfinished_tasks_of_a_rollout_with_missing_tasks_are_read() -> Non
     assert ids(records_to_check(rows("a", "b"), state(known), None)) == []
 
 
-def test_maximum_creates_count_the_whole_run_of_a_waiting_apply() -> None:
+@pytest.mark.parametrize("wait", [False, True])
+def test_maximum_creates_count_those_of_one_wave(*, wait: bool) -> None:
     tasks = rows("a", "b", "c", rollout=SLOW, pilot=1)
-    few = PlanOptions(max_creates=2)
+    few = PlanOptions(max_creates=1, wait=wait)
     assert [d.code for d in plan(tasks, options=few).diagnostics] == []
-    found = plan(tasks, options=replace(few, wait=True))
+    found = plan(rows("a", "b", "c"), options=few)
     assert [d.code for d in found.diagnostics] == [Code.TOO_MANY_CREATES]
     assert found.diagnostics[0].args["count"] == 3
 
