@@ -48,6 +48,9 @@ _WORD = r"(?!\w+://)[^\s{}]*[^\s{}/]\.(?:md|markdown|txt|prompt)"
 _LISTED = 1_000
 """Files of a directory among which a similar name is searched."""
 
+_MAX_SUGGESTIONS = 10
+"""Names that are compared with all others, which takes long if there are many."""
+
 
 class NamedFile(Value, frozen=True):
     """`name` is the file's name in messages; `content` has at most one byte more than allowed."""
@@ -70,6 +73,7 @@ class NamedFiles:
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
         self._folders: dict[FilePath, FilePath] = {}
         self._checks: dict[tuple[FilePath, FilePath], _Folder] = {}
+        self._suggestions = _MAX_SUGGESTIONS
 
     def read(self, document: Document, given: str) -> NamedFile | Finding:
         """The file that a manifest calls `given`, or the reason why it cannot be read."""
@@ -132,6 +136,9 @@ class NamedFiles:
         directory has a similar name and may be read. Reveals no untracked file."""
         from reconciler.manifest.schema_findings import similar
 
+        self._suggestions -= 1
+        if self._suggestions < 0:
+            return finding
         try:
             with os.scandir(real.parent) as entries:
                 listed = [entry.name for entry in islice(entries, _LISTED)]

@@ -71,6 +71,20 @@ def test_a_file_of_a_similar_name_is_suggested(repository: Path, is_tracked: boo
         assert (found.case.endswith(".similar"), found.args.get("near")) == (near is not None, near)
 
 
+def test_few_names_are_compared_with_those_of_a_directory(repository: Path) -> None:
+    """A comparison with a thousand names takes long, and a manifest may have thousands of tasks."""
+    names = [f"prompts/rotat-{n}.md" for n in range(30)]
+    tasks = "".join(
+        f"  t{n}: {{message: {{contentFile: {name}}}}}\n" for n, name in enumerate(names)
+    )
+    for name in names:
+        (repository / "tasks" / name.replace("rotat", "rotate")).write_text("Rotate.\n")
+    track(repository)
+    found = loaded(f"version: 1\ntasks:\n{tasks}", repository, "tasks/a.yaml").diagnostics
+    assert len(found) == len(names)
+    assert sum(each.case.endswith(".similar") for each in found) == 10
+
+
 def test_an_untracked_file_is_not_suggested(repository: Path) -> None:
     """Its name may be known only to the machine, and whether a file exists, too."""
     (repository / "tasks/prompts/secret-plan.md").write_text("x")
