@@ -150,7 +150,11 @@ def test_an_impossible_move_is_rejected(
     assert refusal(lambda: mv(state, old, new))[:2] == (code, case)
 
 
-@pytest.mark.parametrize("name", ["", "Upper", "a b", "/x", "a/", "a/b/c", "x" * 129, "-x"])
+def test_a_destination_needs_an_organization() -> None:
+    assert refusal(lambda: destination("/x", ONE))[:2] == (Code.STATE_EDIT, "org")
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "a b", "a/", "a/b/c", "x" * 129, "-x"])
 def test_a_destination_must_be_a_key(name: str) -> None:
     assert refusal(lambda: destination(name, ONE))[:2] == (Code.STATE_EDIT, "key")
 
