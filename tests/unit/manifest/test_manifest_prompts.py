@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -309,16 +311,23 @@ def test_a_path_with_too_many_parts_is_an_error_at_the_path(repository: Path) ->
         assert (found.at.line, found.at.column) == (3, 35)
 
 
-def test_a_file_costs_the_same_in_nested_directories(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each directory is resolved and checked once."""
-    lstat, calls = os.lstat, []
+@contextmanager
+def counted_calls() -> Iterator[list[object]]:
+    """The paths that `os.lstat` is called with."""
+    lstat = os.lstat
+    calls: list[object] = []
 
     def counted(path: str | Path, **more: int | None) -> os.stat_result:
         calls.append(path)
         return lstat(path, **more)
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "lstat", counted)
+        yield calls
+
+
+def test_a_file_costs_the_same_in_nested_directories(repository: Path) -> None:
+    """Each directory is resolved and checked once."""
     costs = []
     for folder in ("flat", "/".join(["d"] * 20)):
         (repository / folder).mkdir(parents=True)
@@ -329,9 +338,7 @@ def test_a_file_costs_the_same_in_nested_directories(
         for files in (10, 20):
             tasks = (f"  k{n}: {{message: {{contentFile: {folder}/{n}.md}}}}" for n in range(files))
             text = "\n".join(("version: 1", "tasks:", *tasks, ""))
-            calls.clear()
-            with monkeypatch.context() as patch:
-                patch.setattr(os, "lstat", counted)
+            with counted_calls() as calls:
                 found = loaded(text, repository)
             assert found.diagnostics == ()
             counts.append(len(calls))
@@ -344,25 +351,17 @@ def test_each_directory_of_a_path_is_looked_at_twice(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for links, and once for a repository in it: 1 MB of deep paths takes seconds."""
-    lstat, calls = os.lstat, []
-
-    def counted(path: str | Path, **more: int | None) -> os.stat_result:
-        calls.append(path)
-        return lstat(path, **more)
-
     inner = "/".join(["d"] * 20)
     for number in range(20):
         (repository / f"{number}" / inner).mkdir(parents=True)
         (repository / f"{number}" / inner / "p.md").write_text(f"Rotate {number}.\n")
     track(repository)
+    monkeypatch.chdir(repository)
     counts = []
     for files in (10, 20):
         tasks = (f"  k{n}: {{message: {{contentFile: {n}/{inner}/p.md}}}}" for n in range(files))
         (repository / "a.yaml").write_text("\n".join(("version: 1", "tasks:", *tasks, "")))
-        calls.clear()
-        with monkeypatch.context() as patch:
-            patch.chdir(repository)
-            patch.setattr(os, "lstat", counted)
+        with counted_calls() as calls:
             assert run(["validate", "a.yaml"]) == 0
         counts.append(len(calls))
     above = len(repository.parts) + 3
