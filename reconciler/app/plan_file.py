@@ -12,7 +12,7 @@ from reconciler.app.files import write_file
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.model.options import MIN_SETTLE_TIME
+from reconciler.model.options import MAX_SETTLE_TIME, MIN_SETTLE_TIME
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json, indented, members
 from reconciler.plan.digest import Confirmed, confirmed
@@ -58,12 +58,12 @@ def read_plan_file(path: Path, name: str) -> Confirmed:
 def decoded(data: bytes, name: str) -> Confirmed:
     """What was confirmed, from the content of a file. Raises TaskctlError."""
     try:
-        return _decoded(data.removeprefix(b"\xef\xbb\xbf"), name)
+        return _content(data.removeprefix(b"\xef\xbb\xbf"), name)
     except ShapeError as problem:
         raise _refused(Code.SAVED_PLAN_DAMAGED, name, reason=problem.cause) from None
 
 
-def _decoded(data: bytes, name: str) -> Confirmed:
+def _content(data: bytes, name: str) -> Confirmed:
     """Raises ShapeError and TaskctlError."""
     whole = members(data)
     if bytes(whole.get("kind", b"")) != encode_json(_KIND):
@@ -79,7 +79,7 @@ def _decoded(data: bytes, name: str) -> Confirmed:
         found = decode_as(Confirmed, whole["plan"])
     except ShapeError as problem:
         raise problem.under("plan") from None
-    if found.options.settle_time < MIN_SETTLE_TIME:
+    if not MIN_SETTLE_TIME <= found.options.settle_time <= MAX_SETTLE_TIME:
         raise ShapeError("plan.options.settleTime", "range")
     return found
 

@@ -35,6 +35,7 @@ def forge(place: LiveTasks, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda plan: plan.update(more=1), "TC651"),
         (lambda plan: plan["options"].update(more=1), "TC651"),
         (lambda plan: plan["options"].update(settleTime="PT0S"), "TC651"),
+        (lambda plan: plan["options"].update(settleTime="P400D"), "TC651"),
         (lambda plan: plan.pop("tasks"), "TC651"),
     ],
 )

@@ -15,7 +15,7 @@ from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_fi
 from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.options import MIN_SETTLE_TIME
+from reconciler.model.options import MAX_SETTLE_TIME, MIN_SETTLE_TIME
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
 from reconciler.plan.digest import Confirmed, confirmed, plan_digest, refuse_unexpected
@@ -48,8 +48,8 @@ def read(folder: Path, data: bytes) -> Confirmed:
 def test_a_saved_plan_is_what_was_confirmed(folder: Path, plan: Plan) -> None:
     if "\\ud800" in ascii(plan):  # UTF-8 cannot encode it
         return
-    longest = max(plan.options.settle_time, MIN_SETTLE_TIME)
-    plan = replace(plan, options=replace(plan.options, settle_time=longest))
+    settle = min(max(plan.options.settle_time, MIN_SETTLE_TIME), MAX_SETTLE_TIME)
+    plan = replace(plan, options=replace(plan.options, settle_time=settle))
     assert read(folder, written(folder, plan)) == confirmed(plan)
     assert is_plan_file(folder / FILE)
 
@@ -104,6 +104,7 @@ def test_each_kind_of_invalid_file_has_its_own_code(folder: Path, name: str) -> 
         ({"tasks": {"acme/a": 1}}, "plan.tasks"),
         ({"wrong": 1}, "plan.wrong"),
         ({"options": {"settleTime": "PT0.01S"}}, "plan.options.settleTime"),
+        ({"options": {"settleTime": "P367D"}}, "plan.options.settleTime"),
         ({"options": {"maxCreates": "1"}}, "plan.options.maxCreates"),
         ({"options": {"wrong": 1}}, "plan.options.wrong"),
     ],
