@@ -33,8 +33,8 @@ def plan(
     for that time. Raises TaskctlError."""
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
     inputs = inputs_of(ctx, space, ctx.read_state(), space.options)
-    known, is_saved = space.manifests.diagnostics, out_file is not None
-    made = first_round(ctx, Reader(ctx), inputs, known, only_own=not is_saved).plan
+    known, only_own = space.manifests.diagnostics, out_file is None
+    made = first_round(ctx, Reader(ctx), inputs, known, only_own=only_own).plan
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, made)
     return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))
