@@ -75,7 +75,11 @@ def answer(
         return True
     if line not in known:
         return False
-    return continue_state(ctx, space, session, reader, line, yes=False) is not None
+    found = continuation(ctx, space, session.state, reader, line, yes=False)
+    if found is None:
+        return False
+    session.append(*found.events)
+    return True
 
 
 class Continued(Value, frozen=True):
@@ -98,20 +102,27 @@ _SHOWN = 10
 """The number of keys that are listed; the others are counted."""
 
 
-def continue_state(
+class Continuation(Value, frozen=True):
+    """What `state init --continue` found, and the events that record it."""
+
+    result: Continued
+    events: tuple[Event, ...] = ()
+
+
+def continuation(
     ctx: Context,
     space: Workspace,
-    session: Session,
+    state: State,
     reader: Reader,
     state_id: str,
     *,
+    location: str | None = None,
     yes: bool,
-) -> Continued | None:
-    """Records the tasks that the lost state `state_id` has created, after confirmation; sends
-    nothing. None if it was declined. Raises TaskctlError."""
+) -> Continuation | None:
+    """Finds the tasks that the lost state `state_id` has created, and asks whether to record them
+    at `location`; changes nothing. None if it was declined. Raises TaskctlError."""
     if not is_state_id(state_id):
         raise StateError.of(Code.STATE_EDIT, "state-id", id=state_id)
-    state = session.state
     facts = _read_all(space, state, reader)
     joined = _joined(state.provenance, state_id, facts)
     before = replace(state, provenance=joined)
@@ -125,7 +136,7 @@ def continue_state(
     found = tuple(sorted(explanation.found, key=lambda each: natural(each.record.ref)))
     news = {old: new.record.ref for old, new in moves}
     result = Continued(
-        ctx.location.display_name,
+        location or ctx.location.display_name,
         state_id,
         found,
         tuple(sorted(missing, key=natural)),
@@ -141,12 +152,11 @@ def continue_state(
     events += [event for old, new in moves for event in (new, Forgotten(old))]
     events += explanation.notes
     if joined == state.provenance and not explanation.events:
-        return replace(result, changed=False)
+        return Continuation(replace(result, changed=False))
     again = ("state", "init", "--continue", state_id, "-y")
     if not _confirm(ctx, result, yes=yes, again=again):
         return None
-    session.append(*events)
-    return result
+    return Continuation(result, tuple(events))
 
 
 def _elsewhere(

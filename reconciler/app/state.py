@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
-from reconciler.app.new_state import Continued, continue_state, is_new
+from reconciler.app.new_state import Continued, continuation, is_new
 from reconciler.app.reading import Reader
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
 from reconciler.app.ui import FailureReport
@@ -282,12 +282,25 @@ def continue_lost_state(
     """Takes over the tasks of a lost state. None if it was declined. Raises TaskctlError."""
     location = ctx.location if address is None else ctx.location_of(address)
     space = open_workspace(ctx, (), PlanOptions(settle_time=ctx.settle_time))
-    if isinstance(location, SharedState) and not location.exists(ctx.backend.name):
-        location.create(begin(ctx.backend.name, ctx.clock.now(), serial=1))
+    backend, name = ctx.backend.name, location.display_name
+    begun = found = None
+    if isinstance(location, SharedState) and not location.exists(backend):
+        begun = begin(backend, ctx.clock.now(), serial=1)
+        found = continuation(ctx, space, begun, Reader(ctx), state_id, location=name, yes=yes)
+        if found is None:
+            return None
+        location.create(begun)
     with ctx.open_state("state init", location) as session:
         _ = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
-        return continue_state(ctx, space, session, Reader(ctx), state_id, yes=yes)
+        if session.state != begun:
+            found = continuation(
+                ctx, space, session.state, Reader(ctx), state_id, location=name, yes=yes
+            )
+        if found is None:
+            return None
+        session.append(*found.events)
+        return found.result
 
 
 def release_lock(ctx: Context, epoch: int) -> LocationChange:

@@ -248,6 +248,29 @@ def test_a_shared_state_is_begun_again_and_continued(here: InProcess, tmp_path: 
     assert {ref: task["taskId"] for ref, task in read["tasks"].items()} == made
 
 
+def test_a_shared_state_is_created_only_if_it_continues_another(
+    here: InProcess, tmp_path: Path, answer: Callable[..., None]
+) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(here.sandbox.folder, "init", "--quiet")
+    git(here.sandbox.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    place = ("--backend", here.sandbox.server.url)
+    again = ["state", "init", "git:origin", *place, "--continue"]
+    assert "[TC618]" in here.run_words([*again, "babab-babab-babab", "-y"]).stderr
+    assert "[TC807]" in here.run_words([*again, lost]).stderr
+    answer("no")
+    declined = here.run_words([*again, lost])
+    assert (declined.code, "[TC" in declined.stderr) == (1, False)
+    assert git(tmp_path / "origin.git", "for-each-ref") == ""
+    ended = here.run_words([*again, lost, "-y"])
+    task_id = next(iter(here.sandbox.recorded().values()))
+    assert (ended.code, (ended.stdout + ended.stderr).count(task_id)) == (0, 1), ended
+    assert "refs/taskctl/state/default" in git(tmp_path / "origin.git", "for-each-ref")
+
+
 def test_two_lost_states_are_merged_into_one(here: InProcess) -> None:
     ids: list[str] = []
     made: dict[str, str] = {}
