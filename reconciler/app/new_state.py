@@ -27,19 +27,23 @@ from reconciler.state.session import Session
 
 
 def begin_state(ctx: Context) -> None:
-    """Notes that this run begins a new state file, and what may be left of another one."""
+    """Notes that apply begins a new state file, and what may be left of another one."""
     location = ctx.location
     if isinstance(location, LocalState) and location.is_new:
-        others = (*_left_of(ctx), *_in_parents(ctx))
-        case = "begins_state_below" if others else "begins_state"
+        others = (*left_of(location), *_in_parents(ctx))
         if others or not ctx.backend.is_local:
-            ctx.ui.note(case, file=location.display_name, others=others)
+            note_new(ctx, location, others)
 
 
-def _left_of(ctx: Context) -> tuple[str, ...]:
+def note_new(ctx: Context, location: LocalState, others: tuple[str, ...]) -> None:
+    """Notes that there is no state file, and which `others` a user may have meant."""
+    case = "begins_state_below" if others else "begins_state"
+    ctx.ui.note(case, file=location.display_name, others=others)
+
+
+def left_of(location: LocalState) -> tuple[str, ...]:
     """The backup of a state file that is missing."""
-    backup = f"{ctx.state_address}.backup"
-    return (backup,) if ctx.settings.path(backup).exists() else ()
+    return (f"{location.display_name}.backup",) if location.backup.exists() else ()
 
 
 def _in_parents(ctx: Context) -> tuple[str, ...]:

@@ -166,7 +166,8 @@ def _matching(
 def find_task(ctx: Context, state: State, name: str) -> TaskRef:
     """The recorded or attempted task of a `KEY` or `ORG/KEY`. Raises TaskctlError if there is none;
     the error says whether a manifest declares it."""
-    if not any(name in (ref.key, str(ref)) for ref in known_refs(state)):
+    refs = {*known_refs(state), *(task.ref for task in state.retired.values())}
+    if not any(name in (ref.key, str(ref)) for ref in refs):
         with suppress(ManifestError):
             if any(name in (task.key, str(task.ref)) for task in ctx.load(()).tasks):
                 raise TaskctlError.of(Code.NO_TASK_YET, "declared", at=Place(key=name), ref=name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
-from reconciler.app.new_state import Continued, continuation, is_new
+from reconciler.app.new_state import Continued, continuation, is_new, left_of, note_new
 from reconciler.app.reading import Reader
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
 from reconciler.app.ui import FailureReport
@@ -255,6 +255,8 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationCha
     exists = shared is not None and shared.exists(backend)
     if isinstance(location, LocalState):
         exists = not location.is_new
+        if not exists and (left := left_of(location)):
+            note_new(ctx, location, left)
     if shared is not None and others and not exists:
         if not ctx.ui.interactive:
             raise shared.missing()
@@ -322,13 +324,15 @@ def pull_state(ctx: Context) -> State:
 def push_state(ctx: Context, file: str, *, force: bool) -> LocationChange:
     """Replaces the state with a later version of it from a file; `force`: also with an earlier
     version. If there is no state file, it is restored. Raises TaskctlError."""
-    reason = "No such file or directory"
     try:
         data = disk.read_file(ctx.settings.path(file))
     except OSError as problem:
-        data, reason = None, problem.strerror or str(problem)
+        reason = problem.strerror or str(problem)
+        raise TaskctlError.of(
+            Code.STATE_UNREADABLE, at=Place(file), file=file, reason=reason
+        ) from problem
     if data is None:
-        raise TaskctlError.of(Code.STATE_UNREADABLE, at=Place(file), file=file, reason=reason)
+        raise TaskctlError.of(Code.STATE_UNREADABLE, "missing", at=Place(file), file=file)
     with ctx.open_state("state push") as session:
         state, location = session.state, ctx.location
         known, given = state, _decode_copy(data, file, state.backend)

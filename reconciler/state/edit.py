@@ -40,23 +40,19 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 def find(state: State, name: str) -> TaskRef:
     """The recorded or attempted task with this `KEY` or `ORG/KEY`."""
     recorded = known_refs(state)
-    if TaskRef.has_org(name):
-        ref = TaskRef.parse(name)
-        if ref in recorded:
-            return ref
-        raise unknown(name, recorded)
-    matches = sorted(ref for ref in recorded if ref.key == name)
+    matches = sorted(ref for ref in recorded if name in (ref.key, str(ref)))
     if len(matches) == 1:
         return matches[0]
     if matches:
         refs, at = tuple(map(str, matches)), Place(key=name)
         facts: dict[str, Arg] = {"name": name, "refs": refs, "count": len(refs)}
         raise StateError.of(Code.UNKNOWN_TASK, "ambiguous", at=at, **facts)
-    retired = [(t.at or _LONG_AGO, t.task_id) for t in state.retired.values() if t.ref.key == name]
-    if retired:
+    removed = (t for t in state.retired.values() if name in (t.ref.key, str(t.ref)))
+    if retired := [(task.at or _LONG_AGO, task.task_id) for task in removed]:
         at, (_, last) = Place(key=name), max(retired)
         raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=last)
-    raise unknown(name, [*(ref.key for ref in recorded), *recorded])
+    known = recorded if TaskRef.has_org(name) else [*(ref.key for ref in recorded), *recorded]
+    raise unknown(name, known)
 
 
 def destination(name: str, old: TaskRef) -> TaskRef:

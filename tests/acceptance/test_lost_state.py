@@ -433,6 +433,8 @@ def test_a_new_state_beside_a_backup_says_so(here: InProcess) -> None:
     ended = here.run("apply")
     assert f"{STATE}.backup" in ended.stderr
     assert (ended.code, set(ended.results().values())) == (1, {"unresolved"})
+    assert f"{STATE}.backup" in here.run_state("init").stderr
+    (here.sandbox.folder / STATE).unlink()
     assert here.run_state("push", f"{STATE}.backup").code == 0
     assert here.run("apply").results() == {"b": "adopted"}
 
@@ -607,3 +609,18 @@ def test_a_copied_prompt_is_a_duplicate(here: InProcess, be: Callable[[str], Non
     (mine,) = [d for d in found if f"taskctl cancel acme/{copied[0]}" in d["detail"]]
     assert copied[0] in mine["summary"]
     assert here.sandbox.recorded()["a"] == made["a"]
+
+
+def test_a_file_that_push_does_not_find_is_reported_as_missing(here: InProcess) -> None:
+    assert '"there is no file other.json"' in here.run_state("push", "other.json").stdout
+
+
+def test_a_key_that_was_removed_is_named_with_its_task(here: InProcess) -> None:
+    """Also if a manifest still declares it."""
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    task_id = here.sandbox.recorded()["a"]
+    assert here.run_state("rm", "a").code == 0
+    for name in ("a", "acme/a"):
+        ended = here.run_state("rm", name)
+        assert (ended.code, "TC617" in ended.stdout, task_id in ended.stdout) == (1, True, True)
