@@ -15,7 +15,7 @@ from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.options import MAX_SETTLE_TIME, MIN_SETTLE_TIME
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json, indented, members
-from reconciler.plan.digest import Confirmed, confirmed
+from reconciler.plan.digest import SavedPlan
 from reconciler.plan.plan import Plan
 from reconciler.system import disk
 
@@ -39,11 +39,11 @@ def write_plan_file(root: Path, name: str, plan: Plan) -> None:
     TaskctlError."""
     known = (encode_json(value) for value in (FORMAT_VERSION, _KIND, __version__))
     text = b'{"formatVersion": %b, "kind": %b, "taskctl": %b, "plan": %b}'
-    data = indented(text % (*known, encode_json(confirmed(plan)))) + b"\n"
+    data = indented(text % (*known, encode_json(SavedPlan.of(plan)))) + b"\n"
     write_file(root, name, data, "plan")
 
 
-def read_plan_file(path: Path, name: str) -> Confirmed:
+def read_plan_file(path: Path, name: str) -> SavedPlan:
     """What was confirmed with the plan in a file; `name` is the file as the user typed it. Raises
     TaskctlError."""
     try:
@@ -55,7 +55,7 @@ def read_plan_file(path: Path, name: str) -> Confirmed:
     return decoded(data, name)
 
 
-def decoded(data: bytes, name: str) -> Confirmed:
+def decoded(data: bytes, name: str) -> SavedPlan:
     """What was confirmed, from the content of a file. Raises TaskctlError."""
     try:
         return _content(data.removeprefix(b"\xef\xbb\xbf"), name)
@@ -63,7 +63,7 @@ def decoded(data: bytes, name: str) -> Confirmed:
         raise _refused(Code.SAVED_PLAN_DAMAGED, name, reason=problem.cause) from None
 
 
-def _content(data: bytes, name: str) -> Confirmed:
+def _content(data: bytes, name: str) -> SavedPlan:
     """Raises ShapeError and TaskctlError."""
     whole = members(data)
     if bytes(whole.get("kind", b"")) != encode_json(_KIND):
@@ -76,7 +76,7 @@ def _content(data: bytes, name: str) -> Confirmed:
     if "plan" not in whole:
         raise ShapeError("plan", "missing")
     try:
-        found = decode_as(Confirmed, whole["plan"])
+        found = decode_as(SavedPlan, whole["plan"])
     except ShapeError as problem:
         raise problem.under("plan") from None
     if not MIN_SETTLE_TIME <= found.options.settle_time <= MAX_SETTLE_TIME:

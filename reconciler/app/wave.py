@@ -40,7 +40,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import adopt_found, described
 from reconciler.plan.ages import AttemptAges, waited_totals
-from reconciler.plan.digest import Confirmed, confirmed, differences, refuse_unexpected
+from reconciler.plan.digest import SavedPlan, differences, refuse_unexpected
 from reconciler.plan.explain import Duplicate, Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.hold import with_held
@@ -70,7 +70,7 @@ class ApplyRequest(Value, frozen=True):
     expected: str | None = None
     wait: WaitOptions | None = None
     fail_on: tuple[str, ...] = ()
-    reviewed: Confirmed | None = None
+    reviewed: SavedPlan | None = None
 
 
 class Applied(Value, frozen=True):
@@ -238,7 +238,7 @@ class Wave:
         """Raises TaskctlError unless the plan does what was reviewed."""
         request = self._request
         if (reviewed := request.reviewed) is not None:
-            at, found = Place(request.paths[0]), differences(reviewed, confirmed(plan))
+            at, found = Place(request.paths[0]), differences(reviewed, SavedPlan.of(plan))
             if stale := [
                 error(Code.SAVED_PLAN_STALE, case, at=at, **facts) for case, facts in found
             ]:

@@ -1,9 +1,8 @@
-"""What a person confirms of a plan, and the comparison with it. Pure.
+"""What a saved plan contains, and the comparison with it. Pure.
 
-A saved plan contains it; its digest decides for `apply --expect-plan`. Equal ones mean that apply
-would do the same, in the same circumstances. Informative content (notes, files and lines, tasks
-that apply does not act on, the state's serial) does not count, so the digest is the same on every
-machine.
+Its digest decides for `apply --expect-plan`. Equal ones mean that apply would do the same, in the
+same circumstances. Informative content (notes, files and lines, tasks that apply does not act on,
+the state's serial) does not count, so the digest is the same on every machine.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
 
 
-class Confirmed(Stored, frozen=True):
+class SavedPlan(Stored, frozen=True):
     """The options and circumstances of a plan, the references of the attempts that it `closes`, and
     for each task that apply acts on, or may create later, a digest of what apply does."""
 
@@ -44,25 +43,24 @@ class Confirmed(Stored, frozen=True):
     closes: tuple[str, ...]
     tasks: dict[str, str]
 
-
-def confirmed(plan: Plan) -> Confirmed:
-    """What a person who confirms this plan confirms."""
-    followers = frozenset(plan.followers)
-    tasks = (task for task in plan.tasks if task.applies or task.ref in followers)
-    return Confirmed(
-        plan.backend,
-        plan.lineage,
-        plan.identity,
-        tuple(sorted(plan.scope)),
-        plan.options,
-        tuple(sorted(plan.closed)),
-        {str(task.ref): digest(_done(task)) for task in tasks},
-    )
+    @classmethod
+    def of(cls, plan: Plan) -> SavedPlan:
+        followers = frozenset(plan.followers)
+        tasks = (task for task in plan.tasks if task.applies or task.ref in followers)
+        return cls(
+            plan.backend,
+            plan.lineage,
+            plan.identity,
+            tuple(sorted(plan.scope)),
+            plan.options,
+            tuple(sorted(plan.closed)),
+            {str(task.ref): digest(_done(task)) for task in tasks},
+        )
 
 
 def plan_digest(plan: Plan) -> str:
     """`sha256:` and 64 hex digits; the order of tasks and of scope does not matter."""
-    content = confirmed(plan)
+    content = SavedPlan.of(plan)
     return digest({**builtins_of(content), "identity": _proof(content), "version": VERSION})
 
 
@@ -104,8 +102,8 @@ def _done(task: PlannedTask) -> dict[str, object]:
     return {"does": does, **{name: value for name, value in done.items() if value}}
 
 
-def differences(then: Confirmed, now: Confirmed) -> Iterator[tuple[str, dict[str, Arg]]]:
-    """The differences between what was confirmed and what would be done now, as cases of
+def differences(then: SavedPlan, now: SavedPlan) -> Iterator[tuple[str, dict[str, Arg]]]:
+    """The differences between a saved plan and what would be done now, as cases of
     SAVED_PLAN_STALE with their facts."""
     if then.backend != now.backend:
         yield "backend", {"then": then.backend, "now": now.backend}
@@ -144,7 +142,7 @@ def refuse_unexpected(plan: Plan, expected: str) -> None:
     )
 
 
-def _proof(content: Confirmed) -> object:
+def _proof(content: SavedPlan) -> object:
     return content.identity.proof() if content.identity is not None else None
 
 

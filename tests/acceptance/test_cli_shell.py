@@ -15,7 +15,7 @@ from reconciler import __version__
 from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
 from reconciler.cli.main import COMMANDS
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.plan.digest import confirmed
+from reconciler.plan.digest import SavedPlan
 from tests.support.diagnostics import raises_with
 from tests.support.plan_sample import PLAN
 
@@ -110,7 +110,7 @@ def test_a_plan_file_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "plan.taskctl"
     for _ in range(2):
         write_plan_file(tmp_path, path.name, PLAN)
-        assert read_plan_file(path, "p") == confirmed(PLAN)
+        assert read_plan_file(path, "p") == SavedPlan.of(PLAN)
         assert [path.name for path in tmp_path.iterdir()] == [path.name]
     assert not is_plan_file(tmp_path)
     assert not is_plan_file(tmp_path / "none")

@@ -18,7 +18,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import MAX_SETTLE_TIME, MIN_SETTLE_TIME
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
-from reconciler.plan.digest import Confirmed, confirmed, plan_digest, refuse_unexpected
+from reconciler.plan.digest import SavedPlan, plan_digest, refuse_unexpected
 from reconciler.plan.plan import Plan
 from reconciler.render import view_of
 from reconciler.render.document import dump
@@ -39,7 +39,7 @@ def written(folder: Path, plan: Plan = PLAN) -> bytes:
     return (folder / FILE).read_bytes()
 
 
-def read(folder: Path, data: bytes) -> Confirmed:
+def read(folder: Path, data: bytes) -> SavedPlan:
     (folder / FILE).write_bytes(data)
     return read_plan_file(folder / FILE, FILE)
 
@@ -50,7 +50,7 @@ def test_a_saved_plan_is_what_was_confirmed(folder: Path, plan: Plan) -> None:
         return
     settle = min(max(plan.options.settle_time, MIN_SETTLE_TIME), MAX_SETTLE_TIME)
     plan = replace(plan, options=replace(plan.options, settle_time=settle))
-    assert read(folder, written(folder, plan)) == confirmed(plan)
+    assert read(folder, written(folder, plan)) == SavedPlan.of(plan)
     assert is_plan_file(folder / FILE)
 
 
@@ -145,8 +145,8 @@ def test_a_saved_plan_is_recognized_by_its_first_key(
 @given(plan=some.plans(), other=some.plans())
 def test_equal_digests_mean_equal_content(plan: Plan, other: Plan) -> None:
     for each in (plan, replace(plan, diagnostics=(), complete=False), other):
-        is_same = encode_json(confirmed(each)) == encode_json(confirmed(plan))
+        is_same = encode_json(SavedPlan.of(each)) == encode_json(SavedPlan.of(plan))
         if is_same:
             refuse_unexpected(each, plan_digest(plan))
-        elif confirmed(each).tasks != confirmed(plan).tasks:
+        elif SavedPlan.of(each).tasks != SavedPlan.of(plan).tasks:
             assert plan_digest(each) != plan_digest(plan)

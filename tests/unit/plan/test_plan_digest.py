@@ -19,7 +19,7 @@ from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.digest import (
-    confirmed,
+    SavedPlan,
     differences,
     is_digest,
     plan_digest,
@@ -205,20 +205,20 @@ ANOTHER = only(plan([desired_task("b")]))
 def test_each_difference_from_a_saved_plan_is_explained(
     now: dict[str, Any], case: str, facts: dict[str, Any]
 ) -> None:
-    found = list(differences(confirmed(BASE), confirmed(replace(BASE, **now))))
+    found = list(differences(SavedPlan.of(BASE), SavedPlan.of(replace(BASE, **now))))
     assert found == [(case, facts)]
 
 
 def test_all_differences_are_explained_at_once() -> None:
     other = replace(BASE, lineage="other", scope=(), tasks=())
-    found = differences(confirmed(BASE), confirmed(other))
+    found = differences(SavedPlan.of(BASE), SavedPlan.of(other))
     assert [case for case, _ in found] == ["state", "scope", "less"]
 
 
 @given(some.plans(), some.plans())
 def test_a_plan_has_differences_if_its_digest_differs(one: Plan, other: Plan) -> None:
     is_same = plan_digest(one) == plan_digest(other)
-    assert is_same is not any(differences(confirmed(one), confirmed(other)))
+    assert is_same is not any(differences(SavedPlan.of(one), SavedPlan.of(other)))
 
 
 def test_a_state_that_was_never_saved_has_no_lineage() -> None:
