@@ -32,6 +32,7 @@ from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
+from reconciler.plan.confirmed import Confirmed
 from reconciler.plan.hold import recounted
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
@@ -89,7 +90,7 @@ def _run_wave(
     ctx: Context,
     space: Workspace,
     request: ApplyRequest,
-    follows: Sequence[TaskRef] | None = None,
+    confirmed: Confirmed | None = None,
     before: Wave | None = None,
 ) -> tuple[Applied, Wave]:
     """Runs a wave. Raises TaskctlError if nothing was sent; also if others have applied other
@@ -99,7 +100,7 @@ def _run_wave(
     declared = before.declared if before is not None else None
     session = ctx.open_state(command, digest=digest, follows=declared)
     try:
-        wave = Wave(ctx, space, session, request, follows)
+        wave = Wave(ctx, space, session, request, confirmed)
         return wave.run(), wave
     finally:
         with suppress(StateError):  # the wave has already reported it
@@ -132,7 +133,7 @@ class _LaterWaves:
         self._statuses: tuple[TaskStatus, ...] = ()
         self._refs = tuple(task.ref for task in plan.tasks if task.desired is not None)
         self._held = _held(plan)
-        self._follows = plan.followers
+        self._confirmed = Confirmed.of(plan)
         self._expectations = Expectations(ctx.settings.root, ctx.settings.paths)
         self._done: dict[TaskRef, TaskStatus] = {}
         self._organizations = {ref.org_name for ref in self._refs}
@@ -199,7 +200,8 @@ class _LaterWaves:
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
         """Whether a task that held tasks wait for has made progress since the last plan or, once
         all have ended, a task that tasks elsewhere wait for is done, which is then recorded."""
-        progress, followers = self._wave.progress, [t for t in self._held if t.ref in self._follows]
+        progress, later = self._wave.progress, self._confirmed.followers
+        followers = [task for task in self._held if task.ref in later]
         blocking = self._blocking & {ref for task in followers for ref in task.waits_for}
         if all(s.state.is_finished or s.state.has_ended for s in statuses):
             done = {status.ref for status in statuses if status.state is TaskState.DONE}
@@ -219,7 +221,7 @@ class _LaterWaves:
         self._has_continued = True
         try:
             applied, self._wave = _run_wave(
-                self._ctx, self._space, self._request, self._follows, self._wave
+                self._ctx, self._space, self._request, self._confirmed, self._wave
             )
         except TaskctlError as problem:
             if not is_unavailable(problem):
@@ -229,8 +231,8 @@ class _LaterWaves:
             self._is_delayed = True
             return
         self._is_delayed = False
-        if self._follows:
-            stuck = (task for task in self._held if task.ref not in self._follows)
+        if self._confirmed.followers:
+            stuck = (task for task in self._held if task.ref not in self._confirmed.followers)
             self._held = (*stuck, *_held(applied.plan))
         progress = self._wave.progress
         self._done = {

@@ -23,7 +23,8 @@ from reconciler.app.workspace import Workspace, inputs_of, refuse_other_periods
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, only_new
-from reconciler.apply.rounds import Rounds, Source
+from reconciler.apply.rounds import run_in_rounds
+from reconciler.apply.run import Run, Source
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Place,
@@ -40,6 +41,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import adopt_found, described
 from reconciler.plan.ages import AttemptAges, waited_totals
+from reconciler.plan.confirmed import Confirmed
 from reconciler.plan.digest import SavedPlan, differences, refuse_unexpected
 from reconciler.plan.explain import Duplicate, Explanation, Found
 from reconciler.plan.facts import Facts
@@ -88,9 +90,10 @@ class Applied(Value, frozen=True):
 
 
 class Wave:
-    """One wave, from the plan to the saved state. `follows`: the keys of a later wave, which were
-    confirmed before the first wave; None for the first. `progress` is the progress of the tasks
-    that held tasks wait for, as of the plan, without replaced tasks and what has changed since."""
+    """One wave, from the plan to the saved state. `confirmed`: what a later wave is limited to,
+    which was confirmed before the first wave; None for the first. `progress` is the progress of the
+    tasks that held tasks wait for, as of the plan, without replaced tasks and what has changed
+    since."""
 
     def __init__(
         self,
@@ -98,17 +101,18 @@ class Wave:
         space: Workspace,
         session: Session,
         request: ApplyRequest,
-        follows: Collection[TaskRef] | None = None,
+        confirmed: Confirmed | None = None,
     ) -> None:
         self._ctx, self._space, self._session = ctx, space, session
-        self._request, self._follows = request, follows
+        self._request, self._confirmed = request, confirmed
         self._yes = request.yes or request.reviewed is not None
         self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
         self._reader = Reader(ctx)
-        options = space.options
-        if follows is not None:  # only for held tasks, without the options for others
+        options, only = space.options, None
+        if confirmed is not None:  # only for held tasks, without the options for others
             options = replace(options, replace=(), allow_recreate=(), update=False)
-        self._inputs = inputs_of(ctx, space, session.state, options, ages=self._ages, only=follows)
+            only = confirmed.followers
+        self._inputs = inputs_of(ctx, space, session.state, options, ages=self._ages, only=only)
         self._round: Round
         self._listed: dict[str, set[str]] = {}
         self._seen: list[RemoteTask] = []
@@ -147,8 +151,8 @@ class Wave:
 
     def run(self) -> Applied:
         """Runs the wave, and returns its outcome. Raises TaskctlError if nothing was sent."""
-        is_first = self._follows is None
-        if self._follows:
+        is_first = self._confirmed is None
+        if self._confirmed is not None and self._confirmed.followers:
             refuse_other_periods(self._ctx, self._space)
         plan = self._plan() if is_first else self._make()
         ui = self._ctx.ui
@@ -277,25 +281,26 @@ class Wave:
         executor = Executor(apply_ctx, ctx.connection.parallelism)
         source = Source(
             self._explain_again,
-            partial(self._plan_again, exactly(plan)),
             self._planned,
             lambda attempt, task: self._is_created(attempt, task, progress.close),
         )
-        rounds = Rounds(apply_ctx, executor, source, progress.waiting, plan.options.max_creates)
+        confirmed = self._confirmed or Confirmed.of(plan)
+        run = Run(apply_ctx, executor, source, progress.waiting, confirmed)
+        plan_again = partial(self._plan_again, exactly(plan))
         try:
-            report = rounds.run(plan, self._round.explanation)
+            report = run_in_rounds(run, plan, self._round.explanation, plan_again)
             if executor.creates.created and stop.wait(0):
                 orgs = {ref.org_name for ref in executor.creates.created}
                 report = self._explain_at_end(report, orgs)
         finally:
             progress.close()
-        for task in rounds.held.values():
+        for task in run.held.values():
             ctx.ui.note("held_instead", key=task.ref.key, why=task.explanation)
         known = {each.remote.id for each in self._round.explanation.duplicates}
         new = [each for task_id, each in self._duplicates.items() if task_id not in known]
         warnings = duplicate_warnings(plan.backend, new)
         report = replace(report, diagnostics=(*report.diagnostics, *warnings))
-        return with_held(plan, rounds.held), report
+        return with_held(plan, run.held), report
 
     def _record(self, plan: Plan) -> None:
         """Records what was explained, in one write. A baseline alone is only written if it saves

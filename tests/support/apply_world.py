@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import TaskResult
-from reconciler.apply.rounds import Rounds, Source, Waiting
+from reconciler.apply.run import Run, Source, Waiting
 from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
 from reconciler.model.reference import Reference
@@ -28,8 +28,10 @@ from reconciler.model.service import (
     Unknown,
 )
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.ages import AttemptAges
-from reconciler.plan.plan import PlannedTask
+from reconciler.plan.confirmed import Confirmed
+from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.ledger import fold
 from reconciler.state.model import Event, Record, State
 from tests.support.diagnostics import failed
@@ -221,8 +223,9 @@ class World:
         done = self.executor.run(task for task in tasks if task.applies)
         return {ref.key: result for ref, result in done.items()}
 
-    def rounds(self, source: Source, max_creates: int | None = None) -> Rounds:
-        return Rounds(self.ctx, self.executor, source, self.awaited.append, max_creates)
+    def run_of(self, plan: Plan, source: Source, max_creates: int | None = None) -> Run:
+        confirmed = replace(Confirmed.of(plan), max_creates=max_creates)
+        return Run(self.ctx, self.executor, source, self.awaited.append, confirmed)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:
         return plan(declared, self.session.state, **more).tasks

@@ -22,7 +22,8 @@ from reconciler.app.survey import Survey, message_cache
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport
-from reconciler.apply.rounds import Rounds, Source
+from reconciler.apply.rounds import run_in_rounds
+from reconciler.apply.run import Run, Source
 from reconciler.embedded.app import App
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError, StateError
@@ -33,6 +34,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt_found
 from reconciler.plan.ages import AttemptAges, waited_totals
+from reconciler.plan.confirmed import Confirmed
 from reconciler.plan.explain import Explanation, Found, explain
 from reconciler.plan.facts import Facts
 from reconciler.plan.needs import Depth, need_to_explain, needs
@@ -406,8 +408,9 @@ class _Run:
             listed=self._listed,
         )
         executor = Executor(ctx, 2)
-        source = Source(self._explain, self._plan, self._planned, lambda attempt, task: False)
-        report = Rounds(ctx, executor, source, lambda waiting: None).run(plan, explanation)
+        source = Source(self._explain, self._planned, lambda attempt, task: False)
+        run = Run(ctx, executor, source, lambda waiting: None, Confirmed.of(plan))
+        report = run_in_rounds(run, plan, explanation, self._plan)
         if executor.creates.created:
             with suppress(RemoteError):
                 self._explain_all()

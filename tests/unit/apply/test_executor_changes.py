@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.apply.report import Result
-from reconciler.apply.rounds import Source
+from reconciler.apply.rounds import run_in_rounds
+from reconciler.apply.run import Source
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
@@ -262,8 +263,8 @@ def run_rounds(world: World, *declared: DesiredTask, **more: Any) -> Explanation
     made = plan(declared, world.session.state, seen, **more)
     decided = explained(Inputs(declared, world.session.state, PlanOptions()), seen)
     world.session.append(*decided.events)
-    source = Source(lambda: decided, lambda _: (made, decided), lambda _: made.tasks[0], never)
-    world.rounds(source).run(made, decided)
+    source = Source(lambda: decided, lambda _: made.tasks[0], never)
+    run_in_rounds(world.run_of(made, source), made, decided, lambda _: (made, decided))
     return decided
 
 

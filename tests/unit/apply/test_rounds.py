@@ -8,17 +8,22 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.apply.rounds import MAX_GRACE, SENDS, Source
+from reconciler.apply.rounds import run_in_rounds
+from reconciler.apply.run import MAX_GRACE, Source
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.options import PlanOptions
 from reconciler.model.reference import Reference
 from reconciler.model.service import Created, CreateOutcome, RemoteTask, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt_found
+from reconciler.plan.confirmed import SENDS, Confirmed
 from reconciler.plan.explain import Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.needs import known_ids
@@ -27,7 +32,7 @@ from reconciler.plan.selection import Selection
 from reconciler.plan.steps import Inputs, make_plan
 from reconciler.state.attempt import Attempt
 from reconciler.state.edit import assign
-from reconciler.state.model import Aged, Closed
+from reconciler.state.model import Aged, Attempted, Closed
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed, in_words, summary
 from tests.support.plan_values import (
@@ -77,6 +82,8 @@ class Scenario:
         self.looks: list[float] = []
         self.asked: list[str] = []
         self.answer = False
+        self.options = PlanOptions()
+        self.left: dict[TaskRef, TaskState] = {}
 
     def show(
         self, task_id: str, text: str, shown: Reference | None = None, *, lag: float = 0.0
@@ -85,7 +92,7 @@ class Scenario:
         self.shown.append(Shown(self.world.passed + lag, task, text, shown))
 
     def inputs(self) -> Inputs:
-        options = PlanOptions(settle_time=self.world.ctx.settle_time)
+        options = replace(self.options, settle_time=self.world.ctx.settle_time)
         state, ages = self.world.session.state, self.world.ctx.ages
         return Inputs(self.declared, state, options, ages=ages)
 
@@ -103,7 +110,7 @@ class Scenario:
         }
         clocks = self.world.ctx.clocks()
         tasks = [each.task for each in there]
-        return facts(tasks, messages, unreadable=unreadable, clocks=clocks)
+        return facts(tasks, messages, unreadable=unreadable, clocks=clocks, left=self.left)
 
     def read(self) -> Facts:
         if self.world.passed < self.fails_until:
@@ -143,10 +150,10 @@ class Scenario:
         inputs, seen = self.inputs(), self.facts()
         planned = make_plan(inputs, seen, explained(inputs, seen))
         found = self.explain(seen)
-        source = Source(
-            lambda: self.explain(self.read()), self.plan_again, self.found, self.confirms
-        )
-        return self.world.rounds(source, max_creates).run(planned, found)
+        self.confirmed = Confirmed.of(planned)
+        source = Source(lambda: self.explain(self.read()), self.found, self.confirms)
+        run = self.world.run_of(planned, source, max_creates)
+        return run_in_rounds(run, planned, found, self.plan_again)
 
 
 def results(report: ApplyReport) -> dict[str, Result]:
@@ -492,3 +499,58 @@ def test_a_task_of_a_key_that_is_not_planned_is_recorded_while_others_are_looked
     report = scenario.apply()
     assert results(report) == {"a": Result.CREATED, "z": Result.ADOPTED}
     assert world.session.state.provenance.counter >= 7
+
+
+class Edited(Scenario):
+    """Between two rounds, people edit the manifests, tasks end, and the options match more."""
+
+    def __init__(self, world: World, data: st.DataObject) -> None:
+        super().__init__(world)
+        self.data = data
+        self.edit()
+
+    def edit(self) -> None:
+        keys = self.data.draw(st.lists(st.sampled_from("abcd"), unique=True))
+        texts = {key: self.data.draw(st.sampled_from(["work", "edited work"])) for key in keys}
+        self.declared = tuple(desired(key, f"{text} of {key}") for key, text in texts.items())
+        states = st.sampled_from([TaskState.RUNNING, TaskState.FAILED])
+        self.left = {TaskRef("acme", key): self.data.draw(states) for key in "abcd"}
+        self.options = replace(
+            self.options, retry=self.data.draw(st.sampled_from([(), ("a",), ("*",)]))
+        )
+
+    def plan_again(self, refs: Collection[TaskRef]) -> tuple[Plan, Explanation]:
+        self.edit()
+        return super().plan_again({*refs, *(TaskRef("acme", key) for key in "abcd")})
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_no_round_creates_what_was_not_confirmed(data: st.DataObject) -> None:
+    """Whatever is edited, retried or lost between the rounds of an apply."""
+    recorded = data.draw(st.lists(st.sampled_from("abcd"), unique=True))
+    records = [record(key, f"t-{key}", f"work of {key}") for key in recorded]
+    tried = data.draw(st.lists(st.sampled_from("abcd"), unique=True))
+    attempts = [
+        attempt(key, ago(minutes=10), number=number, replaces=f"t-{key}" * (key in recorded))
+        for number, key in enumerate(tried, 1)
+    ]
+    world = World(state(records, attempts))
+    scenario = Edited(world, data)
+    if data.draw(st.booleans()):  # attempts stay open until it can be read
+        scenario.show("t", "work of another")
+        scenario.unreadable["t"] = data.draw(st.sampled_from([10.0, 30.0]))
+    for key in "abcd":
+        lost_or_not = data.draw(st.lists(st.booleans(), max_size=3))
+        world.service.outcomes[key] = [
+            lost() if is_lost else Created(f"n{count}-{key}")
+            for count, is_lost in enumerate(lost_or_not)
+        ]
+    scenario.apply()
+    sent = [
+        (event.attempt.ref, event.attempt.replaces or None)
+        for events in world.calls.of("append")
+        for event in events
+        if isinstance(event, Attempted)
+    ]
+    assert scenario.confirmed.creates.issuperset(sent)

@@ -1,0 +1,334 @@
+"""Runs plans: executes what is planned, and waits until the outcome of each attempt is known, or
+nothing more can be learned about it. Nothing is planned here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from reconciler.apply.context import ApplyContext
+from reconciler.apply.executor import Executor
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.clock import Clocks
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, error, warning
+from reconciler.model.remarks import Remark, remark
+from reconciler.model.service import RemoteTask
+from reconciler.model.task import TaskRef, natural
+from reconciler.plan.adoption import why_open
+from reconciler.plan.ages import time_left, waited_totals
+from reconciler.plan.confirmed import Confirmed
+from reconciler.plan.explain import Explanation, Found
+from reconciler.plan.keys import moved_ref
+from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Aged
+
+MAX_GRACE = 60.0
+"""The maximum of seconds after the settle time in which a failing lookup is repeated."""
+
+_ABOUT_CREATES = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT)
+"""The diagnostics of a later plan about creates that are not sent again."""
+
+_FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
+
+_MAY_CHANGE = (Reason.SETTLING, Reason.UNREADABLE, Reason.BLOCKED)
+"""The reasons for an unknown outcome about which another lookup may tell more: a young task, for
+example, has a readable message only later."""
+
+BETWEEN_TOTALS = 15.0
+"""Seconds between two journal entries about the time that attempts have been waited for."""
+
+
+class Waiting(NamedTuple):
+    """Progress while attempts settle: the keys, each with the time of its oldest attempt. `until`
+    is by the local clock. `why` is the reason for an unknown outcome, `problem` the failure of the
+    lookup."""
+
+    attempts: dict[TaskRef, datetime]
+    until: datetime
+    why: tuple[Remark, ...] = ()
+    problem: tuple[Remark, ...] = ()
+
+
+class Source(NamedTuple):
+    """What a run asks for, as functions. `explain` reads the service, and records what its tasks
+    say; it raises RemoteError. `found` is the planned recording of a task that `explain` has found.
+    `confirms`: whether a person says that the attempt has created this task; if so, it is
+    recorded."""
+
+    explain: Callable[[], Explanation]
+    found: Callable[[Found], PlannedTask]
+    confirms: Callable[[Attempt, RemoteTask], bool]
+
+
+class Left(NamedTuple):
+    """What is to be planned again: the keys of attempts that created no task, and those of found
+    tasks that move. `closed` are the attempts that created no task."""
+
+    refs: frozenset[TaskRef]
+    closed: tuple[Attempt, ...]
+
+
+class Run:
+    """One wave of an apply, which creates only what was confirmed. `waiting` is called while
+    attempts settle. `held` are the keys that are not sent again yet."""
+
+    def __init__(
+        self,
+        ctx: ApplyContext,
+        executor: Executor,
+        source: Source,
+        waiting: Callable[[Waiting], None],
+        confirmed: Confirmed,
+    ) -> None:
+        self._ctx, self._executor, self._source = ctx, executor, source
+        self._waiting, self._confirmed = waiting, confirmed
+        self.held: dict[TaskRef, PlannedTask] = {}
+        self._tasks: dict[TaskRef, PlannedTask] = {}
+        self._results: dict[TaskRef, TaskResult] = {}
+        self._why: dict[TaskRef, tuple[Remark, ...]] = {}
+        self._notes: list[Diagnostic] = []
+        self._problem: tuple[Remark, ...] = ()
+        self._reasons: dict[int, Reason] = {}
+        self._asked: set[str] = set()
+        self._moving: set[TaskRef] = set()
+        self._deadlines: dict[int, float] = {}
+        self._noted = ctx.clock.boot()
+
+    def start(self, plan: Plan, explanation: Explanation) -> Left:
+        """Executes a plan, without creates that were not confirmed."""
+        tasks = list(self._confirmed.cut(plan.tasks))
+        self._execute(tasks)
+        self._learn(explanation)
+        self._note_unreplaced(explanation.closed, tasks)
+        return self._settled()
+
+    def resume(self, left: Left, plan: Plan, explanation: Explanation) -> Left:
+        """Executes a plan for what was left, likewise."""
+        self._problem = ()
+        self._record(each for each in explanation.found if each.record.ref not in left.refs)
+        self._learn(explanation)
+        self._notes += (d for d in plan.diagnostics if d.code in _ABOUT_CREATES)
+        creates = self._executor.creates
+        tasks = self._confirmed.cut(plan.tasks, len(creates.created), creates.unknown_outcomes)
+        found = {task.ref: task for task in tasks if task.ref in left.refs}
+        for ref in left.refs - found.keys():
+            self._forget(ref)  # in no manifest
+        for ref, task in found.items():
+            if not (task.applies or task.action is Action.UNRESOLVED):
+                self._forget(ref)
+                if task.action is Action.HELD:
+                    self.held[ref] = task
+        self._note_unreplaced(left.closed, found.values())
+        self._execute(found.values())
+        return self._settled(a for a in explanation.closed if a.ref not in left.refs)
+
+    def give_up(self, left: Left, problem: RemoteError) -> Left:
+        """Creates nothing for what was left, because it cannot be planned again."""
+        self._problem = problem.causes
+        self._results |= {  # nothing may exist for them
+            ref: self._ctx.result(task, Result.NOT_STARTED)
+            for ref, task in self._tasks.items()
+            if ref in left.refs and task.creates
+        }
+        return self._settled()
+
+    def _execute(self, tasks: Iterable[PlannedTask]) -> None:
+        tasks = [task for task in tasks if task.applies or task.action is Action.UNRESOLVED]
+        self._tasks |= {task.ref: task for task in tasks}
+        ready = [t for t in tasks if t.effect not in (Effect.NOTHING, Effect.WAIT)]
+        if ready:
+            self._results |= self._executor.run(ready)
+            self._deadlines.clear()  # it may have taken minutes without a lookup
+
+    def _note_unreplaced(self, closed: Iterable[Attempt], tasks: Iterable[PlannedTask]) -> None:
+        """Warns about replacements that created no task, and are not sent again."""
+        again = {t.ref for t in tasks if t.creates or t.action is Action.HELD}
+        self._notes += (_made_none(a) for a in closed if a.replaces and a.ref not in again)
+
+    def _forget(self, ref: TaskRef) -> None:
+        self._tasks.pop(ref, None)
+        self._results.pop(ref, None)
+
+    # Attempts with an unknown outcome
+
+    def _settled(self, closed: Iterable[Attempt] = ()) -> Left:
+        """What is left, once nothing more can be learned about the open attempts of this run.
+        `closed` are further attempts that created no task."""
+        closed = (*closed, *self._settle())
+        refs = {attempt.ref for attempt in closed} | self._moving
+        refs |= {ref for ref, task in self._tasks.items() if self._former(task) in refs}
+        self._moving = set()
+        return Left(frozenset(refs), closed)
+
+    def _settle(self) -> list[Attempt]:
+        """Reads and explains until nothing can be learned about the open attempts of this run.
+        Returns those that created no task."""
+        closed: list[Attempt] = []
+        look = _FIRST_LOOK
+        while (attempts := self._open()) and self._pause(attempts, look):
+            look = min(_LAST_LOOK, look * 2)
+            try:
+                explanation = self._source.explain()
+            except RemoteError as problem:
+                self._problem = problem.causes
+                continue
+            self._problem = ()
+            closed += explanation.closed
+            self._record(explanation.found)
+            self._learn(explanation)
+        return closed
+
+    def _learn(self, explanation: Explanation) -> None:
+        """Notes why the outcomes of attempts are unknown."""
+        attempts = self._open_attempts()
+        self._reasons = {n: verdict.reason for n, verdict in explanation.attempts.items()}
+        self._why = {each.ref: self._why_open(each, explanation) for each in attempts}
+
+    def _record(self, found: Iterable[Found]) -> None:
+        """Finishes the tasks that were found, which are already recorded. If the key of one moves
+        (`movedFrom`), it is planned again."""
+        formers = {self._former(task) for task in self._tasks.values()}
+        found = list(found)
+        self._moving |= {each.record.ref for each in found if each.record.ref in formers}
+        planned = [self._source.found(each) for each in found if each.record.ref not in formers]
+        if planned:
+            self._tasks |= {task.ref: task for task in planned}
+            self._results |= self._executor.run(planned)
+
+    def _why_open(self, attempt: Attempt, explanation: Explanation) -> tuple[Remark, ...]:
+        """Why the outcome of an attempt is unknown; asks a person about the only candidate once."""
+        verdict = explanation.attempts.get(attempt.number)
+        if verdict is None or verdict.reason is Reason.SETTLING:
+            return ()
+        candidate = verdict.candidate
+        if candidate is not None and candidate.id not in self._asked:
+            self._asked.add(candidate.id)
+            if self._source.confirms(attempt, candidate):
+                self._chosen(attempt, candidate)
+        return tuple(why_open(attempt, verdict))
+
+    def _chosen(self, attempt: Attempt, candidate: RemoteTask) -> None:
+        record = self._ctx.session.record(attempt.ref)
+        if record is not None:
+            self._record([Found(record, candidate, attempt)])
+
+    def _open_attempts(self) -> list[Attempt]:
+        """The open attempts of the tasks of this run."""
+        attempts = self._ctx.session.state.attempts.values()
+        if not attempts:
+            return []
+        refs = {ref for task in self._tasks.values() for ref in (task.ref, self._former(task))}
+        return [attempt for attempt in attempts if attempt.ref in refs]
+
+    @staticmethod
+    def _former(task: PlannedTask) -> TaskRef | None:
+        return moved_ref(task.desired) if task.desired is not None else None
+
+    def _open(self) -> list[Attempt]:
+        """The open attempts about which time or another lookup may tell more."""
+        clocks = self._ctx.clocks()
+        return [a for a in self._open_attempts() if self._may_settle(a, clocks)]
+
+    def _may_settle(self, attempt: Attempt, clocks: Clocks) -> bool:
+        if attempt.ref in self._executor.unrecorded:
+            return False
+        if self._reasons.get(attempt.number, Reason.SETTLING) not in _MAY_CHANGE:
+            return False
+        return clocks.boot < self._deadline(attempt, clocks)
+
+    def _left(self, attempt: Attempt, clocks: Clocks) -> float:
+        """Seconds until an attempt is old enough."""
+        return time_left(attempt, self._ctx.settle_time, self._ctx.ages, clocks.boot)
+
+    def _deadline(self, attempt: Attempt, clocks: Clocks) -> float:
+        """The time at which its lookup is given up, in seconds since boot. It is fixed until
+        another request is sent, so that no clock and no failing lookup can postpone it. Until the
+        service must list the last task that this apply has created, its list may prove nothing."""
+        settle = self._ctx.settle_time.total_seconds()
+        listed = max(self._ctx.ages.own.values(), default=0.0) + settle
+        at = max(clocks.boot + self._left(attempt, clocks), listed) + min(MAX_GRACE, settle)
+        return self._deadlines.setdefault(attempt.number, at)
+
+    def _pause(self, attempts: Sequence[Attempt], look: float) -> bool:
+        """Waits until another lookup may help; False if apply must stop."""
+        clocks = self._ctx.clocks()
+        left = [self._left(attempt, clocks) for attempt in attempts]
+        oldest: dict[TaskRef, datetime] = {}
+        for attempt in sorted(attempts, key=lambda a: (natural(a.ref), a.started_at)):
+            oldest.setdefault(attempt.ref, attempt.started_at)
+        done = (self._results[ref].problems for ref in oldest if ref in self._results)
+        until = clocks.now + timedelta(seconds=max(left))
+        waiting = Waiting(oldest, until, next(done, ()), self._problem)
+        seconds = min([look, *(some + 0.02 for some in left if some > 0)])
+        while seconds > 0:
+            self._ctx.session.check_held()  # results of a lookup could not be recorded
+            self._waiting(waiting)
+            self._note_totals()
+            if not self._ctx.wait(min(seconds, 1.0)):
+                return False
+            seconds -= 1.0
+        return True
+
+    def _note_totals(self) -> None:
+        """Journals the time that the attempts have been waited for, so that it counts even if the
+        run is killed now."""
+        boot = self._ctx.clock.boot()
+        if boot - self._noted < BETWEEN_TOTALS:
+            return
+        self._noted = boot
+        attempts = self._ctx.session.state.attempts.values()
+        seconds = dict(waited_totals(attempts, self._ctx.settle_time, self._ctx.ages, boot))
+        if seconds:
+            self._ctx.session.append(Aged(seconds))
+
+    # The report
+
+    def report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
+        """The results so far; `problems` have ended the run."""
+        results, diagnostics = [], [*problems, *self._notes]
+        for ref, task in sorted(self._tasks.items(), key=lambda item: natural(item[0])):
+            result = self._result(task)
+            if result is None:
+                continue
+            results.append(result)
+            at = Place(result.file, result.line, key=ref.key)
+            if result.result.severity is None and result.problems:  # something is left to do
+                facts = {"why": result.problems, "hint": result.problems}
+                diagnostics.append(error(Code.TASK_PROBLEM, at=at, key=ref.key, **facts))
+        return ApplyReport(tuple(results), tuple(diagnostics))
+
+    def _result(self, task: PlannedTask) -> TaskResult | None:
+        """The result for a task; None if there was nothing to do."""
+        done = self._results.get(task.ref)
+        if done is not None and done.result is not Result.UNRESOLVED:
+            return done
+        if done is None and task.action is not Action.UNRESOLVED:
+            return None
+        why = self._why.get(task.ref) or self._why.get(self._former(task) or task.ref)
+        if done is not None:
+            is_planned = task.action is Action.UNRESOLVED  # after its last attempt
+            left = task.explanation if is_planned else why or (remark("apply.look_up"),)
+            why = (*done.problems, *left)
+        elif why is None or not task.remarks:
+            why = task.explanation
+        else:
+            why = (task.remarks[0], *why)
+        if self._problem:
+            why = (*why, remark("apply.lookup_failed", why=self._problem))
+        return self._ctx.result(task, Result.UNRESOLVED, *why)
+
+
+def _made_none(attempt: Attempt) -> Diagnostic:
+    """A warning about a replacement that created no task, and is not sent again."""
+    key = attempt.ref.key
+    return warning(
+        Code.REPLACE_MADE_NONE,
+        at=Place(attempt.file, key=key),
+        key=key,
+        reference=attempt.reference,
+        task_id=attempt.replaces,
+        request=f"{key}={attempt.replaces}",
+    )
