@@ -11,6 +11,7 @@ from reconciler.app.expectations import Evaluation
 from reconciler.model.diagnostics import (
     RemoteError,
 )
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import Expectation, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
@@ -24,11 +25,14 @@ from reconciler.tasks.status import TaskStatus, open_requests
 
 class Reader:
     """Makes the requests of all plans of a command, or of a wave. A result is evaluated only once,
-    and a budget is requested only once."""
+    and a budget is requested only once. `listed` are the IDs that were read so far, by
+    organization; `tasks` are the tasks, the latest last."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx, self._evaluation = ctx, Evaluation()
         self.survey, self.budget = ctx.survey(), cache(ctx.budget)
+        self.listed: dict[str, set[str]] = {}
+        self.tasks: list[RemoteTask] = []
 
     def read(
         self,
@@ -49,27 +53,35 @@ class Reader:
             organizations=inputs.selection.organizations,
             only_own=only_own,
         )
-        return self._with_progress(inputs, self.survey.read(identity, clocks, asked, advance))
+        facts = self._noted(self.survey.read(identity, clocks, asked, advance))
+        return self._with_progress(inputs, facts)
 
     def read_attempts(self, inputs: Inputs) -> Facts:
         """The facts about open attempts alone. Raises RemoteError."""
         identity, clocks = self.survey.begin()
         orgs = inputs.selection.organizations
         asked = needs((), inputs.state, identity, inputs.options, clocks, organizations=orgs)
-        return self.survey.read(identity, clocks, asked)
+        return self._noted(self.survey.read(identity, clocks, asked))
 
     def read_organizations(self, inputs: Inputs, names: Iterable[str]) -> Facts:
         """The facts that explain organizations. Raises RemoteError."""
         identity, clocks = self.survey.begin()
         before = clocks.moment - inputs.options.settle_time
         asked = [need_to_explain(name, inputs.state, identity, before) for name in sorted(names)]
-        return self.survey.read(identity, clocks, asked)
+        return self._noted(self.survey.read(identity, clocks, asked))
 
     def statuses(self, records: Sequence[Record]) -> Sequence[TaskStatus]:
         """The current status of recorded tasks. Raises RemoteError."""
         if not records:
             return ()
         return self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
+
+    def _noted(self, facts: Facts) -> Facts:
+        self.tasks += facts.tasks.values()
+        for org_name, listing in facts.lists.items():
+            ids = {*listing.unknown, *listing.newest.ids}
+            self.listed.setdefault(org_name, set()).update(ids)
+        return facts
 
     def _with_progress(self, inputs: Inputs, facts: Facts) -> Facts:
         """The facts, with the progress of what missing tasks depend on. Raises RemoteError."""

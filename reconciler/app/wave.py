@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property, partial
 from typing import Any
 
@@ -105,7 +105,6 @@ class Wave:
     ) -> None:
         self._ctx, self._space, self._session = ctx, space, session
         self._request, self._confirmed = request, confirmed
-        self._yes = request.yes or request.reviewed is not None
         self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
         self._reader = Reader(ctx)
         options, only = space.options, None
@@ -114,16 +113,8 @@ class Wave:
             only = confirmed.followers
         self._inputs = inputs_of(ctx, space, session.state, options, ages=self._ages, only=only)
         self._round: Round
-        self._listed: dict[str, set[str]] = {}
-        self._seen: list[RemoteTask] = []
         self._duplicates: dict[str, Duplicate] = {}
-        self._replaced: set[TaskRef] = set()
-        self._changed: set[TaskRef] = set()
-
-    @property
-    def progress(self) -> Mapping[TaskRef, TaskProgress]:
-        known = self._round.facts.progress
-        return {ref: known[ref] for ref in known.keys() - self._replaced - self._changed}
+        self.progress: dict[TaskRef, TaskProgress] = {}
 
     @cached_property
     def awaited(self) -> frozenset[TaskRef]:
@@ -137,8 +128,12 @@ class Wave:
     @property
     def _may_ask(self) -> bool:
         """Whether a person may be asked about single tasks: not if the plan was reviewed before."""
-        is_reviewed = self._yes or self._request.expected is not None
+        is_reviewed = self._is_confirmed or self._request.expected is not None
         return self._ctx.ui.interactive and not is_reviewed
+
+    @property
+    def _is_confirmed(self) -> bool:
+        return self._request.yes or self._request.reviewed is not None
 
     @property
     def declared(self) -> Declared | None:
@@ -169,7 +164,9 @@ class Wave:
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible("stopping", last) as stop:
             plan, report = self._execute(plan, stop)
-        self._replaced = {task.ref for task in report.tasks if task.replaced}
+        for task in report.tasks:
+            if task.replaced:
+                self.progress.pop(task.ref, None)
         report = replace(
             report,
             diagnostics=(
@@ -206,15 +203,8 @@ class Wave:
         self._round = first_round(
             self._ctx, self._reader, self._inputs, known, advance=self._advance
         )
-        self._learn(self._round.facts)
+        self.progress = dict(self._round.facts.progress)
         return self._round.plan
-
-    def _learn(self, facts: Facts) -> None:
-        """Notes which tasks exist."""
-        self._seen += facts.tasks.values()
-        for org_name, listing in facts.lists.items():
-            known = {*listing.unknown, *listing.newest.ids}
-            self._listed.setdefault(org_name, set()).update(known)
 
     def _advance(self, part: Facts) -> None:
         """Moves the baseline while first messages are read, unless a task is to be recorded."""
@@ -251,7 +241,7 @@ class Wave:
             refuse_unexpected(plan, request.expected)
 
     def _confirm(self, plan: Plan) -> bool:
-        if self._yes:
+        if self._is_confirmed:
             return True
         if not self._ctx.ui.interactive:
             raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
@@ -275,7 +265,7 @@ class Wave:
             paused=progress.paused,
             ages=self._ages,
             settle_time=plan.options.settle_time,
-            listed=self._listed,
+            listed=self._reader.listed,
             recurrences=self._space.manifests.recurrences,
         )
         executor = Executor(apply_ctx, ctx.connection.parallelism)
@@ -321,7 +311,6 @@ class Wave:
         return self._explained(inputs, self._reader.read_attempts(inputs))
 
     def _explained(self, inputs: Inputs, facts: Facts) -> Explanation:
-        self._learn(facts)
         found = explained(inputs, facts)
         self._duplicates |= {each.remote.id: each for each in found.duplicates}
         events = (*found.events, *mark_done(found.state, facts.done))
@@ -337,12 +326,10 @@ class Wave:
         inputs = replace(self._inputs, state=self.state, options=options, selection=selection)
         facts = self._reader.read(inputs)
         explanation = self._explained(inputs, facts)
-        now = facts.progress
-        self._changed |= {  # for the wait, a difference is progress
-            ref
-            for ref, before in self._round.facts.progress.items()
-            if now.get(ref, before).progress is not before.progress
-        }
+        for ref, now in facts.progress.items():
+            before = self.progress.get(ref)
+            if before is not None and now.progress is not before.progress:
+                del self.progress[ref]  # for the wait, a difference is progress
         inputs = replace(inputs, state=self.state)
         return later_plan(self._reader, inputs, facts, explanation), explanation
 
@@ -353,7 +340,6 @@ class Wave:
             facts = self._reader.read_organizations(inputs, organizations)
             found = explained(inputs, facts)
             self._duplicates |= {each.remote.id: each for each in found.duplicates}
-            self._learn(facts)
             self._session.append(*found.events, *found.notes)
         except RemoteError:
             return report  # the next apply explains these tasks
@@ -395,7 +381,7 @@ class Wave:
         try:
             self._session.append(*update_declared(self._session.state, self._space.desired))
             self._note_waited()
-            self._session.close([task for task in self._seen if task.id not in changed])
+            self._session.close([task for task in self._reader.tasks if task.id not in changed])
         except StateError as problem:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))
