@@ -47,7 +47,7 @@ class Recipient(Value, frozen=True):
         token."""
         record = tasks.record(ref)
         status = tasks.status(record)
-        if status.state in (TaskState.GONE, TaskState.NOT_VISIBLE):
+        if not status.state.is_shown:
             raise tasks.not_visible(record, command)
         return cls(tasks, record, status, command)
 
@@ -132,7 +132,7 @@ class Recipient(Value, frozen=True):
     def _is_shown(self) -> bool:
         """Whether the service shows the task of this user. Raises RemoteError."""
         status = self.tasks.ctx.reader.status(self.record)
-        return status.state not in (TaskState.GONE, TaskState.NOT_VISIBLE) and may_send(
+        return status.state.is_shown and may_send(
             self.tasks.ctx.client.identity(), self.record, status
         )
 

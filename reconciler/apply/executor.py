@@ -192,11 +192,13 @@ def _record_of(task: PlannedTask) -> Record:
 
 def _needs_service(task: PlannedTask) -> bool:
     """Whether it needs requests; adoptions and moves, for example, only change the state."""
-    if task.effect in (Effect.CREATE, Effect.FINISH, Effect.FORGET):
-        return True
-    if task.patch:
-        return True
-    return task.attempt is not None and bool(patch_after_create(task.attempt.inputs))
+    match task.effect:
+        case Effect.CREATE | Effect.FINISH | Effect.FORGET:
+            return True
+        case Effect.ADOPT | Effect.MOVE | Effect.UPDATE | Effect.NOTHING | Effect.WAIT:
+            tried = task.attempt
+            is_left = tried is not None and bool(patch_after_create(tried.inputs))
+            return bool(task.patch) or is_left
 
 
 def _next_of(left: deque[PlannedTask]) -> PlannedTask | None:

@@ -33,10 +33,6 @@ _ABOUT_CREATES = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT)
 
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
-_MAY_CHANGE = (Reason.SETTLING, Reason.UNREADABLE, Reason.BLOCKED)
-"""The reasons for an unknown outcome about which another lookup may tell more: a young task, for
-example, has a readable message only later."""
-
 BETWEEN_TOTALS = 15.0
 """Seconds between two journal entries about the time that attempts have been waited for."""
 
@@ -235,7 +231,7 @@ class Run:
     def _may_settle(self, attempt: Attempt, clocks: Clocks) -> bool:
         if attempt.ref in self._executor.unrecorded:
             return False
-        if self._reasons.get(attempt.number, Reason.SETTLING) not in _MAY_CHANGE:
+        if not self._reasons.get(attempt.number, Reason.SETTLING).passes:
             return False
         return clocks.boot < self._deadline(attempt, clocks)
 

@@ -81,11 +81,9 @@ def _of_wait(report: ApplyWaitReport) -> int:
     """The exit code is 1 if something failed, or tasks are held; 3 if they can only be created
     after a merge; else that of the statuses."""
     from reconciler.app.wait import End
-    from reconciler.plan.plan import Reason
 
-    stuck = (Reason.STOPPED, Reason.FULL)  # waiting does not release these
     is_to_merge = report.end is End.TO_MERGE
-    is_stuck = any(task.reason in stuck for task in report.held_tasks)
+    is_stuck = any(not task.reason.passes for task in report.held_tasks)
     if report.failed() or is_stuck or (report.held_tasks and not is_to_merge):
         return 1
     return of_statuses(report.statuses) or (3 if is_to_merge else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import NamedTuple, Self
 
 
@@ -19,18 +19,49 @@ class Progress(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it will not become done without a person."""
+        match self:
+            case Progress.FAILED | Progress.UNKNOWN:
+                return True
+            case Progress.MISSING | Progress.UNFINISHED | Progress.DONE:
+                return False
+
+    @property
+    def takes_slot(self) -> bool:
+        """Whether the task counts for `atOnce`."""
+        match self:
+            case Progress.UNFINISHED | Progress.UNKNOWN:
+                return True
+            case Progress.MISSING | Progress.DONE | Progress.FAILED:
+                return False
+
+
+class Kind(Enum):
+    """What the service says about a task. HIDDEN: it does not show the task. ACTIVE: the agent
+    works, or waits for a person. ENDED: it has stopped without a result. JUDGED: it has finished,
+    and its result was compared with the expectation of its manifest."""
+
+    HIDDEN = auto()
+    ACTIVE = auto()
+    ENDED = auto()
+    JUDGED = auto()
+
 
 class Traits(NamedTuple):
     """The meaning of a status.
 
     - `exit_code`: of `--exit-code` for such a task: 0 done, 1 unsuccessful, 2 running, 3 waiting
     - `progress`: for the tasks that wait for it
+    - `kind`: what the service says about the task
     - `sign`, `color`: in reports; a color of `Palette`
     - `label`: for readers; empty if it is the value
     """
 
     exit_code: int
     progress: Progress
+    kind: Kind
     sign: str
     color: str
     label: str = ""
@@ -39,18 +70,24 @@ class Traits(NamedTuple):
 class TaskState(StrEnum):
     """The states, in the order of tables: those that need a person come first."""
 
-    WAITING = "waiting", Traits(3, Progress.UNFINISHED, "?", "yellow")
-    TO_MERGE = "toMerge", Traits(3, Progress.UNFINISHED, "?", "yellow", label="to merge")
-    FAILED = "failed", Traits(1, Progress.FAILED, "x", "red")
-    UNMET = "unmet", Traits(1, Progress.FAILED, "x", "red")
-    UNKNOWN = "unknown", Traits(1, Progress.UNKNOWN, "x", "red")
-    GONE = "gone", Traits(1, Progress.FAILED, "x", "red")
-    NOT_VISIBLE = "notVisible", Traits(1, Progress.UNFINISHED, "x", "red", label="not visible")
-    UNRESOLVED = "unresolved", Traits(1, Progress.FAILED, "x", "red")
-    STOPPED = "stopped", Traits(1, Progress.FAILED, "x", "red")
-    CANCELLED = "cancelled", Traits(1, Progress.FAILED, "x", "red")
-    RUNNING = "running", Traits(2, Progress.UNFINISHED, "~", "cyan")
-    DONE = "done", Traits(0, Progress.DONE, "=", "green")
+    WAITING = "waiting", Traits(3, Progress.UNFINISHED, Kind.ACTIVE, "?", "yellow")
+    TO_MERGE = (
+        "toMerge",
+        Traits(3, Progress.UNFINISHED, Kind.JUDGED, "?", "yellow", label="to merge"),
+    )
+    FAILED = "failed", Traits(1, Progress.FAILED, Kind.ENDED, "x", "red")
+    UNMET = "unmet", Traits(1, Progress.FAILED, Kind.JUDGED, "x", "red")
+    UNKNOWN = "unknown", Traits(1, Progress.UNKNOWN, Kind.JUDGED, "x", "red")
+    GONE = "gone", Traits(1, Progress.FAILED, Kind.HIDDEN, "x", "red")
+    NOT_VISIBLE = (
+        "notVisible",
+        Traits(1, Progress.UNFINISHED, Kind.HIDDEN, "x", "red", label="not visible"),
+    )
+    UNRESOLVED = "unresolved", Traits(1, Progress.FAILED, Kind.HIDDEN, "x", "red")
+    STOPPED = "stopped", Traits(1, Progress.FAILED, Kind.ENDED, "x", "red")
+    CANCELLED = "cancelled", Traits(1, Progress.FAILED, Kind.ENDED, "x", "red")
+    RUNNING = "running", Traits(2, Progress.UNFINISHED, Kind.ACTIVE, "~", "cyan")
+    DONE = "done", Traits(0, Progress.DONE, Kind.JUDGED, "=", "green")
 
     traits: Traits
 
@@ -70,10 +107,24 @@ class TaskState(StrEnum):
         return self is TaskState.CANCELLED
 
     @property
+    def is_shown(self) -> bool:
+        """Whether the service shows the task."""
+        return self.traits.kind is not Kind.HIDDEN
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its agent has stopped working without success, so that it may be retried."""
+        return self.has_ended and self.traits.progress is Progress.FAILED
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether its result was compared with the expectation of its manifest."""
+        return self.traits.kind is Kind.JUDGED
+
+    @property
     def has_ended(self) -> bool:
         """Whether the task exists, and its agent has stopped working."""
-        lost = (TaskState.GONE, TaskState.NOT_VISIBLE, TaskState.UNRESOLVED)
-        return self is TaskState.TO_MERGE or (self.is_finished and self not in lost)
+        return self.traits.kind in (Kind.ENDED, Kind.JUDGED)
 
     @property
     def label(self) -> str:

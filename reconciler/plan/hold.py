@@ -42,8 +42,6 @@ _COPIES, _MORE = 4, 4096
 """The number of copies of a new task's inputs in the journal and the state, and the bytes of the
 rest of its record."""
 
-_ENDED = (Progress.DONE, Progress.FAILED, Progress.UNKNOWN)
-
 
 class User(NamedTuple):
     """The user of a plan. `may_apply`: the configuration lets this user apply."""
@@ -118,8 +116,7 @@ class HoldRules:
         """The unfinished tasks among these, and how they hold the tasks that wait for them."""
         progress = {ref: self._progress_of(other) for ref, other in named.items()}
         self._over.update(ref for ref, other in named.items() if other is Absence.OVER)
-        lost = (Progress.FAILED, Progress.UNKNOWN)
-        failed = tuple(ref for ref, each in progress.items() if each in lost)
+        failed = tuple(ref for ref, each in progress.items() if each.is_lost)
         ahead = tuple(ref for ref, each in progress.items() if each is not Progress.DONE)
         return (Reason.STOPPED, failed) if failed else (Reason.AFTER, ahead)
 
@@ -224,7 +221,8 @@ class HoldRules:
         """Whether its agent has ended its work."""
         if isinstance(known, Record) and self._standing.is_to_merge(known.ref):
             return True
-        return self._progress_of(known) in _ENDED
+        progress = self._progress_of(known)
+        return progress is Progress.DONE or progress.is_lost
 
     def _overlapped(
         self, task: DesiredTask, blocking: Mapping[TaskRef, Record | Attempt]

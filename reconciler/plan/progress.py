@@ -161,10 +161,6 @@ def recorded_success(record: Record, expect: Expectation | None) -> Success:
     return Success.CURRENT if is_current else Success.OTHER
 
 
-_EVALUATED = (TaskState.DONE, TaskState.TO_MERGE, TaskState.UNMET, TaskState.UNKNOWN)
-"""The states of a task whose result was compared with the expectation."""
-
-
 class Standing:
     """The progress of all tasks for one plan. `tasks` are planned so far, `read` has the recorded
     tasks whose state was read. Only the `organizations` are read; None for all."""
@@ -205,7 +201,7 @@ class Standing:
         expectation and the task was evaluated since, or is to be evaluated by a user who may read
         it. By default, any success counts."""
         progress = self._read.get(record.ref)
-        is_evaluated = progress is not None and progress.state in _EVALUATED
+        is_evaluated = progress is not None and progress.state.is_judged
         may_be_void = is_evaluated or is_elsewhere(record.ref, self._organizations)
         if record.done and not (success is Success.OTHER and may_be_void):
             return Progress.DONE

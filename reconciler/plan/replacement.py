@@ -35,7 +35,6 @@ _KEPT, _ENDED, _GONE = (remark(f"replace.{what}") for what in ("keep", "ended", 
 
 REPLACE, RETRY = "--replace", "--retry"
 
-FAILED = (TaskState.FAILED, TaskState.UNMET, TaskState.STOPPED, TaskState.CANCELLED)
 """The states of a task that has ended without success."""
 
 
@@ -67,7 +66,7 @@ class Request(NamedTuple):
     def allows(self, state: TaskState | None) -> bool:
         """Whether a task in this state is replaced; None: the state could not be read."""
         if self.is_retry:
-            return state in FAILED
+            return state is not None and state.has_failed
         return self.task_id is not None or (state is not None and state.has_ended)
 
     def is_due(self, task: DesiredTask, record: Record) -> bool:

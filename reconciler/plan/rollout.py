@@ -103,8 +103,7 @@ def _picked(members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:
 
 def _lost(members: Iterable[Member]) -> tuple[TaskRef, ...]:
     """The tasks that will not become done by themselves."""
-    over = (Progress.FAILED, Progress.UNKNOWN)
-    return tuple(m.ref for m in members if m.progress in over or m.is_stuck)
+    return tuple(m.ref for m in members if m.progress.is_lost or m.is_stuck)
 
 
 def _beyond(
@@ -113,8 +112,7 @@ def _beyond(
     """The tasks for which `atOnce` has no slot left."""
     if limit is None:
         return {}
-    busy = (Progress.UNFINISHED, Progress.UNKNOWN)
-    taken = tuple(m.ref for m in members if m.progress in busy and not m.is_again)
+    taken = tuple(m.ref for m in members if m.progress.takes_slot and not m.is_again)
     slots = max(0, limit - len(taken))
     return dict.fromkeys(free[slots:], Held(Reason.AT_ONCE, (*taken, *free[:slots])))
 

@@ -111,10 +111,7 @@ def result_of(status: TaskStatus) -> WorkResult:
     words, requests = status.summary.words, pull_requests(status)
     if status.state is TaskState.FAILED:
         return WorkResult(pull_requests=requests, error=words)
-    if status.summary.last is not Last.FINAL or status.state in (
-        TaskState.RUNNING,
-        TaskState.WAITING,
-    ):
+    if status.summary.last is not Last.FINAL or not status.state.has_ended:
         return WorkResult(pull_requests=requests)
     cut = words.encode("utf-8", "surrogatepass")[:MAX_WORDS].decode("utf-8", "ignore")
     if len(cut) < len(words):

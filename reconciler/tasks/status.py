@@ -89,17 +89,18 @@ def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
     return {state: listed.count(state) for state in TaskState if state in listed}
 
 
-_RETRIED = (TaskState.FAILED, TaskState.UNMET, TaskState.STOPPED)
-
-
 def retried_names(statuses: Iterable[TaskStatus], declared: Collection[TaskRef]) -> tuple[str, ...]:
     """What `--retry` takes for the declared tasks that have failed: a key, or a glob for several
     tasks of an entry."""
     by_entry: dict[str, list[TaskRef]] = {}
-    for ref in (s.ref for s in statuses if s.state in _RETRIED and s.ref in declared):
+    for ref in (s.ref for s in statuses if _is_to_retry(s.state) and s.ref in declared):
         by_entry.setdefault(f"{ref.org_name}/{ref.key.partition('@')[0]}", []).append(ref)
     names = (str(r[0]) if len(r) == 1 else f"{entry}@*" for entry, r in by_entry.items())
     return tuple(sorted(names))
+
+
+def _is_to_retry(state: TaskState) -> bool:
+    return state.has_failed and not state.is_decided
 
 
 def remedy(status: TaskStatus, declared: Collection[TaskRef]) -> tuple[str, ...]:
@@ -110,9 +111,9 @@ def remedy(status: TaskStatus, declared: Collection[TaskRef]) -> tuple[str, ...]
             return ("taskctl", "plan")
         case TaskState.GONE if status.ref in declared:
             return ("taskctl", "apply", f"--allow-recreate={ref}")
-        case state if state in _RETRIED and status.ref in declared:
+        case state if _is_to_retry(state) and status.ref in declared:
             return ("taskctl", "apply", "--retry", ref)
-        case state if state in (*_RETRIED, TaskState.GONE):
+        case state if _is_to_retry(state) or state is TaskState.GONE:
             return ("taskctl", "state", "rm", ref)
         case _:
             return ()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.remarks import Remark
-from reconciler.plan.plan import MAY_FOLLOW, HoldReason, Reason
+from reconciler.plan.plan import Action, HoldReason, Reason
 from tests.support.remark_cases import CATALOG, remarks
 
 PACKAGE = Path(__file__).parents[3] / "reconciler"
@@ -52,8 +52,8 @@ def test_every_reason_has_a_wording(reason: Reason) -> None:
     assert word_remarks([Remark(reason.value)]).hints == ()
 
 
-def test_each_reason_that_holds_a_task_says_whether_apply_waits() -> None:
-    assert set(get_args(HoldReason)) == MAY_FOLLOW.keys()
+def test_the_reasons_that_hold_a_task_are_those_of_the_action() -> None:
+    assert set(get_args(HoldReason)) == {r for r in Reason if r.action is Action.HELD}
 
 
 @given(remarks(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)))
