@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has
 from reconciler.system.clock import SystemClock
 
 if TYPE_CHECKING:
+    from reconciler.app.audience import Audience, Project
     from reconciler.app.survey import Survey
     from reconciler.app.task_reader import TaskReader
     from reconciler.manifest.loader import Manifests
@@ -52,6 +53,7 @@ class Context:
         self.connection = connection or Connection()
         self.clock: Clock = clock or SystemClock()
         self.known_state, self.settle_time = KnownState(), self.connection.settle_time
+        self.project: Project | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -274,7 +276,31 @@ class Context:
         )
         client = Client(transport, wall_clock=self.clock.now)
         self._open.callback(client.close)
+        if self.settings.run_workflow is not None and not backend.is_local:
+            from reconciler.app.audience import Project
+
+            self.project = Project.read(self.settings, os.environ)
         return client
+
+    @property
+    def audience(self) -> Audience:
+        """Who reads what this run prints; sends no request, and starts no program."""
+        from reconciler.app.audience import Audience, Project
+        from reconciler.app.ci import ci_system
+
+        backend = None
+        with suppress(TaskctlError):
+            backend = self.backend
+        return Audience(
+            self.settings,
+            self.client.known_identity if self.has_client else None,
+            backend.name if backend is not None else "",
+            is_embedded=backend is not None and backend.is_local,
+            is_ci=ci_system(os.environ) is not None,
+            is_pull_request=os.environ.get("GITHUB_EVENT_NAME") == "pull_request",
+            project=self.project or Project(),
+            tasks=self.known_state,
+        )
 
     def now(self) -> datetime:
         """The service's time, or this machine's before a response with a date."""

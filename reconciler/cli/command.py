@@ -23,7 +23,6 @@ from reconciler.render import BASIC_FORMATS, FORMATS
 if TYPE_CHECKING:
     from reconciler.app.context import Context
     from reconciler.cli.console.output import Output
-    from reconciler.cli.run_workflow import RunWorkflow
     from reconciler.cli.suggestions import Suggestions
 
 Run = Callable[..., int | None]
@@ -53,12 +52,6 @@ class Call:
         from reconciler.cli.suggestions import Suggestions
 
         return Suggestions(self.click, self.click.meta[_TYPED])
-
-    @cached_property
-    def run_workflow(self) -> RunWorkflow:
-        from reconciler.cli.run_workflow import RunWorkflow
-
-        return RunWorkflow(self.ctx, self.suggestions)
 
     @cached_property
     def options(self) -> PlanOptions:
@@ -122,8 +115,12 @@ class RunCommands(Commands):
         self._call, self._shared = call, shared
 
     def lines(self, command: str) -> Sequence[str]:
-        found = self._call.run_workflow.instead(command, shared=self._shared)
-        return (self._call.suggestions.complete(command),) if found is None else found
+        from reconciler.cli.run_workflow import RunWorkflow
+
+        suggestions = self._call.suggestions
+        workflow = RunWorkflow(self._call.ctx.audience, suggestions)
+        found = workflow.instead(command, shared=self._shared)
+        return (suggestions.complete(command),) if found is None else found
 
     def for_everybody(self) -> Commands:
         return RunCommands(self._call, shared=True)

@@ -3,26 +3,18 @@ The setting `run-workflow` names the workflow that runs commands as the machine 
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import cached_property
 from typing import Any
 
-from reconciler.app.ci import ci_system
-from reconciler.app.context import Context
+from reconciler.app.audience import GITLAB, Audience
 from reconciler.app.named_tasks import record_of_id
 from reconciler.cli.suggestions import Suggestions
 from reconciler.messages.remarks import phrase
-from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import Identity
 from reconciler.model.shell import is_task_id, key_word, shell_word
 from reconciler.model.wire import console_url
 from reconciler.state.model import Record
-from reconciler.system.git import project_of, run_git
 
-GITLAB = ".gitlab-ci.yml"
 QUOTE = "'"
 _ANSWERS = ("approve", "reject", "say", "cancel")
 _EDITS = ("accept", "assign", "close", "dismiss", "init")
@@ -34,14 +26,13 @@ _NO_INPUT = {"org", "state", "over_budget", "settle_time", "force"}
 """The options for which the workflow has no input."""
 
 _AFTER_MERGING = ("apply", "accept")
-_PROJECT = re.compile(r"[\w-][\w.-]*(?::\d+)?(?:/[\w-][\w.-]*){2,20}", re.ASCII)
 
 
 class RunWorkflow:
-    """Replaces suggested commands that the current user may not run."""
+    """Replaces suggested commands that its audience may not run."""
 
-    def __init__(self, ctx: Context, suggestions: Suggestions) -> None:
-        self._ctx, self._suggestions = ctx, suggestions
+    def __init__(self, audience: Audience, suggestions: Suggestions) -> None:
+        self._audience, self._suggestions = audience, suggestions
 
     def instead(self, command: str, *, shared: bool) -> Sequence[str] | None:
         """The lines to suggest instead of a command; None if the user may run it, unless the text
@@ -51,20 +42,20 @@ class RunWorkflow:
             return None
         completed = self._suggestions.complete(command)
         parsed = self._suggestions.parsed(completed)
-        if parsed is None or self._is_embedded:
+        if parsed is None or self._audience.is_embedded:
             return None
         name, own = str(parsed[0].name), parsed[1]
-        workflow = self._ctx.settings.run_workflow
-        is_shared = shared or (workflow is not None and ci_system(os.environ) is not None)
+        workflow = self._audience.settings.run_workflow
+        is_shared = shared or self._audience.prefers_workflow
         if "address" in own:  # of a state that does not exist yet
             return None
         if name in _ANSWERS:
             return self._answer(completed, name, own, is_shared=is_shared)
-        if not is_shared and self._applies:
+        if not is_shared and self._audience.may_apply:
             return None
         fields = self._inputs(name, own)
         if workflow is None or fields is None:
-            who = self._ctx.settings.apply_as
+            who = self._audience.settings.apply_as
             return who and [completed, f"# {phrase('run.apply_as', who=shell_word(who))}"]
         lines = self._started(workflow, fields)
         is_later = self._is_plan_of_pull_request and name in _AFTER_MERGING
@@ -77,10 +68,10 @@ class RunWorkflow:
         record = self._record(next(iter(own.get("selectors", ())), own.get("key", "")))
         if record is None or not (is_shared or self._is_of_other(record)):
             return None
-        workflow = self._ctx.settings.run_workflow
+        workflow = self._audience.settings.run_workflow
         is_possible = not own.keys() & _NO_INPUT and self._may_be_of_ci(record.identity)
         if workflow is None or not is_possible:
-            notes = _by_creator(self._ctx, record, workflow)
+            notes = _by_creator(self._audience.backend, record, workflow)
             return [completed, *(f"# {line}" for line in notes)]
         fields = {"command": name, "tasks": key_word(str(record.ref))}
         fields |= {"id": own["request"]} if "request" in own else {}
@@ -99,84 +90,44 @@ class RunWorkflow:
         return _apply_inputs(self._suggestions.options_of_apply(own))
 
     @property
-    def _is_embedded(self) -> bool:
-        with suppress(TaskctlError):
-            return self._ctx.backend.is_local
-        return False
-
-    @property
-    def _applies(self) -> bool:
-        """Whether the user may apply, as far as this run knows the user."""
-        who = self._ctx.client.known_identity if self._ctx.has_client else None
-        return who is None or self._ctx.settings.applies_as(who)
-
-    @property
     def _is_plan_of_pull_request(self) -> bool:
-        is_plan = self._suggestions.name == "plan"
-        return is_plan and os.environ.get("GITHUB_EVENT_NAME") == "pull_request"
+        return self._suggestions.name == "plan" and self._audience.is_pull_request
 
     def _record(self, key: str) -> Record | None:
         """The only record of a `KEY`, `ORG/KEY` or ID. An unknown ID belongs to a duplicate that
         this run has created."""
-        records = self._ctx.known_state.named(key)
+        records, caller = self._audience.tasks.named(key), self._audience.identity
         org_name, slash, task_id = key.partition("/")
-        if not records and slash and is_task_id(task_id) and self._ctx.has_client:
-            return record_of_id(org_name, task_id, self._ctx.client.identity())
+        if not records and slash and is_task_id(task_id) and caller is not None:
+            return record_of_id(org_name, task_id, caller)
         return records[0] if len(records) == 1 else None
 
     def _is_of_other(self, record: Record) -> bool:
         """False if this run has not read who the user is."""
-        try:
-            return self._ctx.has_client and self._ctx.client.identity().id != record.identity.id
-        except TaskctlError:
-            return False
+        caller = self._audience.identity
+        return caller is not None and caller.id != record.identity.id
 
     def _may_be_of_ci(self, creator: Identity) -> bool:
         """Whether the workflow may answer as the creator. Of some creators, only the login is
         known."""
-        settings = self._ctx.settings
+        settings = self._audience.settings
         is_known = not creator.id.startswith("login:") or (settings.apply_as or "")[:6] == "login:"
         return settings.applies_as(creator) or not is_known
 
     def _started(self, workflow: str, fields: Mapping[str, str]) -> list[str]:
         """The command that starts the workflow."""
+        project = self._audience.project
         if workflow == GITLAB:
-            words = ["glab", "ci", "run", "-R", f"https://{self._project or 'HOST/PROJECT'}"]
-            words += ["-b", os.environ.get("CI_DEFAULT_BRANCH") or self._branch]
+            words = ["glab", "ci", "run", "-R", f"https://{project.name or 'HOST/PROJECT'}"]
+            words += ["-b", project.branch]
             for name, value in fields.items():  # the text becomes part of a quoted YAML string
                 words += ["-i", f"{name}:{value.replace(QUOTE, QUOTE * 2)}"]
             return [" ".join(map(shell_word, words))]
         words = ["gh", "workflow", "run", workflow]
-        words += ["-R", self._project] if self._project else []
+        words += ["-R", project.name] if project.name else []
         for name, value in fields.items():
             words += ["-f", f"{name}={value}"]
         return [" ".join(map(shell_word, words))]
-
-    @cached_property
-    def _project(self) -> str:
-        """`HOST/OWNER/REPOSITORY`, of the CI system or the remote; empty if it is unknown."""
-        url = os.environ.get("CI_PROJECT_URL", "")
-        if server := os.environ.get("GITHUB_SERVER_URL"):
-            url = f"{server}/{os.environ.get('GITHUB_REPOSITORY', '')}"
-        found = project_of(url or self._git("remote", "get-url", self._remote))
-        return found if _PROJECT.fullmatch(found) else ""
-
-    @property
-    def _remote(self) -> str:
-        scheme, _, rest = (self._ctx.settings.state or "").partition(":")
-        return rest.partition("#")[0] if scheme == "git" else "origin"
-
-    @property
-    def _branch(self) -> str:
-        ref = self._git("symbolic-ref", "--short", f"refs/remotes/{self._remote}/HEAD")
-        return ref.removeprefix(f"{self._remote}/") or "main"
-
-    def _git(self, *words: str) -> str:
-        try:
-            done = run_git(self._ctx.settings.root, *words, env=os.environ)
-        except OSError:
-            return ""
-        return os.fsdecode(done.stdout).strip()
 
 
 def _apply_inputs(own: Mapping[str, Any]) -> dict[str, str] | None:
@@ -202,9 +153,9 @@ def _apply_inputs(own: Mapping[str, Any]) -> dict[str, str] | None:
     return {name: value for name, value in fields.items() if value}
 
 
-def _by_creator(ctx: Context, record: Record, workflow: str | None) -> Iterator[str]:
+def _by_creator(backend: str, record: Record, workflow: str | None) -> Iterator[str]:
     creator = shell_word(record.identity.name)
-    url = console_url(ctx.backend.name, record.ref.org_name, record.task_id)
+    url = console_url(backend, record.ref.org_name, record.task_id)
     yield phrase("run.creator", creator=creator, url=url or record.task_id)
     if workflow is None:
         yield phrase("run.workflow")
