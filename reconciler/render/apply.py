@@ -122,10 +122,13 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     shown = [task for task in report.tasks if not style.quiet or task.result.severity]
     together: dict[tuple[Result, tuple[Remark, ...]], list[str]] = {}
     with_org = len({task.ref.org_name for task in report.tasks}) > 1
+    alike = Counter((task.result, task.problems) for task in shown)
     for task in shown:
         name = str(task.ref) if with_org else task.ref.key
-        if task.result is Result.NOT_STARTED:
-            together.setdefault((task.result, task.problems), []).append(name)
+        same = (task.result, task.problems)
+        is_repeated = task.result is Result.UNRESOLVED and alike[same] > _NAMED
+        if is_repeated or task.result is Result.NOT_STARTED:
+            together.setdefault(same, []).append(name)
         else:
             yield from _result_rows(task, safe.line(name), style)
     for (result, problems), keys in together.items():

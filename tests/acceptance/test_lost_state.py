@@ -132,6 +132,18 @@ def test_a_lost_state_costs_one_command(here: InProcess) -> None:
     assert_as_before(here, before)
 
 
+def test_the_reason_that_many_tasks_have_is_printed_once(here: InProcess) -> None:
+    here.sandbox.write(of("a", "b", "c", "d", "e"))
+    assert here.run("apply").code == 0
+    lose(here)
+    ended = here.run_words(["apply", "--yes", "--backend", here.server.url])
+    _, _, applied = ended.stdout.partition("Plan: ")
+    assert applied.splitlines()[1:3] == [
+        "unresolved a, b, c and 2 more",
+        "    not created, because this state may replace a lost one",
+    ]
+
+
 def test_the_list_shows_what_is_recorded_and_what_is_created(here: InProcess) -> None:
     here.sandbox.write(of("a", "b", "gone"))
     assert here.run("apply").code == 0
