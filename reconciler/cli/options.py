@@ -247,7 +247,7 @@ def connection_of(ctx: click.Context) -> Connection:
     """The command's connection. A backend or organization from the environment is resolved later,
     with its source. A command without `--settle-time` uses the same sources as others."""
     own = {name: ctx.params[name] for name in Connection.__struct_fields__ if name in ctx.params}
-    if "parallelism" in own:  # it reads tasks
+    if own:
         configured, _ = SETTLE_TIME.consume_value(ctx, own)
         own["settle_time"] = SETTLE_TIME.process_value(ctx, configured)
     for name in ("backend", "org"):
