@@ -33,7 +33,6 @@ from reconciler.model.value import Value
 from reconciler.system import disk
 
 NAME = CONFIG
-"""A larger file is truncated, and therefore invalid."""
 
 _MAX_PATHS = 1_000
 _MAX_PROBLEMS = 100

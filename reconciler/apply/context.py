@@ -43,7 +43,7 @@ class StateSession(Protocol):
 
 
 class ApplyContext(Value, frozen=True):
-    """The dependencies of the executor and the loop.
+    """The dependencies of a run.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
     the duration of a pause of create requests, and the unknown outcome that causes it. `ages`

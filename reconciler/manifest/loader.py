@@ -48,8 +48,7 @@ class Manifests(Value, frozen=True):
 
     With errors among `diagnostics`, the tasks must not be used: some may be missing. `max_creates`
     is the minimum of all files. For recurring entries: `due` are the names of the periods that may
-    be created now, and `recurrences` the recurrences, by file and key; `upcoming` are the names of
-    the next periods, by organization and key.
+    be created now, and `recurrences` the recurrences, by file and key.
     """
 
     tasks: tuple[DesiredTask, ...]

@@ -83,7 +83,7 @@ class TaskState(StrEnum):
         "notVisible",
         Traits(1, Progress.UNFINISHED, Kind.HIDDEN, "x", "red", label="not visible"),
     )
-    UNRESOLVED = "unresolved", Traits(1, Progress.FAILED, Kind.HIDDEN, "x", "red")
+    UNRESOLVED = "unresolved", Traits(1, Progress.UNFINISHED, Kind.HIDDEN, "x", "red")
     STOPPED = "stopped", Traits(1, Progress.FAILED, Kind.ENDED, "x", "red")
     CANCELLED = "cancelled", Traits(1, Progress.FAILED, Kind.ENDED, "x", "red")
     RUNNING = "running", Traits(2, Progress.UNFINISHED, Kind.ACTIVE, "~", "cyan")

@@ -1,7 +1,7 @@
 """Explains what the tasks of an organization say about themselves. Pure.
 
-The first message of a task says which key, request and state it is from. docs/exactly-once.md has
-the table that `_Organization.decide` follows, row by row.
+The first message of a task says which key, request and state it is from.
+docs/contributing/exactly-once.md has the table that `_Organization.decide` follows, row by row.
 """
 
 from __future__ import annotations

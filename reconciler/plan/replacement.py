@@ -35,8 +35,6 @@ _KEPT, _ENDED, _GONE = (remark(f"replace.{what}") for what in ("keep", "ended", 
 
 REPLACE, RETRY = "--replace", "--retry"
 
-"""The states of a task that has ended without success."""
-
 
 class Request(NamedTuple):
     """`name` is KEY or ORG/KEY, or a glob of either; `task_id` is the task to replace. None: with

@@ -19,7 +19,7 @@ from reconciler.app.task_reader import ReadPosition, TaskReader, event_cache
 from reconciler.model.options import SETTLE_TIME, PlanOptions
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import Expectation, TaskId
-from reconciler.model.task_state import Progress, TaskState
+from reconciler.model.task_state import Kind, Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan import progress
 from reconciler.plan.plan import Reason
@@ -280,17 +280,17 @@ def _as_read(self: Standing, record: Record, *success: Success | None) -> Progre
     return _of_record(self, replace(record, done=False), *success)
 
 
+def _is_judged(self: TaskState) -> bool:
+    """A task whose pull requests have to be merged does not count."""
+    return self.traits.kind is Kind.JUDGED and self is not TaskState.TO_MERGE
+
+
 BROKEN: list[tuple[object, str, object, str]] = [
     (TaskCache, "put", _put_without_words, "unmet for done"),
     (progress, "recorded_success", _whatever_was_met, "created for stopped"),
     (Standing, "of_record", _as_read, "after for created"),
     (judgement, "too_few_merged", _too_few_merged, "done for toMerge"),
-    (
-        progress,
-        "_EVALUATED",
-        (TaskState.DONE, TaskState.UNMET, TaskState.UNKNOWN),
-        "created for after",
-    ),
+    (TaskState, "is_judged", property(_is_judged), "created for after"),
 ]
 """Rules that leave something out, and what they lead to."""
 
