@@ -41,6 +41,7 @@ _ROWS = (
     ("Nested directories below a PATH", f"{limits.FOLDER_DEPTH}", "run"),
     ("A path in a file", f"{limits.PATH_CHARACTERS:,} characters", "path"),
     ("Parts of such a path below the root of the repository", f"{limits.PATH_PARTS}", "path"),
+    ("Parts of the targets of all links in such a path", f"{limits.LINK_PARTS}", "path"),
     ("A saved plan", _mib(limits.SAVED_PLAN_BYTES), "file"),
     ("A file of the cache", _mib(limits.CACHED_FILE_BYTES), "file"),
     ("Nested levels of a recorded, planned or cached value", f"{limits.STORED_DEPTH}", "value"),

@@ -20,6 +20,7 @@ from reconciler.manifest.comments import blocks
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document, PromptFile
 from reconciler.manifest.finding import Finding, warning_finding
+from reconciler.manifest.links import Resolver
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.repository import (
@@ -71,7 +72,7 @@ class NamedFiles:
         self._files: dict[FilePath, NamedFile | Finding] = {}
         self._answers: dict[tuple[FilePath, str], NamedFile | Finding] = {}
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
-        self._folders: dict[FilePath, FilePath] = {}
+        self._resolver = Resolver()
         self._checks: dict[tuple[FilePath, FilePath], _Folder] = {}
         self._suggestions = _MAX_SUGGESTIONS
 
@@ -90,16 +91,19 @@ class NamedFiles:
             home, top, _ = self._home(folder)
             if _is_deep(FilePath(os.path.normpath(home / given)), top):
                 return _TOO_DEEP
-            real = self._real(home / given)
+            resolved_path = self._resolver.resolve(home, given)
+            real = FilePath(resolved_path.path)
             # Before anything else: no message may reveal whether such a file exists.
             outside = self._outside(real, folder)
             name = shown_name(self._root, str(FilePath(document.file).parent / given))
             if outside is not None:
                 return Finding(Code.OUTSIDE_REPOSITORY, (), outside, {"file": name})
+            if resolved_path.is_cut_off:
+                return _TOO_MANY_LINKS
             if _is_deep(real, top):  # a link leads there
                 return _TOO_DEEP
             if real not in self._files:
-                if self._real(self._real_root / name) != real:  # a link leads elsewhere
+                if resolved_path.has_links:
                     name = self._real_name(real)
                 self._files[real] = self._read_tracked(real, folder, name)
             found = self._files[real]
@@ -163,21 +167,6 @@ class NamedFiles:
     def _real_root(self) -> FilePath:
         return resolved(self._root)
 
-    def _real(self, path: FilePath) -> FilePath:
-        """The path with links resolved, those of its directory only once for all of its files. A
-        directory that becomes a link after that is an error when the file is opened."""
-        if path.name in ("", ".."):
-            return resolved(path)
-        folder = self._folders.get(path.parent)
-        if folder is None:
-            folder = self._folders[path.parent] = resolved(path.parent)
-        real = folder / path.name
-        try:
-            is_link = stat.S_ISLNK(real.lstat().st_mode)
-        except OSError:
-            is_link = True  # or unreadable
-        return resolved(real) if is_link else real
-
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""
         rejected = document.rejected
@@ -206,8 +195,8 @@ class NamedFiles:
             given = text.strip()
             if "\n" in given or re.fullmatch(_PATH, given) is None:
                 continue
-            for base in (document.folder, self._real_root):
-                if self._is_shared_file(base / given, document.folder):
+            for base in dict.fromkeys((self._home(document.folder)[0], self._real_root)):
+                if self._is_shared_file(base, given, document.folder):
                     name = os.path.relpath(base / given, document.folder)
                     facts = {"file": FilePath(name).as_posix()}
                     yield Finding(Code.PROMPT_IS_PATH, path, "", facts)
@@ -216,11 +205,16 @@ class NamedFiles:
                 if re.fullmatch(_WORD, given, re.IGNORECASE):
                     yield warning_finding(Code.PROMPT_IS_PATH, path, "missing", {"file": given})
 
-    def _is_shared_file(self, path: FilePath, folder: FilePath) -> bool:
+    def _is_shared_file(self, base: FilePath, given: str, folder: FilePath) -> bool:
         """Whether this file exists, and a manifest in `folder` may refer to it, tracked or not."""
+        if _is_deep(FilePath(os.path.normpath(base / given)), self._home(folder)[1]):
+            return False
         try:
-            return path.is_file() and self._outside(self._real(path), folder) is None
-        except OSError:
+            found = self._resolver.resolve(base, given)
+            if found.is_cut_off or not stat.S_ISREG(os.lstat(found.path).st_mode):
+                return False
+            return self._outside(FilePath(found.path), folder) is None
+        except (OSError, ValueError):
             return False
 
     def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
@@ -266,6 +260,7 @@ class _Folder(NamedTuple):
 
 
 _TOO_DEEP = Finding(Code.UNREADABLE_FILE, (), "parts", {"most": limits.PATH_PARTS})
+_TOO_MANY_LINKS = Finding(Code.UNREADABLE_FILE, (), "links", {"most": limits.LINK_PARTS})
 
 
 def _is_deep(path: FilePath, top: FilePath) -> bool:

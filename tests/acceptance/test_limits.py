@@ -275,6 +275,23 @@ def test_the_parts_of_a_path_are_limited(tmp_path: Path, measure: Measure, more:
     assert (measured.code, measured.codes) == ((1, ["TC101"]) if more else (0, []))
 
 
+@pytest.mark.reaches("LINK_PARTS")
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_links_in_paths_are_limited(tmp_path: Path, measure: Measure, more: int) -> None:
+    (tmp_path / "link").symlink_to("/".join(["."] * (limits.LINK_PARTS + more)))
+    names = [f"p{n}/p" for n in range(10_000)]
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(f"Do {name}.")
+    tasks = (
+        f"  k{n}: {{message: {{contentFile: ../link/{name}}}}}\n" for n, name in enumerate(names)
+    )
+    write_tasks(tmp_path, "".join(tasks))
+    measured = measure("validate")
+    assert (measured.code, set(measured.codes)) == ((1, {"TC101", "TC830"}) if more else (0, set()))
+    assert measured.seconds < FEW_SECONDS
+
+
 def test_prompts_in_nested_directories_cost_what_their_number_costs(
     tmp_path: Path, measure: Measure
 ) -> None:

@@ -14,7 +14,7 @@ from reconciler.cli.main import run
 from reconciler.manifest.loader import load
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Severity
-from reconciler.model.limits import NAMED_FILE_BYTES, PATH_PARTS
+from reconciler.model.limits import LINK_PARTS, NAMED_FILE_BYTES, PATH_PARTS
 from tests.support.manifest_cases import lines, loaded, only_code
 from tests.support.repository import committed, git, new_repository, track
 
@@ -182,13 +182,37 @@ def test_a_link_within_the_repository_is_followed(repository: Path) -> None:
     found = loaded(manifest("p.md"), repository)
     assert found.tasks[0].inputs["message"] == {"content": "Rotate.\n"}
     (repository / "tasks" / "prompts" / "rotate.md").write_text(" \n")
-    assert [d.file for d in loaded(manifest("p.md"), repository).diagnostics] == ["p.md"]
+    found = loaded(manifest("p.md"), repository)
+    assert [d.file for d in found.diagnostics] == ["tasks/prompts/rotate.md"]
 
 
 def test_a_symlink_loop_is_reported(repository: Path) -> None:
     (repository / "p.md").symlink_to("q.md")
     (repository / "q.md").symlink_to("p.md")
-    assert only_code(loaded(manifest("p.md"), repository)) == "TC101/prompt"
+    assert only_code(loaded(manifest("p.md"), repository)) == "TC101/links"
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_targets_of_all_links_in_a_path_have_a_limited_number_of_parts(
+    repository: Path, more: int
+) -> None:
+    (repository / "here").symlink_to("/".join(["."] * (LINK_PARTS - 2 + more)))
+    (repository / "d").mkdir()
+    (repository / "d/p.md").symlink_to("../q.md")
+    (repository / "q.md").write_text("Rotate.\n")
+    track(repository)
+    found = loaded(manifest("here/d/p.md"), repository)
+    assert [(d.case, d.at.line, d.at.column) for d in found.diagnostics] == [
+        ("links", 3, 35)
+    ] * more
+    assert len(found.tasks) == 1 - more
+
+
+def test_too_many_links_reveal_nothing_about_files_outside(repository: Path) -> None:
+    (repository.parent / "here").symlink_to("/".join(["."] * (LINK_PARTS + 1)))
+    (repository / "out").symlink_to("..")
+    for given in ("../here/p.md", "out/here/p.md", "../gone/p.md"):
+        assert only_code(loaded(manifest(given), repository)) == "TC116/prompt"
 
 
 @pytest.mark.parametrize(
@@ -303,12 +327,23 @@ def test_a_path_with_too_many_parts_is_an_error_at_the_path(repository: Path) ->
     deep = Path(*["d"] * PATH_PARTS)
     (repository / deep).mkdir(parents=True)
     (repository / deep / "p.md").write_text("Rotate.\n")
-    (repository / "link.md").symlink_to(deep / "p.md")
+    (repository / "link").symlink_to("d/d")
+    linked = Path("link", *deep.parts[2:], "p.md")
     track(repository)
-    for given in ((deep / "p.md").as_posix(), (deep / "none.md").as_posix(), "link.md"):
+    for given in map(Path.as_posix, (deep / "p.md", deep / "none.md", linked)):
         (found,) = loaded(manifest(given), repository).diagnostics
         assert (found.code, found.case) == (Code.UNREADABLE_FILE, "parts")
         assert (found.at.line, found.at.column) == (3, 35)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_no_file_is_searched_for_a_prompt_that_is_a_deep_path(repository: Path, more: int) -> None:
+    deep = Path(*["d"] * (PATH_PARTS - 1 + more), "p")
+    (repository / deep).parent.mkdir(parents=True)
+    (repository / deep).write_text("Rotate.\n")
+    text = f"version: 1\ntasks: {{rotate: {{message: {deep.as_posix()}}}}}\n"
+    found = loaded(text, repository).diagnostics
+    assert [d.code for d in found] == [Code.PROMPT_IS_PATH] * (1 - more)
 
 
 @contextmanager
