@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.manifest.repository import refuse_link_out, repository_root
+from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
@@ -48,7 +48,7 @@ def _write_file(path: Path, data: bytes, mode: int) -> None:
         sys.stderr.flush()
         _write_directly(os.dup(int(descriptor[1] or 2)), data)
         return
-    target = path.resolve()
+    target = resolved(path)
     if target.exists() and not target.is_file():
         _write_directly(os.open(target, os.O_WRONLY), data)
         return

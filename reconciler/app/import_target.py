@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from reconciler.app.context import Context
@@ -10,7 +9,7 @@ from reconciler.app.files import PUBLIC, write_file
 from reconciler.importing.batch import Keys
 from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
 from reconciler.manifest.loader import Manifests, load
-from reconciler.manifest.repository import in_git, refuse_link_out
+from reconciler.manifest.repository import in_git, refuse_link_out, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     ManifestError,
@@ -93,7 +92,7 @@ def _problem_of(path: Path) -> str | None:
         return "noFile"
     if not is_manifest_name(path.name):
         return "suffix"
-    return "git" if in_git(Path(os.path.realpath(path))) else None
+    return "git" if in_git(resolved(path)) else None
 
 
 def read_content(path: Path, name: str) -> bytes | None:

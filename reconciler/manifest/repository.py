@@ -107,8 +107,12 @@ def _refused(path: Path, folder: Path) -> TaskctlError | None:
 
 
 def resolved(path: Path) -> Path:
-    """The path with links resolved, existing or not; `Path.resolve` raises for link loops."""
-    return Path(os.path.realpath(path))
+    """The path with links resolved, existing or not; `Path.resolve` raises for link loops. After
+    hundreds of links, it is returned as it is: the system refuses to open it."""
+    try:
+        return Path(os.path.realpath(path))
+    except RecursionError:
+        return path.absolute()
 
 
 def in_git(path: Path) -> bool:

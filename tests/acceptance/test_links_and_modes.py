@@ -92,6 +92,44 @@ def test_a_state_that_is_its_own_link(folder: Path, capsys: pytest.CaptureFixtur
     assert codes(capsys) in (["TC615"], ["TC601"])
 
 
+@pytest.fixture
+def chain(folder: Path) -> str:
+    """The first of 1,500 links: more than Python follows."""
+    for number in range(1_500):
+        (folder / f"l{number}").symlink_to(f"l{number + 1}")
+    (folder / "l1500").write_text("Do it.\n")
+    return "l0"
+
+
+def test_a_long_chain_of_links_to_a_prompt_is_an_error_at_its_path(
+    folder: Path, chain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = f"tasks:\n  a:\n    message: {{contentFile: ../{chain}}}\n"
+    (folder / "tasks/all.yaml").write_text(f"version: 1\norgName: acme\n{tasks}")
+    assert run(["validate"]) == 1
+    shown = capsys.readouterr().err
+    assert "tasks/all.yaml:5:28: error" in shown
+    assert "[TC101]" in shown
+    assert "^^^^^\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["validate"], "TC101"), (["fmt", "--check"], "TC101"), (["apply", "--state"], "TC615")],
+)
+def test_a_long_chain_of_links_on_the_command_line_is_an_error(
+    chain: str, capsys: pytest.CaptureFixture[str], words: list[str], code: str
+) -> None:
+    more = ["--yes", *LOCAL] if words[0] == "apply" else []
+    assert run([*words, chain, *more, "--format", "json"]) == 1
+    assert codes(capsys) == [code]
+
+
+def test_a_report_replaces_a_long_chain_of_links(folder: Path, chain: str) -> None:
+    assert run(["validate", "--report", f"junit={chain}"]) == 0
+    assert not (folder / chain).is_symlink()
+
+
 def test_a_lock_that_cannot_be_opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "state.json.lock").mkdir()
     assert run(["apply", "--yes", *LOCAL, "--state", "state.json", "--format", "json"]) == 1
