@@ -89,22 +89,20 @@ class NamedFiles:
             return Finding(Code.UNREADABLE_FILE, (), "long", {"most": limits.PATH_CHARACTERS})
         try:
             home, top, _ = self._home(folder)
-            if _is_deep(FilePath(os.path.normpath(home / given)), top):
+            if _is_deep(os.path.normpath(home / given), top):
                 return _TOO_DEEP
-            resolved_path = self._resolver.resolve(home, given)
-            real = FilePath(resolved_path.path)
+            found_path = self._resolver.resolve(home, given)
+            real = FilePath(found_path.path)
             # Before anything else: no message may reveal whether such a file exists.
-            outside = self._outside(real, folder)
-            name = shown_name(self._root, str(FilePath(document.file).parent / given))
-            if outside is not None:
-                return Finding(Code.OUTSIDE_REPOSITORY, (), outside, {"file": name})
-            if resolved_path.is_cut_off:
+            if (outside := self._outside(real, folder)) is not None:
+                facts = {"file": self._shown_name(document, given)}
+                return Finding(Code.OUTSIDE_REPOSITORY, (), outside, facts)
+            if found_path.is_cut_off:
                 return _TOO_MANY_LINKS
-            if _is_deep(real, top):  # a link leads there
+            if _is_deep(found_path.path, top):  # a link leads there
                 return _TOO_DEEP
             if real not in self._files:
-                if resolved_path.has_links:
-                    name = self._real_name(real)
+                name = None if found_path.has_links else self._shown_name(document, given)
                 self._files[real] = self._read_tracked(real, folder, name)
             found = self._files[real]
         except FileNotFoundError:
@@ -119,19 +117,21 @@ class NamedFiles:
             return self._with_similar(found, "untracked.similar", given, real, folder)
         return found
 
-    def _read_tracked(self, real: FilePath, folder: FilePath, name: str) -> NamedFile | Finding:
-        if (refused := self._untracked(real, folder)) is not None:
+    def _read_tracked(
+        self, real: FilePath, folder: FilePath, name: str | None
+    ) -> NamedFile | Finding:
+        real_name = os.path.relpath(real, self._real_root).replace(os.sep, "/")
+        if (refused := self._untracked(real, folder, real_name)) is not None:
             return refused
         content = disk.read_resolved(real, limits.NAMED_FILE_BYTES)
-        return self._untracked(real, folder, content) or NamedFile(name, content)
+        refused = self._untracked(real, folder, real_name, content)
+        return refused or NamedFile(name or real_name, content)
 
     def _untracked(
-        self, real: FilePath, folder: FilePath, content: bytes | None = None
+        self, real: FilePath, folder: FilePath, name: str, content: bytes | None = None
     ) -> Finding | None:
         _, top, is_repository = self._home(folder)
-        if not is_repository:
-            return None
-        return self._tracked.refusal(top, real, self._real_name(real), content)
+        return self._tracked.refusal(top, real, name, content) if is_repository else None
 
     def _with_similar(
         self, finding: Finding, case: str, given: str, real: FilePath, folder: FilePath
@@ -151,7 +151,8 @@ class NamedFiles:
         names = {
             FilePath(name).stem: name
             for name in listed
-            if not name.startswith(".") and self._untracked(real.parent / name, folder) is None
+            if not name.startswith(".")
+            and self._untracked(real.parent / name, folder, name) is None
         }
         near = similar(real.stem, names)
         if near is None:
@@ -159,9 +160,8 @@ class NamedFiles:
         facts = {"file": given, "near": FilePath(given).with_name(names[near]).as_posix()}
         return replace(finding, case=case, facts=facts)
 
-    def _real_name(self, real: FilePath) -> str:
-        root = self._real_root
-        return shown_name(root, os.path.relpath(real, root))
+    def _shown_name(self, document: Document, given: str) -> str:
+        return shown_name(self._root, str(FilePath(document.file).parent / given))
 
     @cached_property
     def _real_root(self) -> FilePath:
@@ -207,7 +207,7 @@ class NamedFiles:
 
     def _is_shared_file(self, base: FilePath, given: str, folder: FilePath) -> bool:
         """Whether this file exists, and a manifest in `folder` may refer to it, tracked or not."""
-        if _is_deep(FilePath(os.path.normpath(base / given)), self._home(folder)[1]):
+        if _is_deep(os.path.normpath(base / given), self._home(folder)[1]):
             return False
         try:
             found = self._resolver.resolve(base, given)
@@ -263,9 +263,10 @@ _TOO_DEEP = Finding(Code.UNREADABLE_FILE, (), "parts", {"most": limits.PATH_PART
 _TOO_MANY_LINKS = Finding(Code.UNREADABLE_FILE, (), "links", {"most": limits.LINK_PARTS})
 
 
-def _is_deep(path: FilePath, top: FilePath) -> bool:
+def _is_deep(path: str, top: FilePath) -> bool:
     """Whether a path in `top` has too many parts below it. Each costs a few system calls."""
-    return len(path.parts) - len(top.parts) > limits.PATH_PARTS and path.is_relative_to(top)
+    start = os.path.join(top, "")  # noqa: PTH118
+    return path.startswith(start) and path.count(os.sep, len(start)) >= limits.PATH_PARTS
 
 
 def _prompts(data: object) -> Iterator[tuple[Path, str]]:

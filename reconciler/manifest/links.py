@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,21 +33,21 @@ class Resolver:
     after that is an error when the file is opened."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, Resolved] = {}
+        self._folders: dict[tuple[Path, tuple[str, ...]], Resolved] = {}
 
     def resolve(self, home: Path, given: str) -> Resolved:
         """The path `given`, relative to the directory `home`, which has no links."""
-        path = Path(given)
-        folder = self._folders.get(home / path.parent)
+        *parents, name = Path(given).parts or (os.curdir,)
+        key = home, tuple(parents)
+        folder = self._folders.get(key)
         if folder is None:
-            folder = _followed(Resolved(str(home)), path.parent)
-            self._folders[home / path.parent] = folder
-        return folder if folder.is_cut_off else _followed(folder, Path(path.name))
+            folder = self._folders[key] = _followed(Resolved(str(home)), parents)
+        return folder if folder.is_cut_off else _followed(folder, [name])
 
 
-def _followed(start: Resolved, path: Path) -> Resolved:
+def _followed(start: Resolved, parts: Sequence[str]) -> Resolved:
     real, left = start
-    rest = list(reversed(path.parts))
+    rest = list(reversed(parts))
     while rest:
         part = rest.pop()
         if part == os.pardir:
