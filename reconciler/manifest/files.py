@@ -141,7 +141,7 @@ class NamedFiles:
         from reconciler.manifest.schema_findings import similar
 
         self._suggestions -= 1
-        if self._suggestions < 0:
+        if self._suggestions < 0 or real == self._home(folder)[1]:
             return finding
         try:
             with os.scandir(real.parent) as entries:

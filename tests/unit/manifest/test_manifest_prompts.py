@@ -73,6 +73,13 @@ def test_a_file_of_a_similar_name_is_suggested(repository: Path, is_tracked: boo
         assert (found.case.endswith(".similar"), found.args.get("near")) == (near is not None, near)
 
 
+def test_nothing_beside_the_repository_is_suggested(repository: Path) -> None:
+    (repository.parent / "other").touch()
+    for given in (".", "..", "tasks/.."):
+        found = loaded(manifest(given), repository)
+        assert only_code(found) in ("TC116/untracked", "TC116/prompt")
+
+
 def test_few_names_are_compared_with_those_of_a_directory(repository: Path) -> None:
     """A comparison with a thousand names takes long, and a manifest may have thousands of tasks."""
     names = [f"prompts/rotat-{n}.md" for n in range(30)]
