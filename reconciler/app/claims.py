@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler.app.configuration import NAME, config_in
+from reconciler.app.configuration import NAME, config_in, places_of
 from reconciler.app.settings import Settings
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.model.codes import Code
@@ -24,9 +24,10 @@ def refuse_other_claims(settings: Settings, files: Sequence[str]) -> None:
         return
     manifests = {name: resolved(settings.root / name) for name in files}
     homes = {*_tracked(top), *_above({path.parent for path in manifests.values()}, top)}
+    read = {place: name for name, path in manifests.items() for place in places_of(path)}
     found = []
     for config in map(config_in, sorted(homes - {root})):
-        claimed = next((n for n, path in manifests.items() if config.claims(path)), None)
+        claimed = min((read[place] for place in config.places() & read.keys()), default=None)
         if claimed is not None and config.file is not None:
             other = config.file.relative_to(top).as_posix()
             found.append(error(Code.CLAIMED_TWICE, at=Place(claimed), other=other))

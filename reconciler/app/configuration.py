@@ -11,11 +11,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.app.settings import Settings
 from reconciler.app.toml_source import TomlSource
-from reconciler.manifest.discovery import FOLDER, LONE_SUFFIX
+from reconciler.manifest.discovery import FOLDER, LONE_SUFFIX, normalized
+from reconciler.manifest.links import Resolver
 from reconciler.manifest.repository import (
     CONFIG,
     in_git,
@@ -23,6 +24,7 @@ from reconciler.manifest.repository import (
     link_out,
     refuse_untrusted,
     repository_root,
+    resolved,
 )
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -36,6 +38,7 @@ NAME = CONFIG
 
 _MAX_PATHS = 1_000
 _MAX_PROBLEMS = 100
+_LONE = f"*{LONE_SUFFIX}"
 
 
 # Values
@@ -45,24 +48,34 @@ def _invalid(case: str, **facts: Arg) -> RemarkError:
     return RemarkError(Code.INVALID_CONFIG, case, **facts)
 
 
-def _path(value: object, home: Path) -> str:
-    """A path relative to `home`, the file's directory. Raises RemarkError if it is outside the
-    repository or hidden."""
+class _Home(NamedTuple):
+    """The directory of the file, and its repository or else that directory, with links resolved."""
+
+    folder: Path
+    top: Path
+
+
+def _path(value: object, home: _Home) -> str:
+    """A path relative to the directory. Raises RemarkError if it is outside the repository or
+    hidden."""
     if not isinstance(value, str) or not 0 < len(value) <= limits.PATH_CHARACTERS:
         raise _invalid("path")
-    top = repository_root(home) or home.resolve()
     try:
-        real = (home / value).resolve()
-    except (OSError, ValueError, RuntimeError) as problem:
+        found = Resolver().resolve(home.folder, value)
+    except ValueError as problem:
         raise _invalid("path") from problem
-    if not real.is_relative_to(top) or in_git(real.relative_to(top)):
-        raise _invalid("outside", value=value, top=str(top))
-    if is_hidden(real.relative_to(top)):
+    real = Path(found.path)
+    inside = real.relative_to(home.top) if real.is_relative_to(home.top) else None
+    if inside is None or in_git(inside):
+        raise _invalid("outside", value=value, top=str(home.top))
+    if found.is_cut_off:
+        raise _invalid("links", value=value, most=limits.LINK_PARTS)
+    if is_hidden(inside):
         raise _invalid("hidden", value=value)
-    return Path(os.path.relpath(home.resolve() / value, home.resolve())).as_posix()
+    return normalized(os.path.relpath(value, home.folder) if Path(value).is_absolute() else value)
 
 
-def _paths(value: object, home: Path) -> tuple[str, ...]:
+def _paths(value: object, home: _Home) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise _invalid("paths")
     if len(value) > _MAX_PATHS:
@@ -70,8 +83,8 @@ def _paths(value: object, home: Path) -> tuple[str, ...]:
     return tuple(_path(each, home) for each in value)
 
 
-def _number(least: int, most: int | None = None) -> Callable[[object, Path], int]:
-    def read(value: object, _home: Path) -> int:
+def _number(least: int, most: int | None = None) -> Callable[[object, _Home], int]:
+    def read(value: object, _home: _Home) -> int:
         if type(value) is not int or value < least:
             raise _invalid("number", least=least)
         if most is not None and value > most:
@@ -81,7 +94,7 @@ def _number(least: int, most: int | None = None) -> Callable[[object, Path], int
     return read
 
 
-def _duration(value: object, _home: Path) -> str:
+def _duration(value: object, _home: _Home) -> str:
     if isinstance(value, str):
         try:
             parse_duration(value)
@@ -92,14 +105,14 @@ def _duration(value: object, _home: Path) -> str:
     raise _invalid("duration")
 
 
-def _identity(value: object, _home: Path) -> str:
+def _identity(value: object, _home: _Home) -> str:
     kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
     if kind not in APPLY_AS or not name.strip():
         raise _invalid("identity")
     return f"{kind}:{name.strip()}"
 
 
-def _state(value: object, _home: Path) -> str:
+def _state(value: object, _home: _Home) -> str:
     """The location of the state: only a remote of the clone, or the variable, so that a pull
     request cannot send prompts elsewhere."""
     if not isinstance(value, str) or not (value.startswith("git:") or value == STATE_VARIABLE):
@@ -107,7 +120,7 @@ def _state(value: object, _home: Path) -> str:
     return value
 
 
-def _workflow(value: object, _home: Path) -> str:
+def _workflow(value: object, _home: _Home) -> str:
     """The file name of a workflow, checked because taskctl prints commands that contain it."""
     if not isinstance(value, str) or not _WORKFLOW.fullmatch(value):
         raise _invalid("workflow")
@@ -120,7 +133,7 @@ _WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.ya?ml|\.gitlab-ci\.ym
 
 APPLY_AS = ("user-id", "team", "login")
 
-KEYS: dict[str, Callable[[object, Path], object]] = {
+KEYS: dict[str, Callable[[object, _Home], object]] = {
     "paths": _paths,
     "state": _state,
     "policy": _path,
@@ -163,17 +176,21 @@ class Config(Value, frozen=True):
         own = {name: self.values[name] for name in SETTINGS & self.values.keys()}
         return Settings(root=root, called_in=folder, config_file=self.file.name, **own)
 
-    def claims(self, manifest: Path) -> bool:
-        """Whether a command without PATH would read this manifest, a resolved path."""
+    def places(self) -> set[Path]:
+        """What a command without PATH reads: files, directories, or all `*.tasks.yaml` in a
+        directory. No manifest is read through a link."""
         if self.file is None:
-            return False
-        home = self.file.parent
-        paths = self.values.get("paths")
-        if paths is None and manifest.parent == home and manifest.name.endswith(LONE_SUFFIX):
-            return True
-        return any(
-            manifest.is_relative_to(os.path.realpath(home / path)) for path in paths or (FOLDER,)
-        )
+            return set()
+        home = resolved(self.file.parent)
+        paths = self.values.get("paths", (FOLDER, _LONE))
+        return {Path(os.path.normpath(home / path)) for path in paths}
+
+
+def places_of(manifest: Path) -> Iterator[Path]:
+    """The places in which a command reads a manifest, which has no links in its path."""
+    yield from (manifest, *manifest.parents)
+    if manifest.name.endswith(LONE_SUFFIX):
+        yield manifest.with_name(_LONE)
 
 
 NO_CONFIG = Config(None, {})
@@ -183,10 +200,10 @@ def find_config(folder: Path) -> Config:
     """The nearest file in `folder` or above it, up to the root of the repository. Outside of
     repositories, only the file in `folder`: others may have written those above it. Raises
     TaskctlError for an invalid file, and for another user's file above `folder`."""
-    resolved = folder.resolve()
-    root = repository_root(folder) or resolved
-    for top in (resolved, *resolved.parents):
-        refuse_untrusted(top / NAME, resolved)
+    real = resolved(folder)
+    root = repository_root(folder) or real
+    for top in (real, *real.parents):
+        refuse_untrusted(top / NAME, real)
         if (found := config_in(top)) is not NO_CONFIG:
             return found
         if top == root:
@@ -209,10 +226,12 @@ def config_in(home: Path) -> Config:
         at = Place(name)
         raise TaskctlError([error(Code.INVALID_CONFIG, "unreadable", at=at, why=why)]) from problem
     source = TomlSource(data, name)
+    folder = resolved(home)
+    place = _Home(folder, repository_root(folder) or folder)
     values: dict[str, Any] = {}
     problems: list[Diagnostic] = []
     for key, value in source.table().items():
-        problems += _checked(key, value, path.parent, values, source)
+        problems += _checked(key, value, place, values, source)
         if len(problems) == _MAX_PROBLEMS:
             break
     if problems:
@@ -221,7 +240,7 @@ def config_in(home: Path) -> Config:
 
 
 def _checked(
-    key: str, value: object, home: Path, values: dict[str, Any], source: TomlSource
+    key: str, value: object, home: _Home, values: dict[str, Any], source: TomlSource
 ) -> Iterator[Diagnostic]:
     """Adds the value to `values`, or yields the problem."""
     if key in FORBIDDEN:

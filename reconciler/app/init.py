@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.app.configuration import NAME, find_config
+from reconciler.app.configuration import NAME, find_config, places_of
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.discovery import Finder
@@ -183,7 +183,7 @@ class _Starter:
         self.report.kept.append(name)
         if not config.file.parent.samefile(self._folder):
             self.report.tasks = self._typed + "tasks"
-        if not config.claims(resolved(self._folder / EXAMPLE)):
+        if config.places().isdisjoint(places_of(resolved(self._folder / EXAMPLE))):
             tasks = os.path.relpath(resolved(self._folder / "tasks"), resolved(config.file.parent))
             self._ctx.ui.note("not_read", config=name, folder=tasks)
         lines = [

@@ -157,6 +157,8 @@ def test_a_manifest_belongs_to_one_configuration(
         assert "other/taskctl.toml, another configuration" in said.err + said.out
         assert "[TC812]" in said.err + said.out
     assert run(["validate"]) == 0
+    (other / "taskctl.toml").write_text('paths = ["../agents/a.yaml"]\n')
+    assert run(["plan", *LOCAL]) == 1
     (other / "taskctl.toml").write_text('paths = ["elsewhere"]\n')
     assert run(["plan", *LOCAL]) == 0
 

@@ -514,3 +514,31 @@ def test_parallelism_is_limited(tmp_path: Path, measure: Measure, given: str) ->
     (tmp_path / "taskctl.toml").write_text(f"parallelism = {limits.PARALLELISM}\n")
     assert measure("validate").code == 0
     assert measure("plan", "--backend", "local").code == 0
+
+
+# Configuration
+
+
+@pytest.mark.reaches("LINK_PARTS")
+def test_the_links_in_configured_paths_are_limited(tmp_path: Path, measure: Measure) -> None:
+    (tmp_path / "d").mkdir()
+    for number in range(10):
+        (tmp_path / f"l{number}").symlink_to("d/../" * 800 + ".")
+    links = "/".join(f"l{number}" for number in range(10))
+    paths = ", ".join(f"'{links}/{number}'" for number in range(1_000))
+    (tmp_path / "taskctl.toml").write_text(f"paths = [{paths}]\n")
+    measure("validate").assert_refused("TC805")
+
+
+def test_many_configurations_are_compared_with_many_manifests(
+    tmp_path: Path, measure: Measure
+) -> None:
+    paths = ", ".join(f"'{number}'" for number in range(1_000))
+    for number in range(50):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}/taskctl.toml").write_text(f"paths = [{paths}]\n")
+    for number in range(200):
+        write_tasks(tmp_path, f"  k{number}: {{message: do {number}}}\n", f"{number}")
+    measured = measure("plan", "--backend", "local")
+    assert measured.code == 0
+    assert measured.seconds < FEW_SECONDS

@@ -144,6 +144,9 @@ def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
         ("paths = ['.GIT/x']", "outside"),
         ("policy = '/etc/passwd'", "outside"),
         ("policy = 'link/x'", "outside"),
+        ("policy = 'loop'", "links"),
+        ("paths = ['tasks', 'loop/x']", "links"),
+        ("policy = 'link/out/x'", "outside"),
         ("policy = ''", "path"),
         ('policy = "a\\u0000"', "path"),
         ("state = 'taskctl.state.json'", "address"),
@@ -171,6 +174,7 @@ def test_an_invalid_value_is_reported_with_its_line(repository: Path, line: str,
     forbidden = case in ("backend", "token", "org")
     code = Code.FORBIDDEN_SETTING if forbidden else Code.INVALID_CONFIG
     (repository / "link").symlink_to("/")
+    (repository / "loop").symlink_to("loop")
     (repository / "taskctl.toml").write_text(f"# settings\nmax-creates = 1\n{line}\n")
     assert problems(repository) == [("taskctl.toml", 3, code, case)]
 
