@@ -174,7 +174,6 @@ def assign(
     attempts, old = state.attempts_for(ref), state.records.get(ref)
     sent = attempts[-1] if attempts else None
     is_sent = sent is not None and remote.creator_login in (None, sent.identity.login)
-    shown = message.reference if message is not None else None
     inputs = sent.inputs if sent is not None else desired.inputs if desired is not None else {}
     if not inputs:
         inputs = inputs_of(message)
@@ -182,7 +181,11 @@ def assign(
     retired = state.retired.get(remote.id)
     spent = [*state.closed.get(ref, ()), *(attempt.reference for attempt in attempts)]
     spent += [*retired.spent, retired.reference] if retired is not None else []
-    reference = str(shown) if shown is not None and state.is_ours(shown) else ""
+    shown = message.reference if message is not None else None
+    own = str(shown) if state.is_ours(shown) else ""
+    is_users = remote.creator_login in (None, caller.login, *state.users())
+    reference = own if is_users else ""  # whoever wrote it does not become a user of the state
+    spent.append(own)
     record = Record(
         ref=ref,
         task_id=remote.id,

@@ -602,6 +602,33 @@ def test_a_member_of_the_organization_can_at_most_block(
     assert here.sandbox.recorded().items() > made.items()
 
 
+def test_an_assigned_task_makes_nobody_a_user_of_the_state(here: InProcess) -> None:
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    world = here.server.world
+
+    def forged(key: str) -> str:
+        text = f"Theirs.\n\nTaskctl-Task: {key} {id_of(here)}"
+        made: str = world.create("other", "acme", {"message": {"content": text}})["taskId"]
+        world.by_id[made].shown["isShared"] = True
+        return made
+
+    chosen = forged("b/8")
+    here.sandbox.write(of("a", "b"))
+    assert here.run("apply").results() == {"b": "unresolved"}
+    assert here.run_state("assign", "b", chosen).code == 0
+    copied = forged("b/8")
+    here.sandbox.write(of("a", "b", "c"))
+    ended = here.run("apply")
+    assert (ended.results(), codes(ended)) == ({"c": "created"}, {"TC741"})
+    assert f"taskctl cancel acme/{copied}" not in ended.stdout
+    forged("d/9")
+    here.sandbox.write(of("a", "b", "c", "d"))
+    ended = here.run("apply")
+    assert (ended.results(), codes(ended)) == ({"d": "unresolved"}, {"TC748"})
+    assert here.sandbox.recorded()["b"] == chosen
+
+
 def test_a_copied_prompt_is_a_duplicate(here: InProcess, be: Callable[[str], None]) -> None:
     """Whoever copies a prompt from the console takes its last line along."""
     here.sandbox.write(of("a"))
