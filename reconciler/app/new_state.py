@@ -149,7 +149,7 @@ def continuation(
             for ref in (news.get(each.record.ref, each.record.ref) for each in found)
             if ref not in declared.tasks
         ),
-        explanation.replaced,
+        _earlier(state, explanation),
         _elsewhere(facts, missing, after),
     )
     events: list[Event] = [Learned(joined, continues=True), *explanation.events]
@@ -161,6 +161,18 @@ def continuation(
     if not _confirm(ctx, result, yes=yes, again=again):
         return None
     return Continuation(result, tuple(events))
+
+
+def _earlier(before: State, explanation: Explanation) -> tuple[Replaced, ...]:
+    """The tasks of keys that have a newer task, unless `before` knows them as earlier tasks."""
+    found = (each.record for each in explanation.found)
+    earlier = [
+        Replaced(record.ref, task_id)
+        for record in found
+        for task_id in record.former
+        if (old := before.records.get(record.ref)) is None or task_id not in old.former
+    ]
+    return tuple(dict.fromkeys((*earlier, *explanation.replaced)))
 
 
 def _elsewhere(

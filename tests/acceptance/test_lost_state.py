@@ -191,6 +191,27 @@ def test_tasks_of_keys_that_have_a_newer_one_are_shown(here: InProcess) -> None:
         assert f"{key}: task {task_id} is an earlier task of this key." in ended.stderr
 
 
+def test_earlier_tasks_of_the_lost_state_are_shown(here: InProcess) -> None:
+    """Otherwise, nobody would see what a forged reference displaces."""
+    here.sandbox.write(of("a", "b"))
+    assert here.run("apply").code == 0
+    made, lost = here.sandbox.recorded(), id_of(here)
+    text = f"Theirs.\n\nTaskctl-Task: a/9 {lost}"
+    forged = here.server.world.create("other", "acme", {"message": {"content": text}})["taskId"]
+    here.server.world.by_id[forged].shown["isShared"] = True
+    lose(here)
+    ended = here.run_state("init", "--continue", lost)
+    assert codes(ended) == {"TC807"}
+    assert f"a: task {forged}, created" in ended.stderr
+    assert "by other-login" in ended.stderr
+    assert f"a: task {made['a']} is an earlier task of this key." in ended.stderr
+    assert f"b: task {made['b']} is an earlier" not in ended.stderr
+    assert here.run_state("dismiss", f"acme/{forged}").code == 0
+    ended = proceed(here, lost)
+    assert (ended.code, "earlier" in ended.stderr) == (0, False)
+    assert here.sandbox.recorded() == made
+
+
 @pytest.mark.parametrize("typed", ["new", "the ID", "nothing"])
 def test_on_a_terminal_apply_asks(here: InProcess, answer: Callable[..., None], typed: str) -> None:
     here.sandbox.write(of("a", "b"))
