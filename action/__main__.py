@@ -77,6 +77,18 @@ def _parts(about: About, *, is_shown: bool) -> Iterator[str]:
             yield _code(text) if is_shown else _NOT_SHOWN.format(name, len(text))
 
 
+def _recorded(document: Mapping[str, Any]) -> Iterator[str]:
+    """The tasks of a lost state that were recorded, as Markdown, and the keys without one."""
+    tasks, missing = document.get("tasks", ()), document.get("missing", ())
+    for task in tasks[:MOST]:
+        name, login = _plain(ref_of(task)), _plain(task["createdBy"] or "an unknown user")
+        yield f"\n`{name}`: task `{_plain(task['taskId'])}`, created by `{login}`\n"
+    for ref in missing[:MOST]:
+        yield f"\n`{_plain(ref)}` has no task: the next apply creates it\n"
+    if more := len(tasks[MOST:]) + len(missing[MOST:]):
+        yield f"\nand {more:,} more\n"
+
+
 def tell(kind: str, text: str) -> None:
     """Prints a workflow command; its text is escaped."""
     for sign, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
@@ -184,11 +196,12 @@ class Action:
             return 0
         if requested.command == "accept" and self._read_about(requested) is None:
             return 1
-        done, document = self._json(*requested.state_words)
+        done, document = self._json(*requested.state_words, quiet=requested.command != "init")
         for edit in document.get("edits", ()):
             print(f"{edit['orgName']}/{edit['key']}: {edit['result']}", flush=True)
         if requested.command == "init":
             print(document.get("result", ""), flush=True)
+            self._put("GITHUB_STEP_SUMMARY", "".join(_recorded(document)))
         return done
 
     def _answer(self, requested: Requested) -> int:

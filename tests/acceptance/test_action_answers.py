@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.action_runner import Runner, Step
 from tests.support.live_tasks import LiveTasks
-from tests.support.sandbox import TOKEN
+from tests.support.sandbox import STATE, TOKEN
 
 
 @pytest.fixture
@@ -101,6 +101,21 @@ def test_what_has_changed_since_the_preview_is_not_done(runner: Runner, place: L
     assert (ran.code, "no longer what the preview showed" in ran.said) == (1, True), ran.said
     assert reviewed(runner, inputs).code == 0
     assert runner.requested(inputs, preview=True).outputs["has-changes"] == "false"
+
+
+def test_what_a_continued_state_has_recorded_is_shown(runner: Runner, place: LiveTasks) -> None:
+    """Nobody has seen it before: a task may be forged, and a key may need another lost state."""
+    asks, good = place.task_id("asks"), place.task_id("good")
+    state = place.folder / STATE
+    lost = json.loads(state.read_text())["provenance"]["ids"][0]
+    state.unlink()
+    place.write({"asks": "approving", "good": "finishing", "other": "finishing too"})
+    ran = runner.requested({"command": "init", "id": lost})
+    assert ran.code == 0, ran.said
+    for key, made in (("asks", asks), ("good", good)):
+        assert f"`acme/{key}`: task `{made}`, created by `user-" in ran.summary
+        assert f"{key}: task {made}, created" in ran.said
+    assert "`acme/other` has no task: the next apply creates it" in ran.summary
 
 
 def test_a_message_is_text_whatever_it_is(runner: Runner, place: LiveTasks) -> None:
