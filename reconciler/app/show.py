@@ -49,7 +49,7 @@ def _report(tasks: RecordedTasks, status: TaskStatus) -> TaskReport:
     diff: tuple[Change, ...] | None = None if has_errors(problems) else ()
     if desired is not None:
         remote = RemoteTask(ref.org_name, record.task_id, status.raw) if status.raw else None
-        diff = differences(record.inputs, desired.inputs, remote).changes
+        diff = differences(record, desired.inputs, remote).changes
     problems = (*problems, *tasks.expectations.problems)
     return TaskReport(ref, state, status, desired, diff, problems, _replaced(tasks, record))
 

@@ -22,6 +22,7 @@ class Field(Value, frozen=True):
     - `sent`: part of the create request; otherwise a PATCH right after creation sets it.
     - `patched`: its creator can change it later, so the plan shows remote changes of it; otherwise
       it is fixed at creation.
+    - `drifts`: no client can change it later, but the plan shows if the service does.
     - `returned`: the API returns it; otherwise it cannot be compared.
     - `careful`: its values from the least to the most careful, if it restricts the agent.
     - `imported`: import writes the service's value as is; message and name need special handling.
@@ -32,6 +33,7 @@ class Field(Value, frozen=True):
     default: Any = None
     sent: bool = True
     patched: bool = False
+    drifts: bool = False
     returned: bool = True
     careful: tuple[str, ...] = ()
     imported: bool = True
@@ -54,7 +56,7 @@ FIELDS = (
     ),
     Field("planMode", default=False),
     Field("role", default="", patched=True),
-    Field("agentDefinitionId", default=""),
+    Field("agentDefinitionId", default="", drifts=True),
     Field("cliIntegrations", returned=False),
     Field("enabledIntegrations", returned=False),
     Field("isShared", default=False, sent=False, patched=True),
@@ -83,6 +85,8 @@ NAMES = tuple(field.name for field in FIELDS)
 DEFAULTS = {field.name: field.default for field in FIELDS if field.default is not None}
 SENT = _names(lambda field: field.sent)
 PATCHED = _names(lambda field: field.patched)
+DRIFTING = _names(lambda field: field.drifts)
+COMPARED = _names(lambda field: field.patched or field.drifts)
 PATCHED_AFTER_CREATE = _names(lambda field: not field.sent)
 CAREFUL = {field.name: field.careful for field in FIELDS if field.careful}
 NOT_RETURNED = _names(lambda field: not field.returned and field.name != "message")

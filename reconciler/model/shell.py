@@ -79,7 +79,9 @@ def _address_word(text: str) -> str:
 
 
 def _request_word(text: str) -> str:
-    """`KEY=ID`, as `--replace` takes it, or `KEY`."""
+    """`KEY=ID`, `KEY` or a glob, as `--replace` takes it."""
+    if text.endswith("*"):
+        return _glob_word(text)
     key, equals, task_id = text.partition("=")
     return key_word(key) + equals + (id_word(task_id) if equals else "")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
-from reconciler.model.fields import PATCHED
+from reconciler.model.fields import COMPARED, PATCHED
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Change, Origin
+from reconciler.state.model import Record
 
 if TYPE_CHECKING:
     from deepdiff.model import DiffLevel
@@ -26,20 +28,26 @@ class Differences(NamedTuple):
     agreed: tuple[str, ...] = ()
 
 
-def differences(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Differences:
+def differences(record: Record, desired: Inputs, remote: RemoteTask | None) -> Differences:
     """Compares the manifest twice: with the current values, and with the record, to determine which
     side changed. The current value of a setting is the service's, or else the record's."""
+    recorded = record.inputs
     desired = _with_recorded_breaks(recorded, desired)
-    current = current_inputs(recorded, desired, remote)
+    current = current_inputs(recorded, desired, remote, _compared_settings(record))
     now = _compared(current, desired)
     then = now if current == recorded else _compared(recorded, desired)
     changes = [Change(path, *now[path], _origin(now[path], then.get(path))) for path in sorted(now)]
     return Differences(tuple(changes), tuple(sorted(then.keys() - now.keys())))
 
 
-def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
-    """Whether every setting that the service returns has the desired value."""
-    for name in PATCHED:  # faster than a generator that calls `at_service`
+def _compared_settings(record: Record) -> tuple[str, ...]:
+    """The settings that are compared with the service."""
+    return PATCHED if record.is_accepted else COMPARED
+
+
+def remote_agrees(record: Record, desired: Inputs, remote: RemoteTask) -> bool:
+    """Whether every setting that is compared with the service has the desired value there."""
+    for name in _compared_settings(record):  # faster than a generator that calls `at_service`
         if name in desired and (present := remote.raw.get(name)) is not None:
             wanted = desired[name]
             if not (present == wanted or is_same_setting(present, wanted)):
@@ -60,13 +68,18 @@ def is_same_setting(one: object, other: object) -> bool:
     return one == other
 
 
-def current_inputs(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Inputs:
-    """The recorded inputs, with the settings that the service returns. Settings that neither the
-    record nor the manifest has are not compared."""
+def current_inputs(
+    recorded: Inputs,
+    desired: Inputs,
+    remote: RemoteTask | None,
+    compared: Iterable[str] = COMPARED,
+) -> Inputs:
+    """The recorded inputs, with the `compared` settings that the service returns. Settings that
+    neither the record nor the manifest has are left out."""
     if remote is None:
         return recorded
     current = dict(recorded)
-    for name in PATCHED:
+    for name in compared:
         present = at_service(name, remote)
         if present is not ABSENT and (name in recorded or name in desired):
             agrees = name in desired and is_same_setting(present, desired[name])

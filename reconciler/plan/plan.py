@@ -149,6 +149,11 @@ class Change(Stored, frozen=True):
         return self.path in PATCHED and self.after is not ABSENT
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether only a new task can have the value."""
+        return self.path not in PATCHED
+
+    @property
     def is_undeclared(self) -> bool:
         """Whether it is a setting that left the manifest. It cannot be reset, since the API does
         not return its default."""

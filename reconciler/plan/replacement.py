@@ -16,7 +16,6 @@ from typing import NamedTuple
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, note, warning
-from reconciler.model.fields import PATCHED
 from reconciler.model.glob import is_glob
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Arg, remark
@@ -74,8 +73,8 @@ class Request(NamedTuple):
             return True
         if record.digest == digest(task.inputs):
             return False
-        changes = differences(record.inputs, task.inputs, None).changes
-        return any(change.path not in PATCHED for change in changes)
+        changes = differences(record, task.inputs, None).changes
+        return any(change.is_fixed for change in changes)
 
 
 class Requests(NamedTuple):
@@ -193,7 +192,7 @@ def replacement(
     remote = facts.find(record.ref, record.task_id)
     fields: PlannedFields = {
         "record": record,
-        "diff": differences(record.inputs, task.inputs, remote).changes,
+        "diff": differences(record, task.inputs, remote).changes,
         "moved_from": record.ref if record.ref != task.ref else None,
         "unfinished": is_left(state),
     }

@@ -12,13 +12,13 @@ from typing import Any
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
-from reconciler.model.fields import CAREFUL, DEFAULTS, PATCHED
+from reconciler.model.fields import CAREFUL, DEFAULTS
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.diff import Differences, differences, remote_agrees
-from reconciler.plan.plan import Action, Change, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, Origin, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.state.model import Record
 
@@ -39,7 +39,7 @@ class Update(Value, frozen=True):
             patch={change.path: change.after for change in found.changes if change.in_place},
             agreed=found.agreed,
             undeclared=tuple(c.path for c in found.changes if c.is_undeclared),
-            fixed=tuple(c.path for c in found.changes if c.path not in PATCHED),
+            fixed=tuple(c.path for c in found.changes if c.is_fixed),
         )
 
     @property
@@ -62,17 +62,17 @@ def compare_recorded(
     for all tasks of its entry."""
     # Comparing equal values is much faster than computing a digest.
     equal = record.inputs == task.inputs or record.digest == digest(task.inputs)
-    differs = not equal or (remote is not None and not remote_agrees(task.inputs, remote))
+    differs = not equal or (remote is not None and not remote_agrees(record, task.inputs, remote))
     if not (differs or record.pending or record.ref.key != task.key):
         return plan_for(task, Action.UNCHANGED, Reason.SAME, record=record, remote=remote)
-    found = differences(record.inputs, task.inputs, remote) if differs else Differences()
+    found = differences(record, task.inputs, remote) if differs else Differences()
     possible = Update.of(found)
     if remote is None or not identity.same_as(record.identity):
         possible = Update(fixed=possible.fixed)
     planned = plan_for(
         task, Action.UNCHANGED, Reason.SAME, record=record, remote=remote, diff=found.changes
     )
-    only_new = _only_by_a_new_task(task, possible, as_entry=as_entry)
+    only_new = _only_by_a_new_task(task, record, found, as_entry=as_entry)
     updates = update and bool(possible.patch or possible.recorded)
     if updates:
         planned = replace(planned, patch=possible.patch, only_recorded=possible.recorded)
@@ -148,13 +148,18 @@ def _what_update_would_do(update: Update) -> Iterator[Remark]:
         yield remark("update.removed", names=update.undeclared)
 
 
-def _only_by_a_new_task(task: DesiredTask, update: Update, *, as_entry: bool) -> tuple[Remark, ...]:
-    if not update.fixed or task.task_id is not None:
+def _only_by_a_new_task(
+    task: DesiredTask, record: Record, found: Differences, *, as_entry: bool
+) -> tuple[Remark, ...]:
+    fixed = tuple(change for change in found.changes if change.is_fixed)
+    if not fixed or task.task_id is not None:
         return ()
     entry = task.entry if as_entry else None
     pattern = str(task.ref if entry is None else f"{entry}@*")
-    accept = remark("update.accept", names=update.fixed, pattern=pattern)
-    return accept, remark("update.only_new", pattern=pattern)
+    is_edited = any(change.origin is not Origin.REMOTE for change in fixed)
+    request = pattern if is_edited else f"{task.ref}={record.task_id}"
+    accept = remark("update.accept", names=tuple(c.path for c in fixed), pattern=pattern)
+    return accept, remark("update.only_new", request=request)
 
 
 def _warning(task: PlannedTask, code: Code, case: str = "", **facts: Arg) -> Diagnostic:

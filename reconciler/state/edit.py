@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
+from reconciler.model.fields import DRIFTING
 from reconciler.model.glob import STAR, other_sign, texts_of
 from reconciler.model.remarks import Arg
 from reconciler.model.service import FirstMessage, Identity, RemoteTask
@@ -126,10 +127,11 @@ def accept(state: State, ref: TaskRef, inputs: Inputs, file: str) -> list[Event]
     is the manifest. Returns no events if nothing differs."""
     record = _record(state, ref)
     created = record.versions[0]
+    may_differ = created != inputs or any(name in inputs for name in DRIFTING)
     accepted = replace(
         record,
         inputs=inputs,
-        created_inputs=created if created != inputs else {},
+        created_inputs=created if may_differ else {},
         digest=digest(inputs),
         file=file,
     )

@@ -34,7 +34,8 @@ class Record(Stored, frozen=True, kw_only=True):
     - `spent`: references of earlier requests for the key, which can only belong to duplicates.
     - `history`: see `full_history`.
     - `changes`: at most two, the change by which the key got the task, and the last since.
-    - `created_inputs`: those that the task was created with, if a person has accepted others.
+    - `created_inputs`: those that the task was created with, if a person has accepted others, or
+      that a setting has drifted.
     """
 
     ref: TaskRef = field(name="task", default=NO_TASK)
@@ -77,6 +78,11 @@ class Record(Stored, frozen=True, kw_only=True):
             created_at=at,
             generated=work.generated,
         )
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a person has accepted that the task differs from its manifest."""
+        return bool(self.created_inputs)
 
     @property
     def versions(self) -> tuple[Inputs, ...]:

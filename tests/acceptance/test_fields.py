@@ -14,9 +14,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.cli import main
-from reconciler.model.fields import FIELDS, Field
+from reconciler.model.fields import BY_NAME, COMPARED, DRIFTING, FIELDS, Field
 from tests.support.in_process import InProcess
 from tests.support.references import without_reference
+from tests.support.remark_cases import commands_of
 from tests.support.sandbox import STATE
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/manifest.schema.json").read_text())
@@ -112,16 +113,54 @@ def test_an_edit_is_a_change_and_update_patches_what_can_be_patched(
 
 
 @fields
-def test_a_remote_change_of_a_patched_field_is_shown(here: InProcess, field: Field) -> None:
+def test_a_remote_change_of_a_compared_field_is_shown(here: InProcess, field: Field) -> None:
     first, second = values(field)
     write(here, field, first)
     apply(here)
     shown(here)[field.name] = second
     (task,) = here.run("plan").document["tasks"]
-    assert task["action"] == ("changed" if field.patched else "unchanged")
-    if field.patched:
+    is_compared = field.name in COMPARED
+    assert task["action"] == ("changed" if is_compared else "unchanged")
+    if is_compared:
         change = {"path": field.name, "before": second, "after": first, "origin": "remote"}
-        assert task["diff"] == [change | {"inPlace": True}]
+        assert task["diff"] == [change | {"inPlace": field.patched}]
+
+
+@pytest.mark.parametrize("field", DRIFTING)
+def test_a_fixed_setting_that_drifts_is_accepted_or_needs_a_new_task(
+    here: InProcess, field: str
+) -> None:
+    first, second = values(BY_NAME[field])
+    write(here, BY_NAME[field], first)
+    apply(here)
+    here.finish()
+    shown(here)[field] = second
+    (task,) = here.run("plan").document["tasks"]
+    replace = f"taskctl apply --replace acme/a={task['taskId']}"
+    assert commands_of(task) == ["taskctl state accept acme/a", replace]
+    assert apply(here, "--update")["tasks"] == []
+    planned = here.run("plan", "--replace", f"acme/a={task['taskId']}")
+    assert planned.document["summary"]["replace"] == 1
+    assert here.run_state("accept", "acme/a").document["edits"][0]["changed"]
+    assert here.run("plan").document["tasks"][0]["action"] == "unchanged"
+    assert not here.run_state("accept", "acme/a").document["edits"][0]["changed"]
+    write(here, BY_NAME[field], second)
+    (task,) = here.run("plan").document["tasks"]
+    assert [change["origin"] for change in task["diff"]] == ["manifest"]
+
+
+@pytest.mark.parametrize("field", DRIFTING)
+def test_an_edit_of_a_fixed_setting_is_accepted(here: InProcess, field: str) -> None:
+    """The service still returns the value that the task was created with."""
+    first, second = values(BY_NAME[field])
+    write(here, BY_NAME[field], first)
+    apply(here)
+    shown(here)[field] = first
+    write(here, BY_NAME[field], second)
+    (task,) = here.run("plan").document["tasks"]
+    assert [change["origin"] for change in task["diff"]] == ["manifest"]
+    assert here.run_state("accept", "acme/a").code == 0
+    assert here.run("plan").document["tasks"][0]["action"] == "unchanged"
 
 
 @pytest.mark.parametrize("field", WITH_DEFAULT, ids=lambda field: field.name)

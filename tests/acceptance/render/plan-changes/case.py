@@ -22,7 +22,7 @@ REPORT = replace(
                 remark("update.set", names=("approvalMode",)),
                 remark("update.rest", names=("message.content",)),
                 remark("update.accept", names=("message.content",), pattern="acme/cost-review"),
-                remark("update.only_new", pattern="acme/cost-review"),
+                remark("update.only_new", request="acme/cost-review"),
             ),
         ),
         task(
