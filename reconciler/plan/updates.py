@@ -67,6 +67,7 @@ def compare_recorded(
         return plan_for(task, Action.UNCHANGED, Reason.SAME, record=record, remote=remote)
     found = differences(record, task.inputs, remote) if differs else Differences()
     possible = Update.of(found)
+    by_others = _by_its_creator(possible, record, identity)
     if remote is None or not identity.same_as(record.identity):
         possible = Update(fixed=possible.fixed)
     planned = plan_for(
@@ -87,7 +88,7 @@ def compare_recorded(
         remarks = (remark("unfinished.settings", names=tuple(sorted(record.pending))),)
         planned = replace(planned, action=Action.CHANGED, reason=Reason.UNFINISHED)
     elif found.changes:
-        remarks = tuple(_what_update_would_do(possible)) + only_new
+        remarks = (*_what_update_would_do(possible), *by_others, *only_new)
         planned = replace(planned, action=Action.CHANGED, reason=Reason.CHANGED)
     else:
         return planned
@@ -98,7 +99,7 @@ def foreign(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagno
     """A warning for each task that `--update` cannot change, because another user created it."""
     for task in tasks:
         record = task.record
-        if record is None or task.remote is None or identity.same_as(record.identity):
+        if record is None or identity.same_as(record.identity):
             continue
         if names := tuple(change.path for change in task.diff if change.in_place):
             yield _warning(task, Code.NOT_UPDATED, names=names, maker=record.identity.name)
@@ -146,6 +147,12 @@ def _what_update_would_do(update: Update) -> Iterator[Remark]:
         yield remark("update.possible", names=tuple(update.patch))
     if update.undeclared:
         yield remark("update.removed", names=update.undeclared)
+
+
+def _by_its_creator(update: Update, record: Record, identity: Identity) -> tuple[Remark, ...]:
+    if not update.patch or identity.same_as(record.identity):
+        return ()
+    return (remark("update.foreign", names=tuple(update.patch), maker=record.identity.name),)
 
 
 def _only_by_a_new_task(

@@ -207,6 +207,23 @@ def test_update_reconciles_what_drifted_at_the_service(place: LiveTasks) -> None
     assert (settled["summary"]["changed"], careless(settled)) == (0, [])
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_plan_names_the_only_user_who_can_update_a_task(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    place.apply({"c": "work"}, approvalMode="manual", isShared=shared)
+    place.write({"c": "work"}, approvalMode="balanced", isShared=shared)
+    (own,) = place.document("plan", "--target", "c")["tasks"]
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "colleague")
+    (other,) = place.document("plan", "--target", "c")["tasks"]
+    assert commands_of(own) == commands_of(other) == ["taskctl apply --update --target c"]
+    named = [task["hints"][0]["text"].startswith("Only user-") for task in (own, other)]
+    assert named == [False, True]
+    planned = place.document("plan", "--target", "c", "--update")
+    assert planned["summary"]["update"] == 0
+    assert "TC742" in [each["code"] for each in planned["diagnostics"]]
+
+
 @pytest.mark.parametrize(
     ("prompt", "warned"), [("asking more", ["c"]), ("finishing soon", []), ("slow work", ["c"])]
 )

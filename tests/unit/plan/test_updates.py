@@ -19,7 +19,7 @@ from reconciler.plan.updates import careless, less_careful
 from reconciler.state.model import Record
 from tests.support.diagnostics import explanation, summary
 from tests.support.plan_values import ME, SOMEONE, desired, facts, only, plan, record, remote, state
-from tests.support.remark_cases import commands
+from tests.support.remark_cases import cases, commands
 
 UPDATE = PlanOptions(update=True)
 VALUES: dict[str, list[Any]] = {
@@ -107,7 +107,7 @@ def test_a_task_of_another_user_is_not_updated() -> None:
     known = record("a", "t", name="N", identity=SOMEONE)
     found = made(known, desired("a", name="M"), remote("t", name="N", isShared=True))
     assert only(found).action is Action.CHANGED
-    assert commands(only(found).remarks) == []
+    assert cases(only(found).remarks) == ["update.foreign"]
     (said,) = found.diagnostics
     assert "belongs to another user" in summary(said)
     assert "someone" in explanation(said)
