@@ -119,6 +119,7 @@ def inputs_of(
         removed=manifests.removed,
         due=manifests.due,
         recurring=manifests.recurring,
+        declared_limit=manifests.max_creates,
         may_apply=may_apply(ctx),
     )
 

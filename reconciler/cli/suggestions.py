@@ -23,7 +23,7 @@ CARRIED = frozenset({"directory", "backend", "state", "org", "target"})
 _OF_PLANS = CARRIED | PLAN_NAMES | {"at"}
 """The parameters that determine the content of a plan."""
 
-_TRY_AGAIN = frozenset({"expect_plan", "over_budget"})
+_TRY_AGAIN = frozenset({"expect_plan", "over_budget", "max_creates"})
 """The parameters of suggested commands that apply the plan of this run."""
 
 

@@ -41,6 +41,7 @@ class Inputs(Value, frozen=True):
       which takes no lock.
     - `removed`: the items that manifests list under `removed`. `due`: the periods that may be
       created. `recurring`: the entries that recur.
+    - `declared_limit`: the lowest `maxCreates` of a manifest; `options` include it.
     - `may_apply`: the configuration lets this user apply.
     """
 
@@ -53,6 +54,7 @@ class Inputs(Value, frozen=True):
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
     recurring: Mapping[TaskRef, Recurring] = field(default_factory=dict)
+    declared_limit: int | None = None
     may_apply: bool = True
 
     @property
@@ -231,7 +233,9 @@ def _diagnostics(
     if limit is not None:  # of one wave: `apply --wait` plans each again
         count = sum(1 for task in tasks if task.creates)
         if count > limit:
-            yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
+            declared = inputs.declared_limit
+            case = "manifest" if declared is not None and count > declared else ""
+            yield error(Code.TOO_MANY_CREATES, case, count=count, limit=limit)
     yield from stopped(tasks)
     yield from merges(tasks, facts.progress)
     yield from _blocked(explanation)

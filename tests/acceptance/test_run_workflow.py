@@ -118,6 +118,15 @@ def test_everything_that_a_month_prints_can_be_run(team: Team) -> None:
     assert sorted(team.pasted) == sorted(options)
 
 
+def test_a_limit_is_raised_for_one_apply(team: Team) -> None:
+    with (team.place.folder / "taskctl.toml").open("a") as config:
+        config.write("max-creates = 2\n")
+    team.place.write({name: f"finishing {name}" for name in "abc"})
+    team.ci("plan", event="pull_request")
+    _, ran = team.paste("apply", 0, "", **{"max-creates": "3"})
+    assert "Apply: 3 created." in ran.said
+
+
 LOST = "kibor-tanuf-lisab"
 
 
