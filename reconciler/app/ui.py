@@ -34,7 +34,7 @@ class ApplyProgress:
     """The progress of one apply, called from several threads. This class shows nothing."""
 
     def ended(self, result: TaskResult) -> None:
-        """The outcome of a task is known."""
+        """A task has a result. An unresolved task may get another result later."""
 
     def waiting(self, waiting: Waiting) -> None: ...
 
@@ -85,7 +85,8 @@ class Ui(Protocol):
     def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """Whether the answer is yes; `strict`: only the full word `yes` counts."""
 
-    def progress(self, total: int) -> ApplyProgress: ...
+    def progress(self, plan: Plan) -> ApplyProgress:
+        """The progress of an apply of this plan."""
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         """`known` are the statuses already shown."""

@@ -251,8 +251,7 @@ class Wave:
         """The plan, in which further tasks are held, and the report."""
         memory.resume_collection()  # lost responses leave reference cycles behind
         ctx = self._ctx
-        total = sum(1 for task in plan.tasks if task.applies)
-        progress = ctx.ui.progress(total)
+        progress = ctx.ui.progress(plan)
         self._session.sign(this_run(ctx.client, ctx.clock))  # its identity is known now
         self._record(plan)
         apply_ctx = ApplyContext(

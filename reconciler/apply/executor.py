@@ -88,8 +88,7 @@ class Executor:
                 result = self._ctx.result(task, Result.FAILED, why)
             else:
                 result = self._ctx.result(task, Result.NOT_STARTED)
-        if result.result is not Result.UNRESOLVED:  # a lookup may still find its task
-            self._ctx.ended(result)
+        self._ctx.ended(result)
         return result
 
     def _outcome(self, task: PlannedTask) -> TaskResult:

@@ -115,7 +115,8 @@ _NAMED = 3  # keys that have the same problem; the others are counted
 
 
 def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
-    """At least one row per task, then the counts; with `-q`, only tasks that did not succeed."""
+    """At least one row per task, unless it was already reported, then the counts; with `-q`, only
+    tasks that did not succeed."""
     if style.quiet and not report.failed():
         return
     palette = style.palette
@@ -124,13 +125,13 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     with_org = len({task.ref.org_name for task in report.tasks}) > 1
     alike = Counter((task.result, task.problems) for task in shown)
     for task in shown:
-        name = str(task.ref) if with_org else task.ref.key
         same = (task.result, task.problems)
         is_repeated = task.result is Result.UNRESOLVED and alike[same] > _NAMED
         if is_repeated or task.result is Result.NOT_STARTED:
+            name = str(task.ref) if with_org else task.ref.key
             together.setdefault(same, []).append(name)
-        else:
-            yield from _result_rows(task, safe.line(name), style)
+        elif task.ref not in style.reported:
+            yield from task_rows(task, style, with_org=with_org)
     for (result, problems), keys in together.items():
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
         label = palette.paint(result.color)(LABELS.get(result, result.value))
@@ -141,10 +142,11 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     yield palette.bold(apply_summary(report))
 
 
-def _result_rows(task: TaskResult, name: str, style: Style) -> Iterator[str]:
+def task_rows(task: TaskResult, style: Style, *, with_org: bool) -> Iterator[str]:
     """`created rotate-iam-keys https://...` (without the address if the name is a hyperlink),
     followed by what went wrong."""
     palette = style.palette
+    name = safe.line(str(task.ref) if with_org else task.ref.key)
     label = palette.paint(task.result.color)(LABELS.get(task.result, task.result.value))
     linked = style.link(name, task.url)
     named = task.url or (f"task ID {task.task_id}" if task.task_id else "")

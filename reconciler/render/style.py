@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partialmethod
 from typing import TypeAlias
 
 from reconciler.messages.commands import AS_WRITTEN, Commands
+from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.render.safe import linked
 
@@ -44,7 +45,8 @@ class Style(Value, frozen=True):
     `terminal`: nothing is wider than `width` (in columns).
     `links`: a terminal with hyperlinks. `diagnostics`: text includes them (other formats always
     do). `excerpts`: with lines of their manifests. `locate` turns a file name into a path relative
-    to the repository. `commands`: prints suggested commands.
+    to the repository. `reported`: the tasks whose results were already written. `commands`: prints
+    suggested commands.
     """
 
     color: bool = False
@@ -56,6 +58,7 @@ class Style(Value, frozen=True):
     diagnostics: bool = True
     excerpts: bool = False
     locate: Locate = str
+    reported: Collection[TaskRef] = ()
     commands: Commands = AS_WRITTEN
 
     @property

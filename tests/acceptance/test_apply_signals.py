@@ -64,6 +64,35 @@ def test_the_first_signal_lets_requests_in_flight_finish(
     finish(sandbox, server)
 
 
+@pytest.mark.parametrize(("form", "stream"), [("text", "stdout"), ("json", "stderr")])
+def test_a_log_has_each_result_when_it_is_known(
+    sandbox: Sandbox, server: FaultServer, form: str, stream: str
+) -> None:
+    server.set_rules(Rule("create", Fault(before=600.0), nth=(3,)))
+    process = sandbox.start("apply", "--parallelism", "1", "--format", form)
+    process.until(lambda: len(server.posts) == 3)
+    process.kill()
+    process.wait()
+    log = getattr(process, stream)
+    assert [line.split()[:2] for line in log.splitlines() if "task ID" in line] == [
+        ["created", "k0"],
+        ["created", "k1"],
+    ]
+
+
+def test_a_log_has_each_result_once(sandbox: Sandbox, server: FaultServer) -> None:
+    """One create is rejected, another has no response until it is looked up."""
+    lost, rejected = Fault("reset", committed=True), Fault("status", status=400)
+    server.set_rules(
+        Rule("create", lost, contains="do 0"), Rule("create", rejected, contains="do 1")
+    )
+    ended = sandbox.start("apply", "--format", "text")
+    out, _ = ended.communicate()
+    rows = [line.split()[:2] for line in out.splitlines() if line.startswith(("created", "failed"))]
+    assert sorted(rows) == [["created", "k0"], ["created", "k2"], ["failed", "k1"]]
+    assert out.endswith("Apply: 2 created, 1 failed.\n")
+
+
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_the_second_signal_exits_immediately_and_leaves_the_attempt_open(
     sandbox: Sandbox, server: FaultServer, number: signal.Signals, code: int

@@ -66,7 +66,7 @@ class RecordingUi:
 
     def protect(self, keys: Collection[str]) -> None: ...
 
-    def progress(self, _total: int) -> Quiet:
+    def progress(self, _plan: Plan) -> Quiet:
         return Quiet()
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Quiet:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
@@ -30,6 +31,7 @@ from reconciler.system.clock import Stop, SystemClock
 
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
+    from reconciler.apply.report import TaskResult
     from reconciler.plan.plan import Plan
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
@@ -65,6 +67,7 @@ class Output:
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
         self._shown: set[Diagnostic] = set()
+        self._reported: set[TaskRef] = set()
 
     # Results
 
@@ -240,16 +243,38 @@ class Output:
         write_stderr(f"{self._text(question, **facts)} ")
         return read_typed_line() or None
 
-    def progress(self, total: int) -> ApplyProgress:
+    def progress(self, plan: Plan) -> ApplyProgress:
         from reconciler.cli.console.progress import Bar, Lines, load_early
+        from reconciler.plan.plan import Action
 
         load_early(lambda r: render(self.options.format, self._limited(r), self.style_of_result()))
         if self.options.quiet:
             return ApplyProgress()
         clock = SystemClock().now
-        if total and self._rewrites:
-            return Bar(total, clock)
-        return Lines(total, clock)
+        refs = [task.ref for task in plan.tasks if task.applies]
+        if refs and self._rewrites:
+            return Bar(len(refs), clock)
+        self._reported = set()
+        orgs = {t.ref.org_name for t in plan.tasks if t.applies or t.action is Action.UNRESOLVED}
+        return Lines(refs, clock, partial(self._write_result, with_org=len(orgs) > 1))
+
+    def _write_result(self, result: TaskResult, *, with_org: bool) -> None:
+        """Writes the rows of a result as soon as it is final. The report has the rest."""
+        from reconciler.apply.report import Result
+        from reconciler.render.apply import task_rows
+
+        is_final = result.result not in (Result.UNRESOLVED, Result.NOT_STARTED)
+        if not is_final or result.ref in self._reported:
+            return
+        rows = task_rows(result, self.style_of_result(), with_org=with_org)
+        text = safe.without_commands("".join(f"{row}\n" for row in rows))
+        if self.options.format != "text":
+            write_stderr(text)
+            return
+        with suppress(OSError, ValueError):  # the report has it, too
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            self._reported.add(result.ref)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.progress import Changes
@@ -280,6 +305,7 @@ class Output:
             quiet=self.options.quiet,
             verbose=self.options.verbose,
             diagnostics=False,
+            reported=frozenset(self._reported),
             commands=self.commands,
         )
 

@@ -4,7 +4,8 @@ a row with the counts."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,9 +21,6 @@ from reconciler.model.task_state import TaskState
 from reconciler.render import safe
 from reconciler.render.status import status_summary
 from reconciler.tasks.status import TaskStatus
-
-MANY = 20
-"""The smallest number of tasks per line of progress."""
 
 NAMED = 3
 """The number of keys listed; the others are only counted."""
@@ -46,24 +44,30 @@ WIDTH = 24
 
 
 class Lines(ApplyProgress):
-    """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
+    """A line for each wait. Each result is shown once all results before it, in the order of
+    `refs`, are known."""
 
-    def __init__(self, total: int, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        refs: Iterable[TaskRef],
+        clock: Callable[[], datetime],
+        show: Callable[[TaskResult], None],
+    ) -> None:
+        self._clock, self._show = clock, show
         self._awaited: tuple[TaskRef, ...] = ()
         self._told = clock()
-        self._total, self._step = total, max(MANY, total // 10)
-        self._ended: set[TaskRef] = set()
+        self._next = deque(refs)
+        self._results: dict[TaskRef, TaskResult] = {}
         self._lock = threading.Lock()
 
     def ended(self, result: TaskResult) -> None:
-        if result.result is Result.NOT_STARTED:
-            return
         with self._lock:
-            self._ended.add(result.ref)
-            done = len(self._ended)
-            if done % self._step == 0 and done < self._total:
-                write_stderr(note_text("tasks_done", {"done": done, "total": self._total}) + "\n")
+            was_unresolved = result.ref in self._results
+            self._results[result.ref] = result
+            while self._next and self._next[0] in self._results:
+                self._show(self._results[self._next.popleft()])
+            if was_unresolved and result.ref not in self._next:
+                self._show(result)
 
     def waiting(self, waiting: Waiting) -> None:
         refs, now = tuple(waiting.attempts), self._clock()
@@ -87,7 +91,7 @@ class Bar(ApplyProgress):
 
     def ended(self, result: TaskResult) -> None:
         with self._lock:
-            if result.result is not Result.NOT_STARTED:
+            if result.result not in (Result.NOT_STARTED, Result.UNRESOLVED):
                 self._ended.add(result.ref)
             self._show("applying")
 

@@ -33,7 +33,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def progress(kind: str) -> ApplyProgress:
     if kind == "bar":
         return Bar(2, lambda: NOW)
-    return Lines(1, lambda: NOW) if kind == "lines" else ApplyProgress()
+    return Lines([], lambda: NOW, lambda _: None) if kind == "lines" else ApplyProgress()
 
 
 def everything(shown: ApplyProgress, text: str) -> None:
@@ -68,7 +68,7 @@ def test_a_log_has_one_line_per_wait_and_half_a_minute(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     now = NOW
-    shown = Lines(1, lambda: now)
+    shown = Lines([], lambda: now, lambda _: None)
     why = (remark("apply.unknown", why="503: down"),)
     for _ in range(70):
         sent, until = NOW - timedelta(seconds=5), NOW + timedelta(seconds=160)
@@ -82,7 +82,7 @@ def test_a_log_has_one_line_per_wait_and_half_a_minute(
 
 
 def test_a_log_says_why_no_create_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
-    Lines(1, lambda: NOW).paused(4.0, "503: down")
+    Lines([], lambda: NOW, lambda _: None).paused(4.0, "503: down")
     assert capfd.readouterr().err == (
         "The outcome of a create request is unknown (503: down). Pausing create requests for 4 s.\n"
     )
@@ -106,9 +106,17 @@ def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_tasks_that_were_not_started_are_not_done(capfd: pytest.CaptureFixture[str]) -> None:
-    shown = Lines(60, lambda: NOW)
-    for number in range(60):
-        result = Result.CREATED if number < 20 else Result.NOT_STARTED
-        shown.ended(TaskResult(TaskRef("acme", f"t-{number}"), result))
-    assert capfd.readouterr().err == "20 of 60 tasks done\n"
+def test_results_are_shown_in_the_order_of_the_plan() -> None:
+    """A task that is unresolved does not delay those after it, and is shown again later."""
+    refs = [TaskRef("acme", key) for key in "abcd"]
+    shown: list[str] = []
+    lines = Lines(refs, lambda: NOW, lambda r: shown.append(f"{r.ref.key} {r.result.value}"))
+    lines.ended(TaskResult(refs[1], Result.CREATED))
+    assert shown == []
+    lines.ended(TaskResult(refs[0], Result.UNRESOLVED))
+    assert shown == ["a unresolved", "b created"]
+    lines.ended(TaskResult(refs[3], Result.CREATED))
+    lines.ended(TaskResult(refs[0], Result.CREATED))
+    assert shown[2:] == ["a created"]
+    lines.ended(TaskResult(refs[2], Result.FAILED))
+    assert shown[3:] == ["c failed", "d created"]
