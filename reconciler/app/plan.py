@@ -12,7 +12,6 @@ from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planning import failures_of, first_round
 from reconciler.app.reading import Reader
 from reconciler.app.workspace import inputs_of, open_workspace
-from reconciler.model.codes import Code
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.options import PlanOptions
 from reconciler.model.value import replace
@@ -53,6 +52,6 @@ def note_next_step(
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
     if has_errors(made.diagnostics) or not made.has_changes() or (used_up and not over_budget):
         return
-    if any(d.code is Code.WRONG_IDENTITY for d in made.diagnostics):  # another user should apply
+    if made.is_for_other:
         return
     ctx.ui.note("expect_plan", command=("apply", *paths, "--expect-plan", short_digest(made)))

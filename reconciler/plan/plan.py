@@ -312,10 +312,15 @@ class Plan(Value, frozen=True):
         """The organizations of its tasks, sorted."""
         return tuple(sorted({task.ref.org_name for task in self.tasks}))
 
+    @property
+    def is_for_other(self) -> bool:
+        """Whether only another user may apply it (`apply-as`). That is no failure of the plan,
+        since pull requests are often planned with another token."""
+        return any(d.code is Code.WRONG_IDENTITY for d in self.diagnostics)
+
     def fail_reasons(self) -> tuple[FailReason, ...]:
-        """The reasons why an apply with these options and this identity would exit 1; empty if it
-        would succeed. Attempts younger than the settle time do not count, since apply waits for
-        them."""
+        """The reasons, other than `is_for_other`, why an apply with these options would exit 1.
+        Attempts younger than the settle time do not count, since apply waits for them."""
         found = [
             FailReason(d.code, d.key, _WARNED.get((d.code, d.case), d.code is not Code.FAIL_ON))
             for d in self.diagnostics

@@ -228,7 +228,10 @@ def test_only_the_configured_identity_may_apply(
         assert run(["plan", *LOCAL, "--format", "json"]) == 0
         assert json.loads(capsys.readouterr().out)["diagnostics"] == []
         assert run(["plan", *served, "--format", "json"]) == 0
-        (told,) = json.loads(capsys.readouterr().out)["diagnostics"]
+        document = json.loads(capsys.readouterr().out)
+        assert document["applyWillFail"]
+        assert document["failReasons"] == [{"code": "TC721", "key": None, "blocking": True}]
+        (told,) = document["diagnostics"]
         assert (told["code"], told["severity"], apply_as in told["summary"]) == (
             "TC721",
             "note",

@@ -10,7 +10,7 @@ from reconciler.messages.template import Words
 from reconciler.model.codes import Code
 from reconciler.model.service import Identity
 from reconciler.plan.digest import plan_digest
-from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.plan.plan import Action, FailReason, Plan, PlannedTask
 from reconciler.render import safe
 from reconciler.render.document import (
     FORMAT_VERSION,
@@ -80,8 +80,7 @@ class PlanView(ReportView):
             meant.append(f"**[{UNATTENDED}]**: {phrase('unattended')}")
         if meant:
             yield "<br>\n".join(meant)
-        is_for_other = any(d.code is Code.WRONG_IDENTITY for d in plan.diagnostics)
-        if plan.has_changes() and not is_for_other:
+        if plan.has_changes() and not plan.is_for_other:
             yield f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(plan)}`"
 
     def page_head(self) -> tuple[str, list[str]]:
@@ -105,6 +104,9 @@ class PlanView(ReportView):
 
 
 def plan_document(plan: Plan, commands: Commands) -> Document:
+    reasons = plan.fail_reasons()
+    if plan.is_for_other:
+        reasons = (FailReason(Code.WRONG_IDENTITY, None, blocking=True), *reasons)
     return {
         "formatVersion": FORMAT_VERSION,
         "backend": plan.backend,
@@ -113,10 +115,10 @@ def plan_document(plan: Plan, commands: Commands) -> Document:
         "scope": list(plan.scope),
         "complete": plan.complete,
         "hasChanges": plan.has_changes(),
-        "applyWillFail": bool(plan.fail_reasons()),
+        "applyWillFail": bool(reasons),
         "failReasons": [
             {"code": code.value, "key": key, "blocking": blocking}
-            for code, key, blocking in plan.fail_reasons()
+            for code, key, blocking in reasons
         ],
         "digest": plan_digest(plan),
         "diagnostics": diagnostic_items(plan.diagnostics, commands),
