@@ -130,7 +130,7 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
         if is_repeated or task.result is Result.NOT_STARTED:
             name = str(task.ref) if with_org else task.ref.key
             together.setdefault(same, []).append(name)
-        elif task.ref not in style.reported:
+        elif task not in style.reported:
             yield from task_rows(task, style, with_org=with_org)
     for (result, problems), keys in together.items():
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""

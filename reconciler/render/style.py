@@ -7,7 +7,6 @@ from functools import partialmethod
 from typing import TypeAlias
 
 from reconciler.messages.commands import AS_WRITTEN, Commands
-from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.render.safe import linked
 
@@ -45,7 +44,7 @@ class Style(Value, frozen=True):
     `terminal`: nothing is wider than `width` (in columns).
     `links`: a terminal with hyperlinks. `diagnostics`: text includes them (other formats always
     do). `excerpts`: with lines of their manifests. `locate` turns a file name into a path relative
-    to the repository. `reported`: the tasks whose results were already written. `commands`: prints
+    to the repository. `reported`: the results that were already written. `commands`: prints
     suggested commands.
     """
 
@@ -58,7 +57,7 @@ class Style(Value, frozen=True):
     diagnostics: bool = True
     excerpts: bool = False
     locate: Locate = str
-    reported: Collection[TaskRef] = ()
+    reported: Collection[object] = ()
     commands: Commands = AS_WRITTEN
 
     @property

@@ -16,7 +16,7 @@ import pytest
 from reconciler.app.context import Context
 from reconciler.cli.main import Terminated
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.service import TaskPage
+from reconciler.model.service import CreateOutcome, Refused, TaskPage
 from reconciler.remote.client import Client
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim
@@ -371,3 +371,19 @@ def test_what_has_stopped_stays_in_the_report_of_later_waves(place: LiveTasks) -
     held = {task["key"]: task["reason"] for task in document["wait"]["held"]}
     assert (held, document["summary"]["held"]) == ({"t@b": "stopped"}, 1)
     assert (document["summary"]["created"], document["wait"]["end"]) == (2, "finished")
+
+
+def test_a_failed_later_wave_is_reported_once(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write_rows("finishing finishing", "{pilot: 1}")
+    create, sent = Client.create_task, Counter[str]()
+
+    def second_refused(self: Client, *words: Any, **more: Any) -> CreateOutcome:
+        sent["create"] += 1
+        return create(self, *words, **more) if sent["create"] == 1 else Refused("no", 400)
+
+    monkeypatch.setattr(Client, "create_task", second_refused)
+    code, out, err = place.run("apply", *QUICK)
+    assert (code, sent["create"]) == (1, 2), err
+    assert (out.count("created t@a "), out.count("failed t@b")) == (1, 1), out

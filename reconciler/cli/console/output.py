@@ -67,7 +67,7 @@ class Output:
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
         self._shown: set[Diagnostic] = set()
-        self._reported: set[TaskRef] = set()
+        self._reported: set[TaskResult] = set()
 
     # Results
 
@@ -136,7 +136,11 @@ class Output:
     def show(self, report: Report) -> None:
         """Shows an intermediate result to a person; report files do not contain it."""
         if self.options.format == "text":
+            from reconciler.apply.report import ApplyReport
+
             self._write(report)
+            if isinstance(report, ApplyReport):
+                self._reported.update(report.tasks)
 
     def _write(self, report: Report) -> None:
         report = self._limited(report)
@@ -254,7 +258,6 @@ class Output:
         refs = [task.ref for task in plan.tasks if task.applies]
         if refs and self._rewrites:
             return Bar(len(refs), clock)
-        self._reported = set()
         orgs = {t.ref.org_name for t in plan.tasks if t.applies or t.action is Action.UNRESOLVED}
         return Lines(refs, clock, partial(self._write_result, with_org=len(orgs) > 1))
 
@@ -264,7 +267,7 @@ class Output:
         from reconciler.render.apply import task_rows
 
         is_final = result.result not in (Result.UNRESOLVED, Result.NOT_STARTED)
-        if not is_final or result.ref in self._reported:
+        if not is_final or result in self._reported:
             return
         rows = task_rows(result, self.style_of_result(), with_org=with_org)
         text = safe.without_commands("".join(f"{row}\n" for row in rows))
@@ -274,7 +277,7 @@ class Output:
         with suppress(OSError, ValueError):  # the report has it, too
             sys.stdout.write(text)
             sys.stdout.flush()
-            self._reported.add(result.ref)
+            self._reported.add(result)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.progress import Changes
