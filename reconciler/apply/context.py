@@ -37,7 +37,7 @@ class StateSession(Protocol):
 
     def append(self, *events: Event) -> None: ...
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         """Raises StateError if lock, journal or state are no longer those of this run. Call it
         before each request that changes anything."""
 

@@ -84,7 +84,7 @@ class TaskCreator:
                     self._throttle.leave()
                 self._close(task, unsent, "not sent")
                 return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
-            window = Window(ctx.clock, ctx.window, ctx.session.check_held)
+            window = Window(ctx.clock, ctx.window, ctx.session.check_lock)
             try:
                 attempt, outcome = self._send(task, desired, window, unsent)
                 self._adjust_to(task.ref, outcome, generation)
@@ -233,13 +233,13 @@ class Window:
     arrive after the attempt has been given up. The later of two clocks counts: the wall clock may
     be set, and the other may stop while a virtual machine is suspended.
 
-    `check_held` raises StateError if lock, journal or state are no longer those of this run. Then
+    `check_lock` raises StateError if lock, journal or state are no longer those of this run. Then
     the window is closed, and `problem` is the error. `is_hopeless`: the storage alone takes longer
     than the window.
     """
 
-    def __init__(self, clock: Clock, seconds: float, check_held: Callable[[], None]) -> None:
-        self._clock, self._seconds, self._check_held = clock, seconds, check_held
+    def __init__(self, clock: Clock, seconds: float, check_lock: Callable[[], None]) -> None:
+        self._clock, self._seconds, self._check_lock = clock, seconds, check_lock
         self._now, self._boot = clock.now(), clock.boot()
         self._storage = 0.0
         self._is_late = False
@@ -252,7 +252,7 @@ class Window:
     def is_open(self) -> bool:
         before = self._passed()
         try:
-            self._check_held()  # before the time is checked: it may take long
+            self._check_lock()  # before the time is checked: it may take long
         except StateError as problem:
             self.problem = problem
             return False

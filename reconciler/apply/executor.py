@@ -130,7 +130,7 @@ class Executor:
         """Whether lock, journal and state are still those of this run. If not, saving the state
         reports why, once."""
         try:
-            self._ctx.session.check_held()
+            self._ctx.session.check_lock()
         except StateError:
             return False
         return True
@@ -255,7 +255,7 @@ class TaskPatcher:
 
     def _patch(self, record: Record, values: Mapping[str, object]) -> RemoteTask:
         with self._slots:
-            self._ctx.session.check_held()
+            self._ctx.session.check_lock()
             return self._ctx.service.patch_task(record.ref.org_name, record.task_id, dict(values))
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:

@@ -260,7 +260,7 @@ class Run:
         waiting = Waiting(oldest, until, next(done, ()), self._problem)
         seconds = min([look, *(some + 0.02 for some in left if some > 0)])
         while seconds > 0:
-            self._ctx.session.check_held()  # results of a lookup could not be recorded
+            self._ctx.session.check_lock()  # results of a lookup could not be recorded
             self._waiting(waiting)
             self._note_totals()
             if not self._ctx.wait(min(seconds, 1.0)):

@@ -191,13 +191,13 @@ class Journal(GroupCommit):
         durable: Durable,
         *,
         display_name: str,
-        check_held: Callable[[], None] = lambda: None,
+        check_lock: Callable[[], None] = lambda: None,
     ) -> None:
         """`replay` is the content of `path`; without a header in it, a new journal gets `header`.
-        `display_name` is its name in messages. `check_held` is called before each write, and raises
+        `display_name` is its name in messages. `check_lock` is called before each write, and raises
         StateError if nothing may be written."""
         super().__init__(self._write_synced, durable, display_name=display_name)
-        self._path, self._check_held = path, check_held
+        self._path, self._check_lock = path, check_lock
         self._header = replay.header or header
         self._carried = [] if replay.header else list(map(encode_event, replay.events))
         self._fd: int | None = None
@@ -206,7 +206,7 @@ class Journal(GroupCommit):
         self._expected = _Expected(None, (replay.size, *([0] if is_optional else ())))
         self._lost = ""
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         """Raises StateError if another process removed, replaced or wrote to the journal file, also
         while this one writes to it."""
         expected = None
@@ -249,7 +249,7 @@ class Journal(GroupCommit):
     def _write_synced(self, texts: Sequence[bytes]) -> None:
         if self._lost:
             raise self._not_written(self._lost)
-        self._check_held()
+        self._check_lock()
         is_first, crc, lines = self._end == 0, self._crc, []
         for text in [encode_json(self._header), *self._carried, *texts] if is_first else texts:
             crc, line = _pack(text, crc)

@@ -70,13 +70,13 @@ class LocalState:
         self.lock = Path(f"{self.path}.lock")
 
     def create(self, state: State) -> bool:
-        held, _, events = self.take(Claim(state.backend, "state migrate"))
+        locked, _, events = self.take(Claim(state.backend, "state migrate"))
         try:
-            if held.exists or events:
+            if locked.exists or events:
                 return False
-            held.save(state, last=True)
+            locked.save(state, last=True)
         finally:
-            held.release()
+            locked.release()
         return True
 
     def read(self, backend: str) -> State:
@@ -97,8 +97,8 @@ class LocalState:
             lock.write(claim.purpose, claim.declared(lock.content.declared, self.display_name))
             if self.links() > 1:
                 lock.take_file(self.path)
-            loaded = self._load(claim.backend, is_held=True)
-            return Taken(HeldFile(self, lock, loaded, claim), loaded.saved, loaded.replay.events)
+            loaded = self._load(claim.backend, is_locked=True)
+            return Taken(LockedFile(self, lock, loaded, claim), loaded.saved, loaded.replay.events)
         except BaseException:
             lock.release()
             raise
@@ -160,7 +160,7 @@ class LocalState:
             code = Code.STATE_PLACE
             raise StateError.about(self.display_name, code, "directory", reason=reason) from problem
 
-    def _load(self, backend: str, *, is_held: bool = False) -> Loaded:
+    def _load(self, backend: str, *, is_locked: bool = False) -> Loaded:
         """Reads the state file and the journal at one time. Raises StateError."""
         for _ in range(_READS):
             with _reading(self.display_name):
@@ -171,7 +171,7 @@ class LocalState:
                 is_current = self.version() == version
             # A concurrent save replaces the state first and then removes the journal.
             if is_current:
-                content = content_of(data) if is_held or journal else ""
+                content = content_of(data) if is_locked or journal else ""
                 room = room_in(limits.STATE_FILE_BYTES, len(data or b"") + len(journal))
                 saved = None if data is None else decode_state(data, self.source(), backend=backend)
                 state, replay = self._joined(saved, content, journal, backend)
@@ -208,8 +208,8 @@ class LocalState:
         return StateError.about(file, code, state=state, journal=journal, **facts)
 
 
-class HeldFile:
-    """`state.location.HeldState` of a file."""
+class LockedFile:
+    """`state.location.LockedState` of a file."""
 
     def __init__(self, place: LocalState, lock: Lock, loaded: Loaded, claim: Claim) -> None:
         self._place, self._lock, self._replay = place, lock, loaded.replay
@@ -239,7 +239,7 @@ class HeldFile:
             self._replay,
             durable,
             display_name=self._place.journal_display_name,
-            check_held=self.check_held,
+            check_lock=self.check_lock,
         )
         return self._journal
 
@@ -253,14 +253,14 @@ class HeldFile:
             )
         ]
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         """Three `stat`s. A run that has lost one of the files never continues, even if the file
         returns: another run may have used it meanwhile."""
         try:
             if self._problem is None:
-                self._lock.check_held()
+                self._lock.check_lock()
                 if self._journal is not None:
-                    self._journal.check_held()
+                    self._journal.check_lock()
                 self._check_file()
         except StateError as problem:
             self._problem = problem

@@ -76,12 +76,12 @@ class Taken(NamedTuple):
     """A locked state: as it was last saved, and the events since then, from runs that ended without
     saving."""
 
-    held: HeldState
+    locked: LockedState
     saved: State
     events: Sequence[Event]
 
 
-class HeldState(Protocol):
+class LockedState(Protocol):
     """A state that this process has locked, from `take` to `release`."""
 
     @property
@@ -101,7 +101,7 @@ class HeldState(Protocol):
     def warnings(self) -> list[Diagnostic]:
         """Warnings about the location."""
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         """Raises StateError unless lock, log and saved state are certainly those that this run
         took; from the first failure on, it always does. Called right before each send and each
         save; the log calls it before each write."""

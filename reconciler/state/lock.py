@@ -156,7 +156,7 @@ class Lock:
         try:
             while not self._take():
                 if time.monotonic() >= end:
-                    raise self._is_held(timeout)
+                    raise self._locked_by_other(timeout)
                 if is_first:
                     waiting(self._holder_in_words())
                 is_first = False
@@ -189,7 +189,7 @@ class Lock:
                 if fd >= 0:
                     os.close(fd)
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         """Raises StateError if the lock file was removed or replaced: another process could lock
         the new file."""
         if self._lock < 0 or not disk.is_still(self._path, self._opened):
@@ -206,7 +206,7 @@ class Lock:
             raise self._cannot(problem) from problem
         if not is_locked:
             os.close(fd)
-            raise self._is_held(timedelta())
+            raise self._locked_by_other(timedelta())
         self._file = fd
 
     def release(self) -> None:
@@ -215,7 +215,7 @@ class Lock:
             if fd >= 0:
                 os.close(fd)
 
-    def _is_held(self, timeout: timedelta) -> StateError:
+    def _locked_by_other(self, timeout: timedelta) -> StateError:
         facts: dict[str, Arg] = {"holder": self._holder_in_words()}
         if timeout:
             facts["seconds"] = round(timeout.total_seconds(), 1)

@@ -57,7 +57,7 @@ class Session:
     """
 
     def __init__(self, taken: Taken) -> None:
-        self._held = held = taken.held
+        self._locked = locked = taken.locked
         self._run: Run | None = None
         self._run_name = ""
         self._had_events = bool(taken.events)
@@ -69,7 +69,7 @@ class Session:
         self._closed = False
         self._fold(taken.events)
         self._saved = taken.saved  # until the current state certainly differs
-        self._log = held.log(self._fold)
+        self._log = locked.log(self._fold)
 
     @classmethod
     def open(cls, location: StateLocation, claim: Claim, *, moves: bool = False) -> Session:
@@ -80,23 +80,23 @@ class Session:
             if not moves:
                 _refuse_moved(taken.saved, location.display_name)
         except StateError:
-            taken.held.release()
+            taken.locked.release()
             raise
         return cls(taken)
 
     @property
     def exists(self) -> bool:
         """Whether the state was ever saved, or a run has events to save."""
-        return self._held.exists or self._had_events
+        return self._locked.exists or self._had_events
 
     def warnings(self) -> list[Diagnostic]:
         """Warnings about the location of this state."""
-        return self._held.warnings()
+        return self._locked.warnings()
 
     @property
     def declared(self) -> Declared | None:
         """The declarations of applies, as kept with the lock."""
-        return self._held.declared
+        return self._locked.declared
 
     @property
     def state(self) -> State:
@@ -123,14 +123,14 @@ class Session:
             self._number = max(self._number, known.counter) + 1
             return Reference(key, self._number, known.id)
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         """Call it right before each request that creates or changes a task; for a create request,
         after its attempt was appended.
 
         Raises StateError if this run may have lost the lock, the log or the state: nothing may be
         sent then, and nothing is written.
         """
-        self._held.check_held()
+        self._locked.check_lock()
 
     def sign(self, run: Run) -> None:
         """Sets this run for the attempts and records that are appended from now on."""
@@ -142,7 +142,7 @@ class Session:
         Concurrent callers share one write. The events of one call are written together.
         """
         if events:
-            self._held.note_edit()
+            self._locked.note_edit()
             self._log.append(self._signed(events))
 
     def edit(self, events: Sequence[Event]) -> None:
@@ -152,8 +152,8 @@ class Session:
         self._closed = True
         try:
             with self._log.paused(), ExitStack() as then:
-                then.callback(self._held.release)
-                self._held.note_edit()
+                then.callback(self._locked.release)
+                self._locked.note_edit()
                 self._fold(self._signed(events))
                 self._save((), last=True)
         except StateError as problem:
@@ -174,7 +174,7 @@ class Session:
     def put(self, state: State) -> None:
         """Replaces the current state; the next save adds one to the serial. Nothing may have been
         appended before."""
-        self._held.note_edit()
+        self._locked.note_edit()
         with self._guard:
             self._ledger, self._view = Ledger(state), None
 
@@ -194,7 +194,7 @@ class Session:
             return
         self._closed = True
         with self._log.paused(), ExitStack() as then:
-            then.callback(self._held.release)
+            then.callback(self._locked.release)
             self._save(seen, last=True)
 
     def __enter__(self) -> Self:
@@ -209,16 +209,16 @@ class Session:
             self._view = None
 
     def _save(self, seen: Sequence[RemoteTask], *, last: bool) -> None:
-        held = self._held
-        held.check_held()
+        locked = self._locked
+        locked.check_lock()
         state = self.state.pruned()
-        if state != self._saved and (held.exists or _has_content(state)):
+        if state != self._saved and (locked.exists or _has_content(state)):
             state = _with_seen(replace(state, serial=state.serial + 1), seen)
-            state = held.save(state, last=last)
+            state = locked.save(state, last=last)
             with self._guard:
                 self._saved = self._view = state
                 self._ledger = Ledger(state)
-        held.clear_log(state)
+        locked.clear_log(state)
 
 
 def _has_content(state: State) -> bool:

@@ -19,10 +19,10 @@ from reconciler.model.remarks import remark
 from reconciler.model.value import replace
 from reconciler.state.codec import VERSION, encode_state
 from reconciler.state.engines import Engine, Missing, Pace, Version
-from reconciler.state.held_head import HeldHead
 from reconciler.state.ledger import fold
 from reconciler.state.location import Claim, Taken
 from reconciler.state.lock import Holder
+from reconciler.state.locked_head import LockedHead
 from reconciler.state.model import State
 from reconciler.state.register import (
     HeadMovedError,
@@ -86,8 +86,8 @@ class SharedState:
                     continue
                 try:
                     snapshot = self._store.load(data, version, claim.backend)
-                    held = self._take_over(snapshot, claim)
-                    return Taken(held, snapshot.saved, snapshot.events)
+                    locked = self._take_over(snapshot, claim)
+                    return Taken(locked, snapshot.saved, snapshot.events)
                 except Missing as problem:
                     if self._found()[2] == version:
                         raise self._store.damaged(str(problem), remark("shape.absent")) from problem
@@ -129,7 +129,7 @@ class SharedState:
                     continue
                 return head.holder
 
-    def _take_over(self, found: Snapshot, claim: Claim) -> HeldHead:
+    def _take_over(self, found: Snapshot, claim: Claim) -> LockedHead:
         clock, began = self._clock, self._clock.boot()
         declared = claim.declared(found.head.declared, self.display_name)
         holder = Holder.here(claim.purpose, self._run, clock.now(), clock.boot_id)
@@ -139,14 +139,14 @@ class SharedState:
             probed = pool.submit(register.retried, register.engine.probe)
             version = self._swap(head, found.version)
         taken = replace(found, head=head, version=version)
-        held = HeldHead(self._store, taken, clock, began, claim.edited(declared))
+        locked = LockedHead(self._store, taken, clock, began, claim.edited(declared))
         try:
             probed.result()
         except BaseException:
-            held.release()
+            locked.release()
             raise
-        held.start_heartbeat()
-        return held
+        locked.start_heartbeat()
+        return locked
 
     def _swap(self, head: Head, over: Version | None) -> Version:
         try:

@@ -192,7 +192,7 @@ def test_a_late_write_after_a_takeover_changes_nothing(
     taken.close()
     assert set(other.place.read(BACKEND).attempts) == {2, 4, 5}
     proxy.forget()
-    for call in (session.check_held, session.save):
+    for call in (session.check_lock, session.save):
         with pytest.raises(StateError):
             call()
 
@@ -277,7 +277,7 @@ def test_unlock_fences_a_live_holder(machines: Machines) -> None:
             ended.set()
     assert code_of(problem) is Code.STATE_FENCED
     with pytest.raises(StateError):
-        session.check_held()
+        session.check_lock()
     assert set(other.place.read(BACKEND).attempts) == {number + 1 for number in confirmed}
     other.open().close()
 

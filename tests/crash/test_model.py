@@ -338,7 +338,7 @@ class Repository(RuleBasedStateMachine):
         if self.served is not None:
             first, second = self._open(), self._open()
             with raises_with(StateError, "lock"):
-                first.check_held()
+                first.check_lock()
             second.close()
             with suppress(StateError):
                 first.close()

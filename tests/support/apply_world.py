@@ -81,7 +81,7 @@ class FakeSession:
         self.numbers = max(self.numbers, self.state.provenance.counter) + 1
         return Reference(key, self.numbers, STATE_ID)
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         if self.lost:
             raise failed(StateError, "the lock file was removed", "Run again.")
 

@@ -45,10 +45,10 @@ from reconciler.remote.transport import Transport
 from reconciler.state import edit
 from reconciler.state.beginning import begin
 from reconciler.state.engines import Pace
-from reconciler.state.held_head import HeldHead
 from reconciler.state.local import LocalState
-from reconciler.state.location import Claim, HeldState
+from reconciler.state.location import Claim, LockedState
 from reconciler.state.lock import Declared
+from reconciler.state.locked_head import LockedHead
 from reconciler.state.model import Aged, Event, Learned, Record, State
 from reconciler.state.session import Session, read_state
 from reconciler.state.shared import SharedState
@@ -133,8 +133,8 @@ class _KilledSession:
     def next_reference(self, key: str) -> Reference:
         return self._session.next_reference(key)
 
-    def check_held(self) -> None:
-        self._session.check_held()
+    def check_lock(self) -> None:
+        self._session.check_lock()
 
     def append(self, *events: Event) -> None:
         self._fate.step()
@@ -163,7 +163,7 @@ class World:
         self.late: list[tuple[float, dict[str, Any], bytes]] = []
         self.declared: Declared | None = None
         self.digests: list[str] = []
-        self._no_heartbeats = patch.object(HeldHead, "start_heartbeat", lambda _: None)
+        self._no_heartbeats = patch.object(LockedHead, "start_heartbeat", lambda _: None)
         self._no_heartbeats.start()
         self.place: LocalState | SharedState = self._new_place()
 
@@ -182,7 +182,7 @@ class World:
         assert place.create(begin(BACKEND, self.clock.now()))
         return place
 
-    def _die(self, held: HeldState) -> None:
+    def _die(self, held: LockedState) -> None:
         """Leaves what a killed process leaves: no save, a free lock, and the journal."""
         if isinstance(self.place, SharedState):
             self.place.unlock(self.place.head().epoch)  # its further writes are rejected
@@ -210,14 +210,14 @@ class World:
         declares = digest([[t.key, t.inputs, t.moved_from, t.task_id] for t in desired])
         claim = Claim(BACKEND, "apply", digest=declares, follows=follows)
         taken = self.place.take(claim)
-        self.declared = taken.held.declared
+        self.declared = taken.locked.declared
         self.digests.append(declares)
         session = Session(taken)
         try:
             run = _Run(self, self._client(token, fate), session, fate, desired, options, removed)
             report = run.apply()
         except KilledError:
-            self._die(taken.held)
+            self._die(taken.locked)
             return None
         except BaseException:
             session.close()

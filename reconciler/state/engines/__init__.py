@@ -2,7 +2,7 @@
 
 An engine has one register, the *head*, which is replaced by compare-and-swap, and immutable blobs
 that the head refers to. Everything else is built on top: retries in `state.register`, the contents
-of head and blobs in `state.store`, the lock's heartbeat and the journal in `state.held_head`, and
+of head and blobs in `state.store`, the lock's heartbeat and the journal in `state.locked_head`, and
 taking the lock in `state.shared`. docs/contributing/changes.md lists what a new engine needs.
 """
 # ruff: noqa: N818  (an outcome of a swap is not an error until the caller has examined it)

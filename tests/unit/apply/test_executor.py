@@ -175,7 +175,7 @@ def test_the_lock_is_checked_before_the_window() -> None:
     """The check can take long, on a file system that hangs."""
     world = World()
     checks = [SEND_WINDOW, 0.0]
-    world.session.check_held = lambda: setattr(  # type: ignore[method-assign]
+    world.session.check_lock = lambda: setattr(  # type: ignore[method-assign]
         world, "passed", world.passed + checks.pop(0)
     )
     result = world.run(*world.planned(desired("a")))["a"]

@@ -24,7 +24,7 @@ def test_a_check_of_the_lock_that_takes_long_closes_the_window() -> None:
         begun.append(world.passed)
         world.passed += SLOW
 
-    world.session.check_held = hang  # type: ignore[method-assign]
+    world.session.check_lock = hang  # type: ignore[method-assign]
     done = world.run(*world.planned(desired("a")))
     assert world.calls.of("create") == []
     assert done["a"].result is Result.FAILED

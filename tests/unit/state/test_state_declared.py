@@ -98,13 +98,13 @@ def test_an_edit_by_a_process_that_is_killed_counts(
     first = taken(state(), "a")
     killed = state().take(claim("", purpose="state accept"))
     Session(killed).append(Recorded(record(1)))
-    killed.held.release()  # the journal has the edit
+    killed.locked.release()  # the journal has the edit
     assert refused(state(), "a", first)[0] == "edit"
 
 
 def test_an_apply_that_is_killed_at_once_counts(state: Callable[[], StateLocation]) -> None:
     first = taken(state(), "a")
-    state().take(claim("b")).held.release()
+    state().take(claim("b")).locked.release()
     assert refused(state(), "a", first)[0] == ""
 
 
@@ -144,7 +144,7 @@ def test_a_full_disk_leaves_the_lock_file_unreadable_rather_than_old(
 
     with monkeypatch.context() as patch:
         patch.setattr("os.pwrite", full)
-        at.take(claim("b")).held.release()
+        at.take(claim("b")).locked.release()
     assert read_lock(at.lock).declared is None
     assert refused(at, "a", first)[0] == "unknown"
 

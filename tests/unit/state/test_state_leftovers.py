@@ -263,7 +263,7 @@ def test_events_of_a_run_that_had_a_removed_lock_meanwhile_are_kept(path: Path, 
     if found == "own events":
         first.append(Recorded(record(8)))
     sibling(path, ".lock").unlink()
-    held = LocalState(path).take(Claim(BACKEND, "a test")).held
+    held = LocalState(path).take(Claim(BACKEND, "a test")).locked
     held.log(lambda _: None).append([Attempted(attempt(7))])
     held.release()  # as if it were killed
     with raises_with(StateError, "was removed, replaced or written to"):

@@ -216,7 +216,7 @@ def test_a_lock_file_that_is_removed_before_it_is_locked_is_not_used(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     with open_at(path) as session:
-        session.check_held()
+        session.check_lock()
         with raises_with(StateError, "locked"):
             open_at(path)
 

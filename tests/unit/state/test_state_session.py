@@ -19,7 +19,7 @@ from reconciler.state.attempt import Baseline
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Journal
 from reconciler.state.ledger import fold
-from reconciler.state.local import HeldFile, LocalState
+from reconciler.state.local import LocalState, LockedFile
 from reconciler.state.location import Claim, StateLocation
 from reconciler.state.model import (
     Attempted,
@@ -164,14 +164,14 @@ def test_each_request_has_a_number_of_its_own(path: Path) -> None:
 def test_an_edit_that_was_interrupted_is_not_saved_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saves, save = [], HeldFile.save
+    saves, save = [], LockedFile.save
 
-    def interrupted(self: HeldFile, state: State, *, last: bool) -> None:
+    def interrupted(self: LockedFile, state: State, *, last: bool) -> None:
         saves.append(last)
         save(self, state, last=last)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(HeldFile, "save", interrupted)
+    monkeypatch.setattr(LockedFile, "save", interrupted)
     with pytest.raises(KeyboardInterrupt), open_at(path) as session:
         session.edit([Recorded(record(1))])
     assert saves == [True]
@@ -212,7 +212,7 @@ def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str
     save_history(path)
     session = open_at(path)
     session.append(Attempted(attempt(9)))
-    session.check_held()
+    session.check_lock()
     file = sibling(path, suffix)
     if how == "removed":
         file.unlink()
@@ -224,7 +224,7 @@ def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str
         moved = file.rename(file.with_name("elsewhere"))
         file.symlink_to(moved)
     with pytest.raises(StateError) as caught:
-        session.check_held()
+        session.check_lock()
     assert [d.code for d in caught.value.diagnostics] == [Code.STATE_LOCK_LOST]
     if how == "linked":
         file.unlink()
@@ -247,12 +247,12 @@ def test_a_replaced_state_is_detected(path: Path, how: str, is_new: bool) -> Non
         save_history(path)
     session = open_at(path)
     session.append(Attempted(attempt(9)))
-    session.check_held()
+    session.check_lock()
     if how == "removed":
         sibling(path, ".backup").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         if is_new:  # nothing has changed
-            session.check_held()
+            session.check_lock()
             session.close()
             return
     elif how == "edited":
@@ -262,7 +262,7 @@ def test_a_replaced_state_is_detected(path: Path, how: str, is_new: bool) -> Non
         path.with_name("other.json").replace(path)
     before = folder_contents(path.parent)
     for write in (
-        session.check_held,
+        session.check_lock,
         lambda: session.append(Attempted(attempt(8))),
         session.save,
         session.close,
@@ -279,17 +279,17 @@ def test_a_touched_state_is_still_the_same(path: Path) -> None:
         data = path.read_bytes()
         path.unlink()
         path.write_bytes(data)
-        session.check_held()
+        session.check_lock()
         session.append(Attempted(attempt(8)))
     assert {9, 10} <= set(read_state(LocalState(path), backend=BACKEND).attempts)
 
 
 def test_a_change_without_an_attempt_needs_no_journal(path: Path) -> None:
     with open_at(path) as session:
-        session.check_held()
+        session.check_lock()
         session.append(Attempted(attempt(1)))
     with open_at(path) as session:  # not resolved: the journal is gone, the attempt is in the state
-        session.check_held()
+        session.check_lock()
 
 
 def test_a_check_during_a_write_raises_nothing(path: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_check_during_a_write_raises_nothing(path: Path) -> None:
 
     def check() -> None:
         while not done.is_set():
-            session.check_held()
+            session.check_lock()
 
     done = threading.Event()
     with open_at(path) as session, ThreadPoolExecutor(2) as pool:
@@ -340,22 +340,22 @@ def test_nothing_is_written_while_the_lock_is_released(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An append could write to a file that is being closed."""
-    open_log, release = HeldFile.log, HeldFile.release
+    open_log, release = LockedFile.log, LockedFile.release
     logs: list[Journal] = []
     late: list[Future[None]] = []
 
-    def log(held: HeldFile, durable: Durable) -> Journal:
+    def log(held: LockedFile, durable: Durable) -> Journal:
         logs.append(open_log(held, durable))
         return logs[0]
 
-    def release_slowly(held: HeldFile) -> None:
+    def release_slowly(held: LockedFile) -> None:
         late.append(pool.submit(session.append, Recorded(record(1))))
         while not (logs[0].waiting or late[0].done()):
             time.sleep(0.001)
         release(held)
 
-    monkeypatch.setattr(HeldFile, "log", log)
-    monkeypatch.setattr(HeldFile, "release", release_slowly)
+    monkeypatch.setattr(LockedFile, "log", log)
+    monkeypatch.setattr(LockedFile, "release", release_slowly)
     session = open_at(path)
     with ThreadPoolExecutor(1) as pool:
         session.close()

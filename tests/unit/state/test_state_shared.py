@@ -167,7 +167,7 @@ def test_after_an_unknown_write_nothing_is_sent(engine: MemoryEngine, session: S
     assert 25 < engine.clock.passed - began < 40  # less than what others wait for
     engine.faults = []
     sent = len(engine.swapped)
-    for call in (session.check_held, lambda: session.append(Attempted(attempt(2))), session.save):
+    for call in (session.check_lock, lambda: session.append(Attempted(attempt(2))), session.save):
         with pytest.raises(StateError):
             call()
     assert len(engine.swapped) == sent
@@ -175,12 +175,12 @@ def test_after_an_unknown_write_nothing_is_sent(engine: MemoryEngine, session: S
 
 def test_a_holder_that_finds_another_head_is_fenced(engine: MemoryEngine, session: Session) -> None:
     assert engine.place().unlock(1) is not None
-    session.check_held()  # it cannot know yet
+    session.check_lock()  # it cannot know yet
     with pytest.raises(StateError) as problem:
         session.append(Attempted(attempt(1)))
     assert code_of(problem) is Code.STATE_FENCED
     with pytest.raises(StateError):
-        session.check_held()
+        session.check_lock()
     assert not engine.place().read(BACKEND).attempts
 
 
@@ -196,12 +196,12 @@ def test_after_a_pause_the_lock_is_confirmed_before_a_send(
     engine: MemoryEngine, session: Session
 ) -> None:
     engine.clock.passed += 31
-    session.check_held()
+    session.check_lock()
     assert len(engine.swapped) == 1
     engine.place().unlock(1)
     engine.clock.passed += 31
     with pytest.raises(StateError) as problem:
-        session.check_held()
+        session.check_lock()
     assert code_of(problem) is Code.STATE_FENCED
 
 
@@ -285,7 +285,7 @@ def test_with_a_timeout_a_lock_is_taken_over_after_its_last_write(engine: Memory
 def test_with_a_timeout_a_living_holder_is_waited_for(engine: MemoryEngine) -> None:
     session = open_in(engine)
     engine.clock.boot_id = "boot-2"
-    lives = [(float(second), session.check_held) for second in (32, 64, 96)]
+    lives = [(float(second), session.check_lock) for second in (32, 64, 96)]
     engine.clock.at = [*lives, (100.0, session.close)]
     open_in(engine, 120).close()
     assert engine.clock.passed == 100.0
@@ -295,7 +295,7 @@ def test_with_a_timeout_a_living_holder_is_waited_for(engine: MemoryEngine) -> N
 def test_a_living_holder_is_waited_for_until_the_timeout(engine: MemoryEngine) -> None:
     session = open_in(engine)
     engine.clock.boot_id = "boot-2"
-    engine.clock.at = [(float(second), session.check_held) for second in (32, 64, 96)]
+    engine.clock.at = [(float(second), session.check_lock) for second in (32, 64, 96)]
     with pytest.raises(StateError) as problem:
         open_in(engine, 50)
     assert problem.value.diagnostics[0].case == "shared.waited"

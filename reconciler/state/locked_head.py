@@ -1,6 +1,6 @@
 """A shared state that this process has locked, so that only this process writes its head.
 
-If the lock may be lost, the run ends: from then on, `check_held` and all writes raise StateError.
+If the lock may be lost, the run ends: from then on, `check_lock` and all writes raise StateError.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MAX_TAIL = 256 * 1024
 _SHARE_OF_WRITE, _MAX_WAIT = 0.2, 0.02
 
 
-class HeldHead:
-    """`state.location.HeldState` of a shared state."""
+class LockedHead:
+    """`state.location.LockedState` of a shared state."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class HeldHead:
         facts = {"file": self._display_name, "size": f"{self._size // 10**6} MB"}
         return [warning(Code.STATE_LARGE, at=NOWHERE, **facts)]
 
-    def check_held(self) -> None:
+    def check_lock(self) -> None:
         """Checks the lock. After a pause long enough for another process to take it, also rewrites
         the head, which fails in that case."""
         self._refuse_lost()
