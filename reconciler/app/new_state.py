@@ -16,7 +16,8 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.reference import is_state_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value, replace
-from reconciler.plan.explain import Declared, Explanation, Found, OtherState, Replaced, explain
+from reconciler.plan.explain import explain
+from reconciler.plan.explanation import Declared, Explanation, Found, OtherState, Replaced
 from reconciler.plan.facts import Facts
 from reconciler.plan.keys import moved_ref, record_of
 from reconciler.plan.needs import Depth, need_to_explain

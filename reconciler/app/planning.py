@@ -22,7 +22,8 @@ from reconciler.model.remarks import remark
 from reconciler.model.service import Identity
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
-from reconciler.plan.explain import Explanation, explain
+from reconciler.plan.explain import explain
+from reconciler.plan.explanation import Explanation
 from reconciler.plan.facts import Facts
 from reconciler.plan.hold import with_room
 from reconciler.plan.plan import Plan, Reason

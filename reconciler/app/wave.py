@@ -43,7 +43,7 @@ from reconciler.plan.adoption import adopt_found, described
 from reconciler.plan.ages import AttemptAges, waited_totals
 from reconciler.plan.confirmed import Confirmed
 from reconciler.plan.digest import SavedPlan, differences, refuse_unexpected
-from reconciler.plan.explain import Duplicate, Explanation, Found
+from reconciler.plan.explanation import Duplicate, Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.hold import with_held
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason

@@ -9,7 +9,7 @@ from reconciler.apply.report import ApplyReport
 from reconciler.apply.run import Run
 from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.task import TaskRef
-from reconciler.plan.explain import Explanation
+from reconciler.plan.explanation import Explanation
 from reconciler.plan.plan import Plan
 
 

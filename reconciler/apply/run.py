@@ -19,7 +19,7 @@ from reconciler.model.task import TaskRef, natural
 from reconciler.plan.adoption import why_open
 from reconciler.plan.ages import time_left, waited_totals
 from reconciler.plan.confirmed import Confirmed
-from reconciler.plan.explain import Explanation, Found
+from reconciler.plan.explanation import Explanation, Found
 from reconciler.plan.keys import moved_ref
 from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt

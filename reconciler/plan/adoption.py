@@ -10,7 +10,7 @@ from reconciler.model.remarks import Remark, remark, said
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.model.wire import console_url
-from reconciler.plan.explain import Found, Open
+from reconciler.plan.explanation import Found, Open
 from reconciler.plan.keys import matches_key
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, plan_for

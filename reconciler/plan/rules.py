@@ -12,7 +12,7 @@ from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.task_state import TaskState, state_of_absent
 from reconciler.model.value import replace
 from reconciler.plan.adoption import about, adopt, adopt_found, gone, why_open
-from reconciler.plan.explain import Explanation, Found
+from reconciler.plan.explanation import Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.keys import moved_ref, record_of
 from reconciler.plan.names import NameRules, Undeclared

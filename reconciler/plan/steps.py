@@ -14,7 +14,7 @@ from reconciler.model.value import Value, field, replace
 from reconciler.model.wire import console_url
 from reconciler.plan import replacement, updates
 from reconciler.plan.ages import AttemptAges
-from reconciler.plan.explain import Declared, Duplicate, Explanation, OtherState
+from reconciler.plan.explanation import Declared, Duplicate, Explanation, OtherState
 from reconciler.plan.facts import Facts
 from reconciler.plan.hold import HoldRules, User, merges, stopped
 from reconciler.plan.keys import moved_ref, record_of

@@ -14,6 +14,7 @@ from reconciler.model.value import replace
 from reconciler.plan import explain
 from reconciler.plan import facts as read
 from reconciler.plan.ages import AttemptAges
+from reconciler.plan.explanation import Declared, Explanation
 from reconciler.plan.plan import Reason
 from reconciler.state import attempt as states
 from reconciler.state import model
@@ -51,7 +52,7 @@ class Taskctl(Rules):
         after = explain.explain(
             before,
             _facts_of(state, facts),
-            explain.Declared.of((), {}),
+            Declared.of((), {}),
             timedelta(seconds=SETTLE),
             _ages_of(before, facts),
             continues=facts.continues,
@@ -213,9 +214,7 @@ def _facts_of(state: State, facts: Facts) -> read.Facts:
     )
 
 
-def _decision_of(
-    state: State, facts: Facts, before: model.State, after: explain.Explanation
-) -> Decision:
+def _decision_of(state: State, facts: Facts, before: model.State, after: Explanation) -> Decision:
     ids = {_id_of(f"s{number}"): f"s{number}" for number in range(256)}
     listed = {task.id: task for task in facts.listed}
 
@@ -269,7 +268,7 @@ def _is_of(state: State, facts: Facts, number: int) -> bool:
     return state.attempts[number].key.org == facts.org
 
 
-def _is_open(facts: Facts, after: explain.Explanation) -> bool:
+def _is_open(facts: Facts, after: Explanation) -> bool:
     attempts = after.state.attempts.values()
     return any(attempt.ref.org_name == facts.org for attempt in attempts)
 
@@ -278,7 +277,7 @@ def _former_of(
     state: State,
     facts: Facts,
     before: model.State,
-    after: explain.Explanation,
+    after: Explanation,
     ref_of: Callable[[str], Ref | None],
 ) -> dict[str, Former]:
     """The tasks that became history."""

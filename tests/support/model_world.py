@@ -35,7 +35,8 @@ from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt_found
 from reconciler.plan.ages import AttemptAges, waited_totals
 from reconciler.plan.confirmed import Confirmed
-from reconciler.plan.explain import Explanation, Found, explain
+from reconciler.plan.explain import explain
+from reconciler.plan.explanation import Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.needs import Depth, need_to_explain, needs
 from reconciler.plan.plan import Plan, PlannedTask

@@ -14,7 +14,8 @@ from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.explain import Explanation, explain
+from reconciler.plan.explain import explain
+from reconciler.plan.explanation import Explanation
 from reconciler.plan.facts import Facts, Listing
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.selection import EVERYTHING

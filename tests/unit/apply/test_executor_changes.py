@@ -18,7 +18,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.service import Refused, RemoteTask
 from reconciler.model.task import DesiredTask, Removal
 from reconciler.model.value import replace
-from reconciler.plan.explain import Explanation
+from reconciler.plan.explanation import Explanation
 from reconciler.plan.facts import Facts
 from reconciler.plan.plan import Action
 from reconciler.plan.steps import Inputs

@@ -24,7 +24,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt_found
 from reconciler.plan.confirmed import SENDS, Confirmed
-from reconciler.plan.explain import Explanation, Found
+from reconciler.plan.explanation import Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.needs import known_ids
 from reconciler.plan.plan import Plan, PlannedTask

@@ -15,7 +15,8 @@ from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.ages import AttemptAges
-from reconciler.plan.explain import Declared, Duplicate, Explanation, explain
+from reconciler.plan.explain import explain
+from reconciler.plan.explanation import Declared, Duplicate, Explanation
 from reconciler.plan.facts import Listing
 from reconciler.plan.needs import known_ids
 from reconciler.plan.plan import Reason

@@ -17,7 +17,7 @@ from reconciler.model.service import FirstMessage
 from reconciler.model.task import Removal, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.explain import Explanation
+from reconciler.plan.explanation import Explanation
 from reconciler.plan.facts import Facts
 from reconciler.plan.needs import known_ids
 from reconciler.plan.plan import Action, Change, Origin, Plan, Reason
