@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
     from reconciler.state.location import StateLocation
-    from reconciler.state.lock import Declared
+    from reconciler.state.lock import LastApply
     from reconciler.state.model import State
     from reconciler.state.session import Session
     from reconciler.system.cache import UserCache
@@ -210,7 +210,7 @@ class Context:
         *,
         moves: bool = False,
         digest: str = "",
-        follows: Declared | None = None,
+        follows: LastApply | None = None,
     ) -> Session:
         """Locks and opens the state, or that of another `location`, for changes. Raises StateError
         if it is locked or unusable. `moves`: a state that was moved may be opened. For `digest` and

@@ -30,7 +30,7 @@ from reconciler.tasks.results import pull_requests, result_of
 from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:
-    from reconciler.manifest.expectations import Declared, Schemas
+    from reconciler.manifest.expectations import DeclaredExpectations, Schemas
     from reconciler.manifest.files import NamedFiles
     from reconciler.manifest.tracked_files import TrackedFiles
 
@@ -39,7 +39,7 @@ class Verdict(NamedTuple):
     """The status of a task that has finished, and the reasons unless it is done."""
 
     state: TaskState = TaskState.DONE
-    reasons: tuple[judgement.Reason, ...] = ()
+    reasons: tuple[judgement.Shortfall, ...] = ()
 
 
 class _Checker:
@@ -67,7 +67,7 @@ class _Checker:
             return Verdict(TaskState.UNKNOWN, ((Code.UNKNOWN_RESULT, "time", {"limit": limit}),))
         return Verdict(TaskState.UNMET, tuple(found)) if found else Verdict()
 
-    def _mismatches(self, data: object) -> list[judgement.Reason]:
+    def _mismatches(self, data: object) -> list[judgement.Shortfall]:
         from reconciler.manifest.schema import validator_of
 
         if self._violations is None:
@@ -147,7 +147,7 @@ class Expectations:
     def __init__(self, root: Path, paths: Sequence[str] = ()) -> None:
         self.problems: list[Diagnostic] = []
         self._root, self._paths = root, paths
-        self._files: dict[str, Declared | None] = {}
+        self._files: dict[str, DeclaredExpectations | None] = {}
         self._reported: set[str] = set()
         self._irrelevant: dict[str, bool] = {}
         self._candidates: dict[str, Sequence[str]] = {}
@@ -245,7 +245,7 @@ class Expectations:
             self._irrelevant[file] = not any(word in content for word in _WORDS)
         return self._irrelevant[file]
 
-    def _declared(self, file: str) -> Declared | None:
+    def _declared(self, file: str) -> DeclaredExpectations | None:
         if file not in self._files:
             from reconciler.manifest.expectations import Schemas, declared_in
             from reconciler.manifest.files import NamedFiles

@@ -53,7 +53,7 @@ from reconciler.plan.steps import Inputs, duplicate_warnings, followed_by, unkep
 from reconciler.state import edit
 from reconciler.state.attempt import Attempt
 from reconciler.state.edit import mark_done, update_declared
-from reconciler.state.lock import Declared
+from reconciler.state.lock import LastApply
 from reconciler.state.model import Aged, State
 from reconciler.state.session import Session
 from reconciler.system import memory
@@ -136,7 +136,7 @@ class Wave:
         return self._request.yes or self._request.reviewed is not None
 
     @property
-    def declared(self) -> Declared | None:
+    def declared(self) -> LastApply | None:
         """The declaration that is kept with the lock of the state."""
         return self._session.declared
 

@@ -188,7 +188,7 @@ def check_prompts(document: Document) -> Iterator[Finding]:
 # The manifests of recorded tasks
 
 
-class Declared(Value, frozen=True):
+class DeclaredExpectations(Value, frozen=True):
     """The keys of the tasks and entries that a manifest declares, with their expectations.
     `problems` are its errors."""
 
@@ -198,18 +198,18 @@ class Declared(Value, frozen=True):
 
 def declared_in(
     file: str, real: FilePath | None, folder: FilePath, files: NamedFiles, schemas: Schemas
-) -> Declared | None:
+) -> DeclaredExpectations | None:
     """The declarations of a manifest in `folder`, without expanding its entries; None if there is
     no such file. `real`: its path with links resolved, None if it must not be read."""
     if real is None:
         refused = error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file))
-        return Declared({}, (refused,))
+        return DeclaredExpectations({}, (refused,))
     try:
         content = disk.read_resolved(real, limits.MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
-        return Declared({}, (unreadable_file(file, problem),))
+        return DeclaredExpectations({}, (unreadable_file(file, problem),))
     source = read_source(content)
     document = Document(source, file, folder)
     if document.is_complete:
@@ -219,4 +219,4 @@ def declared_in(
         read_expectations(document, files, schemas)
     errors = [found for found in document.findings if blocks(found)]
     problems = tuple(source.diagnostics(errors, file))
-    return Declared(document.expectations, problems)
+    return DeclaredExpectations(document.expectations, problems)

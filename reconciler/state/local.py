@@ -21,7 +21,7 @@ from reconciler.state.commit import Durable
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
 from reconciler.state.location import Claim, Taken
-from reconciler.state.lock import Declared, Lock
+from reconciler.state.lock import LastApply, Lock
 from reconciler.state.model import Learned, State, room_in
 from reconciler.system import disk
 
@@ -225,7 +225,7 @@ class LockedFile:
         return self._version is not None
 
     @property
-    def declared(self) -> Declared | None:
+    def declared(self) -> LastApply | None:
         return self._lock.content.declared
 
     def note_edit(self) -> None:

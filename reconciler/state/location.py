@@ -11,7 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError
 from reconciler.state.attempt import Run
 from reconciler.state.commit import Durable, GroupCommit
-from reconciler.state.lock import Declared
+from reconciler.state.lock import LastApply
 from reconciler.state.model import Event, State
 
 
@@ -28,9 +28,9 @@ class Claim(NamedTuple):
     waiting: Callable[[str, float | None], None] = lambda *_: None
     run: Run | None = None
     digest: str = ""
-    follows: Declared | None = None
+    follows: LastApply | None = None
 
-    def declared(self, before: Declared | None, display_name: str) -> Declared | None:
+    def declared(self, before: LastApply | None, display_name: str) -> LastApply | None:
         """The declaration to keep with the lock once it is taken. Raises StateError if others have
         changed the declaration that a later wave follows."""
         if self.follows is not None and before != self.follows:
@@ -38,16 +38,16 @@ class Claim(NamedTuple):
         if not self.digest or (before is not None and before.digest == self.digest):
             return before
         changes = before.changes + 1 if before is not None else 1
-        return Declared(self.digest, changes, self.purpose, self.run)
+        return LastApply(self.digest, changes, self.purpose, self.run)
 
-    def edited(self, declared: Declared | None) -> Declared | None:
+    def edited(self, declared: LastApply | None) -> LastApply | None:
         """The declaration after this process, unless it is an apply, has edited the state."""
         if self.digest or declared is None:
             return declared
         return declared.edited(self.purpose, self.run)
 
 
-def _changed(before: Declared | None, follows: Declared, display_name: str) -> StateError:
+def _changed(before: LastApply | None, follows: LastApply, display_name: str) -> StateError:
     code, at = Code.CHANGED_MEANWHILE, Place(display_name)
     if before is None:
         return StateError.of(code, "unknown", at=at)
@@ -89,7 +89,7 @@ class LockedState(Protocol):
         """Whether it was ever saved."""
 
     @property
-    def declared(self) -> Declared | None:
+    def declared(self) -> LastApply | None:
         """The declaration that is kept with the lock."""
 
     def note_edit(self) -> None:

@@ -76,7 +76,7 @@ class Holder(Stored, frozen=True):
         )
 
 
-class Declared(Stored, frozen=True):
+class LastApply(Stored, frozen=True):
     """The declarations of the applies of a state, kept with its lock. `digest` is that of the tasks
     and PATHs of the last apply. `changes` increases whenever the digest changes, and with each edit
     of the state; `command` and `run` identify the last change."""
@@ -86,16 +86,16 @@ class Declared(Stored, frozen=True):
     command: str
     run: Run | None = None
 
-    def edited(self, command: str, run: Run | None) -> Declared:
+    def edited(self, command: str, run: Run | None) -> LastApply:
         """The declaration after an edit of the state."""
-        return Declared(self.digest, self.changes + 1, command, run)
+        return LastApply(self.digest, self.changes + 1, command, run)
 
 
 class LockFile(Stored, frozen=True):
     """The content of a lock file."""
 
     holder: Holder | None = None
-    declared: Declared | None = None
+    declared: LastApply | None = None
 
 
 def _pid_namespace() -> str:
@@ -165,7 +165,7 @@ class Lock:
             raise self._cannot(problem) from problem
         self.content = read_lock(self._path)
 
-    def write(self, purpose: str, declared: Declared | None) -> None:
+    def write(self, purpose: str, declared: LastApply | None) -> None:
         """Writes the holder of the lock."""
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
         self.content = LockFile(holder, declared)

@@ -18,7 +18,7 @@ from reconciler.model.value import replace
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.engines import Denied, Full, Unsure, scheme_of
-from reconciler.state.lock import Declared
+from reconciler.state.lock import LastApply
 from reconciler.state.model import State
 from reconciler.state.register import HeadMovedError, UnknownWriteError, state_error
 from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
@@ -39,7 +39,7 @@ class LockedHead:
         taken: Snapshot,
         clock: Clock,
         proved: float,
-        edited: Declared | None,
+        edited: LastApply | None,
     ) -> None:
         """`taken` is the version with which this process took the lock; `proved` is the time before
         it was written, in seconds since boot; `edited` is the declaration after an edit."""
@@ -59,7 +59,7 @@ class LockedHead:
         return True
 
     @property
-    def declared(self) -> Declared | None:
+    def declared(self) -> LastApply | None:
         return self._head.declared
 
     def note_edit(self) -> None:

@@ -20,7 +20,7 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import RecordChange, Run, kept_outputs
 from reconciler.state.ledger import Ledger
 from reconciler.state.location import Claim, StateLocation, Taken
-from reconciler.state.lock import Declared
+from reconciler.state.lock import LastApply
 from reconciler.state.model import Attempted, Event, Ran, Record, Recorded, State
 
 
@@ -94,7 +94,7 @@ class Session:
         return self._locked.warnings()
 
     @property
-    def declared(self) -> Declared | None:
+    def declared(self) -> LastApply | None:
         """The declarations of applies, as kept with the lock."""
         return self._locked.declared
 

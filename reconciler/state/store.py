@@ -29,7 +29,7 @@ from reconciler.model.typed_json import (
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.codec import StateSource, check_version, decode_event, decode_state
 from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size
-from reconciler.state.lock import Declared, Holder
+from reconciler.state.lock import Holder, LastApply
 from reconciler.state.model import Event, State, room_in
 from reconciler.state.register import Register
 
@@ -63,7 +63,7 @@ class Head(Stored, frozen=True):
     segments: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     tail: tuple[bytes, ...] = ()
-    declared: Declared | None = None
+    declared: LastApply | None = None
 
     @property
     def part(self) -> str:
@@ -74,7 +74,7 @@ class Head(Stored, frozen=True):
         """The next head of the same holder, without changes."""
         return replace(self, seq=self.seq + 1)
 
-    def taken_by(self, writer: str, holder: Holder | None, declared: Declared | None) -> Head:
+    def taken_by(self, writer: str, holder: Holder | None, declared: LastApply | None) -> Head:
         """The next head, with another holder."""
         seq, epoch, taken = self.seq + 1, self.epoch + 1, {"holder": holder, "declared": declared}
         return replace(self, epoch=epoch, seq=seq, writer=writer, **taken)

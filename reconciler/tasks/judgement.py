@@ -21,30 +21,30 @@ _MAX_SHOWN = 200
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 _NAMING = ("properties", "required", "patternProperties", "dependentRequired")
 
-Reason = tuple[Code, str, Mapping[str, Any]]
+Shortfall = tuple[Code, str, Mapping[str, Any]]
 """The code, the case and the facts of a reason."""
 
 
-def too_few_pull_requests(count: int, expect: Expectation) -> Iterator[Reason]:
+def too_few_pull_requests(count: int, expect: Expectation) -> Iterator[Shortfall]:
     """The reason if a task lists fewer pull requests than expected."""
     if count < expect.pull_requests:
         facts = {"count": count, "least": expect.pull_requests}
         yield Code.MISSING_PULL_REQUESTS, "", facts
 
 
-def too_few_merged(listed: Iterable[ListedPullRequest], expect: Expectation) -> Iterator[Reason]:
+def too_few_merged(listed: Iterable[ListedPullRequest], expect: Expectation) -> Iterator[Shortfall]:
     """The reason if fewer pull requests than expected are merged."""
     count = sum(each.is_merged for each in listed)
     if expect.merged and count < expect.pull_requests:
         yield Code.NOT_MERGED, "", {"count": count, "least": expect.pull_requests}
 
 
-def without_data(why: NoData | None) -> Reason:
+def without_data(why: NoData | None) -> Shortfall:
     """The reason if the answer has no data."""
     return Code.MISSING_DATA, (why or NoData.MISSING).value, {}
 
 
-def mismatches(violations: Iterable[Violation], names: Collection[str]) -> list[Reason]:
+def mismatches(violations: Iterable[Violation], names: Collection[str]) -> list[Shortfall]:
     """The first reasons why data does not satisfy a schema; `names` are the properties in it."""
     return [
         (Code.INVALID_RESULT, *_mismatch(violation, names))
@@ -52,7 +52,7 @@ def mismatches(violations: Iterable[Violation], names: Collection[str]) -> list[
     ]
 
 
-def diagnostic(reason: Reason, ref: str, at: Place) -> Diagnostic:
+def diagnostic(reason: Shortfall, ref: str, at: Place) -> Diagnostic:
     code, case, facts = reason
     severity = Severity.NOTE if code is Code.NOT_MERGED else Severity.ERROR
     return Diagnostic(code, severity, case, {"ref": ref, **facts}, at)

@@ -32,7 +32,7 @@ from reconciler.plan.plan import Action, PlannedTask
 from reconciler.plan.rules import Rules
 from reconciler.state import edit
 from reconciler.state.location import Claim
-from reconciler.state.lock import Declared
+from reconciler.state.lock import LastApply
 from reconciler.state.model import Record, State
 from reconciler.state.session import Session
 from tests.support.diagnostics import raises_with
@@ -76,7 +76,7 @@ class Repository(RuleBasedStateMachine):
         self.lost: str | None = None
         self.ids: dict[str, str] = {}
         self.copy: State | None = None
-        self.waiting: tuple[list[Any], Declared | None, int] | None = None
+        self.waiting: tuple[list[Any], LastApply | None, int] | None = None
 
     def teardown(self) -> None:
         self.world.close()

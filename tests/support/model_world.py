@@ -48,7 +48,7 @@ from reconciler.state.beginning import begin
 from reconciler.state.engines import Pace
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, LockedState
-from reconciler.state.lock import Declared
+from reconciler.state.lock import LastApply
 from reconciler.state.locked_head import LockedHead
 from reconciler.state.model import Aged, Event, Learned, Record, State
 from reconciler.state.session import Session, read_state
@@ -162,7 +162,7 @@ class World:
         self.app = App(folder / "service.db", now=self.clock.now)
         self.served = served
         self.late: list[tuple[float, dict[str, Any], bytes]] = []
-        self.declared: Declared | None = None
+        self.declared: LastApply | None = None
         self.digests: list[str] = []
         self._no_heartbeats = patch.object(LockedHead, "start_heartbeat", lambda _: None)
         self._no_heartbeats.start()
@@ -203,7 +203,7 @@ class World:
         token: str = "me",
         options: PlanOptions = OPTIONS,
         removed: Sequence[Removal] = (),
-        follows: Declared | None = None,
+        follows: LastApply | None = None,
     ) -> ApplyReport | None:
         """Runs one apply; None if it was killed. StateError for a later wave, which `follows` what
         the one before has left with the lock, if it may not continue."""

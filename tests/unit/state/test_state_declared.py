@@ -13,7 +13,7 @@ from reconciler.model.diagnostics import StateError
 from reconciler.state.attempt import Run
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, StateLocation
-from reconciler.state.lock import Declared, read_lock
+from reconciler.state.lock import LastApply, read_lock
 from reconciler.state.model import Recorded
 from reconciler.state.session import Session
 from tests.support.memory_engine import MemoryEngine
@@ -32,19 +32,19 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], StateL
     return engine.place
 
 
-def claim(digest: str, follows: Declared | None = None, purpose: str = "apply") -> Claim:
+def claim(digest: str, follows: LastApply | None = None, purpose: str = "apply") -> Claim:
     run = Run(NOON, actor=f"who applies {digest}")
     return Claim(BACKEND, purpose, run=run, digest=digest, follows=follows)
 
 
-def taken(at: StateLocation, digest: str, follows: Declared | None = None) -> Declared:
+def taken(at: StateLocation, digest: str, follows: LastApply | None = None) -> LastApply:
     """The declaration that an apply leaves with the lock."""
     with Session.open(at, claim(digest, follows)) as session:
         assert session.declared is not None
         return session.declared
 
 
-def refused(at: StateLocation, digest: str, follows: Declared) -> tuple[str, dict[str, object]]:
+def refused(at: StateLocation, digest: str, follows: LastApply) -> tuple[str, dict[str, object]]:
     with pytest.raises(StateError) as caught:
         taken(at, digest, follows)
     (problem,) = caught.value.diagnostics
