@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
-from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
+from reconciler.app.other_configurations import refuse_shared_manifests
 from reconciler.manifest.discovery import normalized, real_names
 from reconciler.manifest.loader import Manifests
 from reconciler.model.codes import Code
@@ -46,7 +46,7 @@ def open_workspace(
     recurring entries, instead of the current time.
     """
     manifests = ctx.read(paths, None if at is None else lambda: at, whole=True)
-    refuse_other_claims(ctx.settings, manifests.files)
+    refuse_shared_manifests(ctx.settings, manifests.files)
     limits = [n for n in (options.max_creates, manifests.max_creates) if n is not None]
     options = replace(options, max_creates=min(limits, default=None))
     ctx.settle_time = options.settle_time  # a saved plan may have set it

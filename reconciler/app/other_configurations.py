@@ -16,8 +16,8 @@ from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.system.git import run_git
 
 
-def refuse_other_claims(settings: Settings, files: Sequence[str]) -> None:
-    """Raises TaskctlError if another configuration claims one of these manifests, or cannot be
+def refuse_shared_manifests(settings: Settings, files: Sequence[str]) -> None:
+    """Raises TaskctlError if another configuration reads one of these manifests, or cannot be
     read."""
     top, root = repository_root(settings.root), resolved(settings.root)
     if top is None:
@@ -27,10 +27,10 @@ def refuse_other_claims(settings: Settings, files: Sequence[str]) -> None:
     read = {place: name for name, path in manifests.items() for place in places_of(path)}
     found = []
     for config in map(config_in, sorted(homes - {root})):
-        claimed = min((read[place] for place in config.places() & read.keys()), default=None)
-        if claimed is not None and config.file is not None:
+        shared = min((read[place] for place in config.places() & read.keys()), default=None)
+        if shared is not None and config.file is not None:
             other = config.file.relative_to(top).as_posix()
-            found.append(error(Code.CLAIMED_TWICE, at=Place(claimed), other=other))
+            found.append(error(Code.READ_TWICE, at=Place(shared), other=other))
     if found:
         raise TaskctlError(found)
 
