@@ -30,7 +30,7 @@ from reconciler.model.task import DesiredTask, rfc3339
 from reconciler.model.wire import create_body
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
-from reconciler.state.attempt import ChangeKind, Provenance, RecordChange, Run, kept_outputs
+from reconciler.state.attempt import Author, ChangeKind, Provenance, RecordChange, kept_outputs
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Record, State
 
@@ -91,7 +91,7 @@ def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> N
     made = datetime.now(UTC)
     raw = json.loads(shown("", "", 0))
     runs = [
-        Run(made, "bot", "anna", f"https://ci.example/runs/{number}") for number in range(10_000)
+        Author(made, "bot", "anna", f"https://ci.example/runs/{number}") for number in range(10_000)
     ]
     names = cycle([run.name for run in runs])
     records = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.canonical import INVISIBLE, visible
 from reconciler.model.clock import Clock
-from reconciler.state.attempt import Run
+from reconciler.state.attempt import Author
 from reconciler.state.lock import user_name
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def run_link(env: Mapping[str, str]) -> str:
     return ""
 
 
-def this_run(client: Client | None, clock: Clock) -> Run:
+def this_run(client: Client | None, clock: Clock) -> Author:
     """This run, from now on, for records: its job and the person who started it, or the user of
     this system. Sends no request."""
     who = client.known_identity if client is not None else None
@@ -69,4 +69,4 @@ def this_run(client: Client | None, clock: Clock) -> Run:
     actor = next(actors, "" if url else user_name())
     texts = {"user": who.name if who is not None else "", "actor": actor, "url": url}
     shown = {name: visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for name, text in texts.items()}
-    return Run(at or clock.now(), **shown)
+    return Author(at or clock.now(), **shown)

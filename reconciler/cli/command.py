@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
     from reconciler.cli.suggestions import Suggestions
 
-Run = Callable[..., int | None]
+CommandFunction = Callable[..., int | None]
 """A command function: takes a `Call` and its own options, returns the exit code (None: 0)."""
 
 _TYPED = "reconciler.cli.command.typed"
@@ -135,12 +135,12 @@ def make_command(
     text_only: bool = False,
     everyday: Collection[str] = (),
     exit_codes: Examples = (),
-) -> Callable[[Run], Command]:
+) -> Callable[[CommandFunction], Command]:
     """Turns a function into a command. `reports`: its result is a report, available in every
     format; `formats` are additional formats. `text_only`: its result is not a document."""
     basic = FORMATS if reports else BASIC_FORMATS
 
-    def decorate(function: Run) -> Command:
+    def decorate(function: CommandFunction) -> Command:
         return Command(
             name,
             callback=function,

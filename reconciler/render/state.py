@@ -14,7 +14,7 @@ from reconciler.render import cells, safe
 from reconciler.render.document import Document, given, inert, json_document, timestamp
 from reconciler.render.style import Palette, Style
 from reconciler.render.values import setting_rows
-from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, Run
+from reconciler.state.attempt import Attempt, Author, HistoryEntry, HistoryKind
 from reconciler.state.codec import state_json
 from reconciler.state.model import Record, State
 
@@ -177,7 +177,7 @@ def _record(state: State, record: Record) -> Document:
     }
 
 
-def _change(what: str, run: Run | None) -> Document:
+def _change(what: str, run: Author | None) -> Document:
     known = {} if run is None else {"user": run.user, "actor": run.actor, "url": run.url}
     at = timestamp(run.at if run is not None else None)
     return {"what": what, "at": at, **{n: known.get(n) or None for n in ("user", "actor", "url")}}

@@ -176,7 +176,7 @@ class HistoryKind(StrEnum):
     NOT_CREATED = "notCreated"
 
 
-class Run(Stored, frozen=True):
+class Author(Stored, frozen=True):
     """A run that changed records, from `at` on: the token's `user`, if the run asked the service,
     and the person (`actor`) or the job (`url`) behind it."""
 

@@ -26,11 +26,11 @@ from reconciler.model.typed_json import (
 from reconciler.model.value import Stored, field, replace
 from reconciler.state.attempt import (
     Attempt,
+    Author,
     Baseline,
     Move,
     Provenance,
     RetiredTask,
-    Run,
 )
 from reconciler.state.checks import (
     check_attempt,
@@ -64,7 +64,7 @@ class StateFile(Stored, frozen=True, kw_only=True):
     baselines: tuple[Baseline, ...] = ()
     retired: Mapping[str, Raw] = field(default_factory=dict)
     dismissed: tuple[str, ...] = ()
-    runs: Mapping[str, Run] = field(default_factory=dict)
+    runs: Mapping[str, Author] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
     attempts: Mapping[str, Raw]

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError
-from reconciler.state.attempt import Run
+from reconciler.state.attempt import Author
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import LastApply
 from reconciler.state.model import Event, State
@@ -26,7 +26,7 @@ class Claim(NamedTuple):
     purpose: str
     lock_timeout: timedelta = timedelta()
     waiting: Callable[[str, float | None], None] = lambda *_: None
-    run: Run | None = None
+    run: Author | None = None
     digest: str = ""
     follows: LastApply | None = None
 

@@ -26,7 +26,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.task import rfc3339
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json
 from reconciler.model.value import Stored
-from reconciler.state.attempt import Run
+from reconciler.state.attempt import Author
 from reconciler.system import disk
 
 try:
@@ -84,9 +84,9 @@ class LastApply(Stored, frozen=True):
     digest: str
     changes: int
     command: str
-    run: Run | None = None
+    run: Author | None = None
 
-    def edited(self, command: str, run: Run | None) -> LastApply:
+    def edited(self, command: str, run: Author | None) -> LastApply:
         """The declaration after an edit of the state."""
         return LastApply(self.digest, self.changes + 1, command, run)
 

@@ -13,6 +13,7 @@ from reconciler.model.value import Moment, Stored, Value, field, replace
 from reconciler.state.attempt import (
     HISTORY,
     Attempt,
+    Author,
     Baseline,
     ChangeKind,
     HistoryEntry,
@@ -21,7 +22,6 @@ from reconciler.state.attempt import (
     Provenance,
     RecordChange,
     RetiredTask,
-    Run,
     number_of,
 )
 
@@ -195,7 +195,7 @@ class State(Value, frozen=True):
     baselines: tuple[Baseline, ...] = ()
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
     dismissed: tuple[str, ...] = ()
-    runs: Mapping[str, Run] = field(default_factory=dict)
+    runs: Mapping[str, Author] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
     room: int | None = None
@@ -349,7 +349,7 @@ class Dismissed(_Event, frozen=True):
 class Ran(_Event, frozen=True):
     """A run is about to change records."""
 
-    run: Run
+    run: Author
 
 
 class Aged(_Event, frozen=True):

@@ -17,7 +17,7 @@ from reconciler.model.reference import Reference
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import RecordChange, Run, kept_outputs
+from reconciler.state.attempt import Author, RecordChange, kept_outputs
 from reconciler.state.ledger import Ledger
 from reconciler.state.location import Claim, StateLocation, Taken
 from reconciler.state.lock import LastApply
@@ -58,7 +58,7 @@ class Session:
 
     def __init__(self, taken: Taken) -> None:
         self._locked = locked = taken.locked
-        self._run: Run | None = None
+        self._run: Author | None = None
         self._run_name = ""
         self._had_events = bool(taken.events)
         self._saved: State | None = None
@@ -132,7 +132,7 @@ class Session:
         """
         self._locked.check_lock()
 
-    def sign(self, run: Run) -> None:
+    def sign(self, run: Author) -> None:
         """Sets this run for the attempts and records that are appended from now on."""
         self._run, self._run_name = run, run.name
 

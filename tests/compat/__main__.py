@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.model.value import replace
-from reconciler.state.attempt import ChangeKind, RecordChange, Run
+from reconciler.state.attempt import Author, ChangeKind, RecordChange
 from reconciler.state.codec import VERSION, encode_event, encode_state
 from reconciler.state.journal import Header, Journal, Replay
 from reconciler.state.ledger import fold
@@ -71,7 +71,7 @@ tasks:
 }
 
 
-RUN = Run(NOON, "acme-bot", "anna", "https://github.com/acme/infra/actions/runs/7")
+RUN = Author(NOON, "acme-bot", "anna", "https://github.com/acme/infra/actions/runs/7")
 ATTEMPTED = Attempted(replace(attempt(5), run=RUN.name))
 RECORDED = Recorded(replace(record(5), changes=(ATTEMPTED.attempt.created(),)))
 

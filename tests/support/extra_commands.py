@@ -9,11 +9,14 @@ import click
 import pytest
 
 from reconciler.cli import main
-from reconciler.cli.command import Run, make_command
+from reconciler.cli.command import CommandFunction, make_command
 
 
 def add_command(
-    monkeypatch: pytest.MonkeyPatch, function: Run, *params: click.Parameter, reports: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    function: CommandFunction,
+    *params: click.Parameter,
+    reports: bool = False,
 ) -> None:
     """Makes a function the command `taskctl try`, with these parameters."""
     module = ModuleType("reconciler.cli.commands.try")

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
-from reconciler.state.attempt import Baseline, Run
+from reconciler.state.attempt import Author, Baseline
 from reconciler.state.codec import decode_event, encode_event, encode_state
 from reconciler.state.ledger import fold
 from reconciler.state.model import (
@@ -171,7 +171,7 @@ def test_events_of_every_kind_have_a_line_of_their_own() -> None:
         "baselinemoved": BaselineMoved(Baseline("acme", ("t-1",), WHO, NOON)),
         "learned": Learned(replace(PROVENANCE, is_new=True)),
         "dismissed": Dismissed("acme", "t-1"),
-        "ran": Ran(Run(NOON, actor="anna")),
+        "ran": Ran(Author(NOON, actor="anna")),
     }
     for name, event in kinds.items():
         assert decode_event(encode_event(event)) == event

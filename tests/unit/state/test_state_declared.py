@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
-from reconciler.state.attempt import Run
+from reconciler.state.attempt import Author
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, StateLocation
 from reconciler.state.lock import LastApply, read_lock
@@ -33,7 +33,7 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], StateL
 
 
 def claim(digest: str, follows: LastApply | None = None, purpose: str = "apply") -> Claim:
-    run = Run(NOON, actor=f"who applies {digest}")
+    run = Author(NOON, actor=f"who applies {digest}")
     return Claim(BACKEND, purpose, run=run, digest=digest, follows=follows)
 
 
@@ -127,7 +127,7 @@ def test_a_lock_file_that_was_removed_or_damaged_stops_waves(
     else:
         at.lock.write_bytes(content)
     assert refused(at, "a", first)[0] == "unknown"
-    later = Run(NOON + timedelta(hours=1))
+    later = Author(NOON + timedelta(hours=1))
     with Session.open(at, claim("a")._replace(run=later)):
         pass
     refused(at, "a", first)  # although the count is the same

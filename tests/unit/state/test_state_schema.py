@@ -16,13 +16,13 @@ from reconciler.model.value import Stored
 from reconciler.state.attempt import (
     OUTPUTS,
     Attempt,
+    Author,
     Baseline,
     HistoryEntry,
     Move,
     Provenance,
     RecordChange,
     RetiredTask,
-    Run,
 )
 from reconciler.state.codec import StateFile
 from reconciler.state.model import Record
@@ -41,7 +41,7 @@ STORED = (
     Record,
     RecordChange,
     RetiredTask,
-    Run,
+    Author,
 )
 NAMED: dict[type[Stored], set[str]] = {Record: {"task"}}
 """The fields that a file lacks, because the item's name has them."""
