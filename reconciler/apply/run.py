@@ -102,7 +102,7 @@ class Run:
         return self._settled()
 
     def resume(self, left: Left, plan: Plan, explanation: Explanation) -> Left:
-        """Executes a plan for what was left, likewise."""
+        """Executes a plan for what was left, without creates that were not confirmed."""
         self._problem = ()
         self._record(each for each in explanation.found if each.record.ref not in left.refs)
         self._learn(explanation)

@@ -64,56 +64,84 @@ class Action(StrEnum):
         return member
 
 
-PASSES = True
-
-
 class Reason(StrEnum):
     """The reason for a task's action. Programs that read plan documents must ignore unknown
-    reasons.
+    reasons."""
 
-    `action` is the action that it usually explains. `passes`: whether it may end without a person:
-    `apply --wait` may create a held task later, or another lookup may tell more about an attempt.
-    """
+    NEW = "new"  # create: not created yet
+    RETRY = "retry"  # create: an earlier attempt created no task
+    TASK_ID = "taskID"  # adopt: the manifest specifies the task
+    REFERENCE = "reference"  # adopt: the task says that it is for this key
+    MOVED = "moved"  # move: recorded under movedFrom
+    ASKED = "asked"  # replace: requested with --replace
+    IN_PLACE = "inPlace"  # update: settings that --update may change
+    CHANGED = "changed"  # changed: the record or the service differs from the manifest
+    UNFINISHED = "unfinished"  # changed: name or isShared still have to be set
+    NOT_FOUND = "notFound"  # gone: the service returned 404 twice
+    RECREATE = "recreate"  # gone, and allowed by --allow-recreate: apply creates it again
+    LISTED = "listed"  # forget: listed under `removed` in a manifest
+    REMOVED = "removed"  # orphaned: no longer in any manifest
+    PILOT = "pilot"  # held: the pilot of the rollout is not done
+    AT_ONCE = "atOnce"  # held: the entry has as many unfinished tasks as `atOnce` allows
+    OVERLAP = "overlap"  # held: the task of an earlier period is not over
+    AFTER = "after"  # held: a task in `after` is not done
+    FULL = "full"  # held: the state has no room for it
+    STOPPED = "stopped"  # held: tasks that it waits for have failed
+    SAME = "same"  # unchanged
+    NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, and not visible
+    FRESH = "fresh"  # unchanged: younger than the settle time, so the service may not show it yet
+    SETTLING = "settling"  # unresolved: an attempt is younger than the settle time; apply waits
+    AMBIGUOUS = "ambiguous"  # unresolved: an attempt may have created a task without a reference
+    BLOCKED = "blocked"  # unresolved: a task of the organization cannot be explained
+    QUESTION = "question"  # unresolved: is the state new, or does it replace a lost one?
+    UNREADABLE = "unreadable"  # unresolved: not all tasks of the service could be read
+    OTHER_IDENTITY = "otherIdentity"  # unresolved: the attempt was made by another identity
+    OTHER_ORG = "otherOrg"  # unresolved: recorded under another organization
+    RENAMED = "renamed"  # unresolved: perhaps a new name of an orphaned task
+    CONFLICT = "conflict"  # unresolved: taskID was not found, or contradicts the state
 
-    NEW = "new", Action.CREATE  # not created yet
-    RETRY = "retry", Action.CREATE  # an earlier attempt created no task
-    TASK_ID = "taskID", Action.ADOPT  # the manifest specifies the task
-    REFERENCE = "reference", Action.ADOPT  # the task says that it is for this key
-    MOVED = "moved", Action.MOVE  # recorded under movedFrom
-    ASKED = "asked", Action.REPLACE  # requested with --replace
-    IN_PLACE = "inPlace", Action.UPDATE  # settings that --update may change
-    CHANGED = "changed", Action.CHANGED  # the record or the service differs from the manifest
-    UNFINISHED = "unfinished", Action.CHANGED  # name or isShared still have to be set
-    NOT_FOUND = "notFound", Action.GONE  # the service returned 404 twice
-    RECREATE = "recreate", Action.GONE  # allowed by --allow-recreate: apply creates it again
-    LISTED = "listed", Action.FORGET  # listed under `removed` in a manifest
-    REMOVED = "removed", Action.ORPHANED  # no longer in any manifest
-    PILOT = "pilot", Action.HELD, PASSES  # the pilot of the rollout is not done
-    AT_ONCE = "atOnce", Action.HELD, PASSES  # the entry has as many tasks as `atOnce` allows
-    OVERLAP = "overlap", Action.HELD, PASSES  # the task of an earlier period is not over
-    AFTER = "after", Action.HELD, PASSES  # a task in `after` is not done
-    FULL = "full", Action.HELD  # the state has no room for it
-    STOPPED = "stopped", Action.HELD  # tasks that it waits for have failed
-    SAME = "same", Action.UNCHANGED
-    NOT_VISIBLE = "notVisible", Action.UNCHANGED  # created by another identity
-    FRESH = "fresh", Action.UNCHANGED  # so young that the service may not show it yet
-    SETTLING = "settling", Action.UNRESOLVED, PASSES  # younger than the settle time: apply waits
-    AMBIGUOUS = "ambiguous", Action.UNRESOLVED  # an attempt, and a task without a reference
-    BLOCKED = "blocked", Action.UNRESOLVED, PASSES  # a task of the organization is unexplained
-    QUESTION = "question", Action.UNRESOLVED  # is the state new, or does it replace a lost one?
-    UNREADABLE = "unreadable", Action.UNRESOLVED, PASSES  # not all tasks could be read
-    OTHER_IDENTITY = "otherIdentity", Action.UNRESOLVED  # the attempt was made by another identity
-    OTHER_ORG = "otherOrg", Action.UNRESOLVED  # recorded under another organization
-    RENAMED = "renamed", Action.UNRESOLVED  # perhaps a new name of an orphaned task
-    CONFLICT = "conflict", Action.UNRESOLVED  # taskID was not found, or contradicts the state
-
-    action: Action
-    passes: bool
-
-    def __new__(cls, value: str, action: Action, *passes: bool) -> Self:
-        member = str.__new__(cls, value)
-        member._value_, member.action, member.passes = value, action, any(passes)
-        return member
+    @property
+    def passes(self) -> bool:
+        """Whether it may end without a person: `apply --wait` may create a held task later, or
+        another lookup may tell more about an attempt."""
+        match self:
+            case (
+                Reason.PILOT
+                | Reason.AT_ONCE
+                | Reason.OVERLAP
+                | Reason.AFTER
+                | Reason.SETTLING
+                | Reason.BLOCKED
+                | Reason.UNREADABLE
+            ):
+                return True
+            case (
+                Reason.NEW
+                | Reason.RETRY
+                | Reason.TASK_ID
+                | Reason.REFERENCE
+                | Reason.MOVED
+                | Reason.ASKED
+                | Reason.IN_PLACE
+                | Reason.CHANGED
+                | Reason.UNFINISHED
+                | Reason.NOT_FOUND
+                | Reason.RECREATE
+                | Reason.LISTED
+                | Reason.REMOVED
+                | Reason.FULL
+                | Reason.STOPPED
+                | Reason.SAME
+                | Reason.NOT_VISIBLE
+                | Reason.FRESH
+                | Reason.AMBIGUOUS
+                | Reason.QUESTION
+                | Reason.OTHER_IDENTITY
+                | Reason.OTHER_ORG
+                | Reason.RENAMED
+                | Reason.CONFLICT
+            ):
+                return False
 
 
 HoldReason = Literal[

@@ -6,7 +6,6 @@ import ast
 import re
 import shlex
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.remarks import Remark
-from reconciler.plan.plan import Action, HoldReason, Reason
+from reconciler.plan.plan import Reason
 from tests.support.remark_cases import CATALOG, remarks
 
 PACKAGE = Path(__file__).parents[3] / "reconciler"
@@ -50,10 +49,6 @@ def test_every_problem_of_damaged_data_has_a_wording() -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_wording(reason: Reason) -> None:
     assert word_remarks([Remark(reason.value)]).hints == ()
-
-
-def test_the_reasons_that_hold_a_task_are_those_of_the_action() -> None:
-    assert set(get_args(HoldReason)) == {r for r in Reason if r.action is Action.HELD}
 
 
 @given(remarks(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)))
