@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Project(Value, frozen=True):
 def _git(root: Path, env: Mapping[str, str], *words: str) -> str:
     try:
         done = run_git(root, *words, env=env)
-    except OSError:
+    except (OSError, subprocess.SubprocessError):
         return ""
     return os.fsdecode(done.stdout).strip()
 

@@ -230,6 +230,7 @@ class Context:
         session = Session.open(location or self.location, claim, moves=moves)
         session.sign(run)
         self.known_state = KnownState(session.state)
+        self._read_project()
         self.ui.diagnostics(session.warnings())
         return session
 
@@ -276,17 +277,20 @@ class Context:
         )
         client = Client(transport, wall_clock=self.clock.now)
         self._open.callback(client.close)
-        if self.settings.run_workflow is not None and not backend.is_local:
+        self._read_project()
+        return client
+
+    def _read_project(self) -> None:
+        """Reads where `run-workflow` runs, for the commands that the run may suggest."""
+        if self.project is None and self.settings.run_workflow and not self.backend.is_local:
             from reconciler.app.audience import Project
 
             self.project = Project.read(self.settings, os.environ)
-        return client
 
     @property
     def audience(self) -> Audience:
         """Who reads what this run prints; sends no request, and starts no program."""
         from reconciler.app.audience import Audience, Project
-        from reconciler.app.ci import ci_system
 
         backend = None
         with suppress(TaskctlError):
@@ -296,11 +300,17 @@ class Context:
             self.client.known_identity if self.has_client else None,
             backend.name if backend is not None else "",
             is_embedded=backend is not None and backend.is_local,
-            is_ci=ci_system(os.environ) is not None,
+            is_ci=self._is_ci,
             is_pull_request=os.environ.get("GITHUB_EVENT_NAME") == "pull_request",
             project=self.project or Project(),
             tasks=self.known_state,
         )
+
+    @cached_property
+    def _is_ci(self) -> bool:
+        from reconciler.app.ci import ci_system
+
+        return ci_system(os.environ) is not None
 
     def now(self) -> datetime:
         """The service's time, or this machine's before a response with a date."""

@@ -115,9 +115,11 @@ class RunCommands(Commands):
         self._call, self._shared = call, shared
 
     def lines(self, command: str) -> Sequence[str]:
-        from reconciler.cli.run_workflow import RunWorkflow
+        from reconciler.cli.run_workflow import COMMANDS, RunWorkflow
 
         suggestions = self._call.suggestions
+        if not command.startswith(COMMANDS):
+            return (suggestions.complete(command),)
         workflow = RunWorkflow(self._call.ctx.audience, suggestions)
         found = workflow.instead(command, shared=self._shared)
         return (suggestions.complete(command),) if found is None else found

@@ -18,7 +18,9 @@ from reconciler.state.model import Record
 QUOTE = "'"
 _ANSWERS = ("approve", "reject", "say", "cancel")
 _EDITS = ("accept", "assign", "close", "dismiss", "init")
-_COMMANDS = tuple(f"taskctl {c}" for c in ("apply", *(f"state {e}" for e in _EDITS), *_ANSWERS))
+COMMANDS = tuple(f"taskctl {c}" for c in ("apply", *(f"state {e}" for e in _EDITS), *_ANSWERS))
+"""How the commands begin that another user may have to run."""
+
 _MODES = {name: name for name in ("update", "replace", "retry")} | {"allow_recreate": "recreate"}
 """The options of apply that are commands of the workflow."""
 
@@ -38,8 +40,6 @@ class RunWorkflow:
         """The lines to suggest instead of a command; None if the user may run it, unless the text
         is `shared`, such as a comment. They are safe to copy: everything but commands is a comment
         of the shell."""
-        if not command.startswith(_COMMANDS):  # a plan may suggest a command for each task
-            return None
         completed = self._suggestions.complete(command)
         parsed = self._suggestions.parsed(completed)
         if parsed is None or self._audience.is_embedded:

@@ -310,3 +310,12 @@ def test_a_command_that_the_workflow_cannot_run_stays(team: Team) -> None:
     said = team.ci("plan", "tasks")
     assert re.search(r"taskctl apply tasks --expect-plan .*\n *# Only login:user-", said)
     assert "-f command=apply -f tasks=two" in team.ci("plan", "tasks", "--target", "two")
+
+
+def test_a_command_that_reads_only_the_state_names_the_repository(team: Team) -> None:
+    team.place.apply({"one": "finishing"}, isShared=True)
+    attempt_as_other(team.place, "two")
+    said = team.ci("state", "rm", "two")
+    lines = [line for line in said.splitlines() if "gh workflow run" in line]
+    assert lines, said
+    assert all("-R github.com/acme/infra " in line for line in lines), said
