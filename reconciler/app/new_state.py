@@ -122,10 +122,12 @@ def continuation(
     state_id: str,
     *,
     location: str | None = None,
+    address: str | None = None,
     yes: bool,
 ) -> Continuation | None:
     """Finds the tasks that the lost state `state_id` has created, and asks whether to record them
-    at `location`; changes nothing. None if it was declined. Raises TaskctlError."""
+    at `location`; changes nothing. None if it was declined. `address` is that of the location, if
+    it was given. Raises TaskctlError."""
     if not is_state_id(state_id):
         raise StateError.of(Code.STATE_EDIT, "state-id", id=state_id)
     facts = _read_all(space, state, reader)
@@ -158,7 +160,8 @@ def continuation(
     events += explanation.notes
     if joined == state.provenance and not explanation.events:
         return Continuation(replace(result, changed=False))
-    again = ("state", "init", "--continue", state_id, "-y")
+    given = () if address is None else (address,)
+    again = ("state", "init", *given, "--continue", state_id, "-y")
     if not _confirm(ctx, result, yes=yes, again=again):
         return None
     return Continuation(result, tuple(events))

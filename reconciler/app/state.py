@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
-from reconciler.app.new_state import Continued, continuation, is_new, left_of, note_new
+from reconciler.app.new_state import (
+    Continuation,
+    Continued,
+    continuation,
+    is_new,
+    left_of,
+    note_new,
+)
 from reconciler.app.reading import Reader
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
 from reconciler.app.ui import FailureReport
@@ -286,19 +293,24 @@ def continue_lost_state(
     space = open_workspace(ctx, (), PlanOptions(settle_time=ctx.settle_time))
     backend, name = ctx.backend.name, location.display_name
     begun = found = None
+
+    def found_for(state: State) -> Continuation | None:
+        reader = Reader(ctx)
+        return continuation(
+            ctx, space, state, reader, state_id, location=name, address=address, yes=yes
+        )
+
     if isinstance(location, SharedState) and not location.exists(backend):
         begun = begin(backend, ctx.clock.now(), serial=1)
-        found = continuation(ctx, space, begun, Reader(ctx), state_id, location=name, yes=yes)
+        found = found_for(begun)
         if found is None:
             return None
         location.create(begun)
     with ctx.open_state("state init", location) as session:
         _ = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
-        if session.state != begun:
-            found = continuation(
-                ctx, space, session.state, Reader(ctx), state_id, location=name, yes=yes
-            )
+        if session.state != begun:  # it existed, or others have changed it meanwhile
+            found = found_for(session.state)
         if found is None:
             return None
         session.append(*found.events)

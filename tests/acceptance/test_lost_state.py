@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from reconciler.cli.console.output import Output
+from reconciler.state.model import State
+from reconciler.state.shared import SharedState
 from tests.support.fault_server import Fault, Rule
 from tests.support.git_server import git
 from tests.support.in_process import InProcess
@@ -293,7 +295,9 @@ def test_a_shared_state_is_created_only_if_it_continues_another(
     place = ("--backend", here.sandbox.server.url)
     again = ["state", "init", "git:origin", *place, "--continue"]
     assert "[TC618]" in here.run_words([*again, "babab-babab-babab", "-y"]).stderr
-    assert "[TC807]" in here.run_words([*again, lost]).stderr
+    refused = here.run_words([*again, lost]).stderr
+    assert "[TC807]" in refused
+    assert f"taskctl state init git:origin --continue {lost} -y" in refused
     answer("no")
     declined = here.run_words([*again, lost])
     assert (declined.code, "[TC" in declined.stderr) == (1, False)
@@ -302,6 +306,42 @@ def test_a_shared_state_is_created_only_if_it_continues_another(
     task_id = next(iter(here.sandbox.recorded().values()))
     assert (ended.code, (ended.stdout + ended.stderr).count(task_id)) == (0, 1), ended
     assert "refs/taskctl/state/default" in git(tmp_path / "origin.git", "for-each-ref")
+
+
+def test_a_shared_state_that_others_create_meanwhile_keeps_their_tasks(
+    here: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(here.sandbox.folder, "init", "--quiet")
+    git(here.sandbox.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    here.sandbox.write(of("a", "b"))
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    lose(here)
+    place, shared = ("--backend", here.sandbox.server.url), ("--state", "git:origin")
+    create, theirs = SharedState.create, dict[str, str]()
+
+    def tasks() -> dict[str, str]:
+        pulled = here.run_state("pull", *shared).stdout
+        recorded = json.loads(pulled[pulled.rindex('{"formatVersion') :])["state"]["tasks"]
+        return {ref: task["taskId"] for ref, task in recorded.items()}
+
+    def after_others(self: SharedState, state: State) -> bool:
+        if not theirs:
+            theirs["begun"] = ""
+            assert here.run_words(["state", "init", "git:origin", *place, "--new"]).code == 0
+            assert here.run("apply", *shared).code == 0
+            theirs.update(tasks())
+        return create(self, state)
+
+    monkeypatch.setattr(SharedState, "create", after_others)
+    ended = here.run_words(["state", "init", "git:origin", *place, "--continue", lost, "-y"])
+    assert ended.code == 0, ended.stderr
+    del theirs["begun"]
+    assert tasks() == theirs
+    posts = len(here.server.posts)
+    assert here.run("apply", *shared).code == 0
+    assert len(here.server.posts) == posts
 
 
 def test_two_lost_states_are_merged_into_one(here: InProcess) -> None:
