@@ -224,7 +224,9 @@ class World:
         return {ref.key: result for ref, result in done.items()}
 
     def run_of(self, plan: Plan, source: Source, max_creates: int | None = None) -> Run:
-        confirmed = replace(Confirmed.of(plan), max_creates=max_creates)
+        return self.run_confirmed(replace(Confirmed.of(plan), max_creates=max_creates), source)
+
+    def run_confirmed(self, confirmed: Confirmed, source: Source) -> Run:
         return Run(self.ctx, self.executor, source, self.awaited.append, confirmed)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:

@@ -27,7 +27,7 @@ from reconciler.plan.confirmed import SENDS, Confirmed
 from reconciler.plan.explanation import Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.needs import known_ids
-from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.selection import Selection
 from reconciler.plan.steps import Inputs, make_plan
 from reconciler.state.attempt import Attempt
@@ -150,7 +150,7 @@ class Scenario:
         inputs, seen = self.inputs(), self.facts()
         planned = make_plan(inputs, seen, explained(inputs, seen))
         found = self.explain(seen)
-        self.confirmed = Confirmed.of(planned)
+        self.announced = {pair for task in planned.tasks for pair in announced(task)}
         source = Source(lambda: self.explain(self.read()), self.found, self.confirms)
         run = self.world.run_of(planned, source, max_creates)
         return run_in_rounds(run, planned, found, self.plan_again)
@@ -501,6 +501,38 @@ def test_a_task_of_a_key_that_is_not_planned_is_recorded_while_others_are_looked
     assert world.session.state.provenance.counter >= 7
 
 
+def announced(task: PlannedTask) -> list[tuple[TaskRef, str | None]]:
+    """The creates that a row of a plan announces: each with the task that it replaces."""
+    if task.action in (Action.CREATE, Action.REPLACE) or task.reason is Reason.RECREATE:
+        return [(task.ref, task.task_id)]
+    if task.reason is not Reason.SETTLING or task.attempt is None:
+        return []
+    return [(task.ref, None), (task.ref, task.attempt.replaces or None)]
+
+
+def test_a_create_of_another_kind_than_confirmed_is_not_sent() -> None:
+    """Also if the first plan of a run has it: a later wave, for example."""
+    world = World()
+    shown = world.planned(desired("a"), desired("b"), desired("c"))
+    confirmed = Confirmed(frozenset({(shown[0].ref, None), (shown[1].ref, "t-former")}))
+    run = world.run_confirmed(confirmed, Source(unread, lambda _: shown[0], never))
+    run.start(Plan("https://api.example.com", (), shown), Explanation(world.session.state))
+    assert results(run.report()) == {
+        "a": Result.CREATED,
+        "b": Result.UNRESOLVED,
+        "c": Result.UNRESOLVED,
+    }
+    assert [key for key, _ in world.calls.of("create")] == ["a"]
+
+
+def unread() -> Explanation:
+    raise AssertionError
+
+
+def never(tried: Attempt, candidate: RemoteTask) -> bool:
+    raise AssertionError(tried, candidate)
+
+
 class Edited(Scenario):
     """Between two rounds, people edit the manifests, tasks end, and the options match more."""
 
@@ -553,4 +585,4 @@ def test_no_round_creates_what_was_not_confirmed(data: st.DataObject) -> None:
         for event in events
         if isinstance(event, Attempted)
     ]
-    assert scenario.confirmed.creates.issuperset(sent)
+    assert scenario.announced.issuperset(sent)
