@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.periods import Period, Recurrence
 from reconciler.manifest.schema_findings import similar
+from reconciler.model.suggestions import Suggestions
 from reconciler.model.task import Expectation, Recurring, TaskRef
 from reconciler.model.value import Value, replace
 
@@ -44,14 +45,15 @@ class DeclaredEntry(Value, frozen=True):
             return False
         return self.latest is None or period <= self.latest
 
-    def nearest(self, org_name: str | None, key: str) -> str | None:
+    def nearest(self, org_name: str | None, key: str, suggestions: Suggestions) -> str | None:
         """The most similar key that it can generate."""
         rows, named = sorted(self.rows.get(org_name, ())), ""
         if self.recurrence is not None and self.latest is not None:
             named = key.rpartition("@")[2]
             if self.recurrence.unit.named(named) is None:
                 named = self.latest.previous().previous().name
-        near = similar(key, [f"{row}@{named}" if named else row for row in rows])
+        known = [f"{row}@{named}" if named else row for row in rows]
+        near = similar(key, known) if suggestions.may_compare(key, known) else None
         return near if near is not None and self.can_generate(org_name, near) else None
 
     def recurring(self) -> dict[TaskRef, Recurring]:

@@ -14,6 +14,7 @@ from reconciler.manifest.repository import in_git, repositories_around, reposito
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
+from reconciler.model.suggestions import Suggestions
 
 FOLDER = "tasks"
 SUFFIXES = (".yaml", ".yml")
@@ -34,6 +35,7 @@ class Finder:
         self._real_root = resolved(root)
         self._top = repository_root(root) or self._real_root
         self._data: list[str] = []
+        self._suggestions = Suggestions()
         self._files_seen: set[tuple[int, int]] = set()
         self._folders_seen: set[tuple[int, int]] = set()
 
@@ -109,7 +111,7 @@ class Finder:
         try:
             identity = _identity(place.stat())
         except FileNotFoundError as problem:
-            near = _similar_path(place, name)
+            near = _similar_path(place, name, self._suggestions)
             self.diagnostics.append(near or unreadable_file(name, problem))
             return
         except (OSError, ValueError) as problem:
@@ -197,7 +199,7 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _similar_path(place: Path, name: str) -> Diagnostic | None:
+def _similar_path(place: Path, name: str, suggestions: Suggestions) -> Diagnostic | None:
     """The diagnostic for a PATH that does not exist, with a manifest or directory of a similar
     name; None unless exactly one is similar."""
     from reconciler.manifest.schema_findings import similar
@@ -207,7 +209,8 @@ def _similar_path(place: Path, name: str) -> Diagnostic | None:
             known = [e.name for e in entries if e.is_dir() or is_manifest_name(e.name)]
     except OSError:
         return None
-    near = similar(place.name, [each for each in known if not each.startswith(".")])
+    known = [each for each in known if not each.startswith(".")]
+    near = similar(place.name, known) if suggestions.may_compare(place.name, known) else None
     if near is None:
         return None
     return error(

@@ -35,6 +35,7 @@ from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.suggestions import Suggestions
 from reconciler.model.value import Value, replace
 from reconciler.system import disk
 
@@ -48,9 +49,6 @@ _WORD = r"(?!\w+://)[^\s{}]*[^\s{}/]\.(?:md|markdown|txt|prompt)"
 
 _LISTED = 1_000
 """Files of a directory among which a similar name is searched."""
-
-_MAX_SUGGESTIONS = 10
-"""Names that are compared with all others, which takes long if there are many."""
 
 
 class NamedFile(Value, frozen=True):
@@ -74,7 +72,7 @@ class NamedFiles:
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
         self._resolver = Resolver()
         self._checks: dict[tuple[FilePath, FilePath], _Folder] = {}
-        self._suggestions = _MAX_SUGGESTIONS
+        self._suggestions = Suggestions()
 
     def read(self, document: Document, given: str) -> NamedFile | Finding:
         """The file that a manifest calls `given`, or the reason why it cannot be read."""
@@ -140,13 +138,14 @@ class NamedFiles:
         directory has a similar name and may be read. Reveals no untracked file."""
         from reconciler.manifest.schema_findings import similar
 
-        self._suggestions -= 1
-        if self._suggestions < 0 or real == self._home(folder)[1]:
+        if real == self._home(folder)[1]:
             return finding
         try:
             with os.scandir(real.parent) as entries:
                 listed = [entry.name for entry in islice(entries, _LISTED)]
         except OSError:
+            return finding
+        if not self._suggestions.may_compare(real.stem, listed):
             return finding
         names = {
             FilePath(name).stem: name

@@ -127,7 +127,8 @@ def use_prompts(document: Document, room: Room) -> None:
 def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) -> bool:
     """Whether a prompt file is a valid template of the entry. Adds findings to the file if not."""
     path: Path = ("tasks", name, "message")
-    wrong = expansion.vocabulary.check(text, path) if expansion.vocabulary is not None else []
+    errors = expansion.vocabulary.errors(text, path) if expansion.vocabulary is not None else ()
+    wrong = list(islice(errors, limits.TASK_FINDINGS))
     lines = LineIndex(text)
     for each in (*wrong, *stray_dollar(text, path)):
         offset = max(text.find(str(each.facts.get("text", ""))), 0)

@@ -10,6 +10,7 @@ from reconciler.manifest.finding import Facts, Finding
 from reconciler.manifest.schema_findings import similar
 from reconciler.model import limits
 from reconciler.model.codes import Code
+from reconciler.model.suggestions import Suggestions
 from reconciler.model.task import DesiredTask
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ can be in several organizations, so it has its file instead."""
 
 _MAX_NAMES = 20
 """The maximum number of tasks of a cycle that an error lists."""
-
-_MAX_SUGGESTIONS = 10
 
 
 def check_order(
@@ -53,7 +52,7 @@ class _Names:
         for task in known:
             self._keys.setdefault(task.org_name, {})[task.key] = task
             self._organizations.setdefault(task.key, set()).add(task.org_name)
-        self._suggestions = _MAX_SUGGESTIONS
+        self._suggestions = Suggestions()
         self._entries: dict[str, list[DeclaredEntry]] = {}
         for entry in entries:
             self._entries.setdefault(entry.name, []).append(entry)
@@ -73,7 +72,7 @@ class _Names:
         if own:
             if any(entry.can_generate(task.org_name, name) for entry in own):
                 return None
-            near = own[0].nearest(task.org_name, name) if self._may_suggest() else None
+            near = own[0].nearest(task.org_name, name, self._suggestions)
             return "generated-similar" if near else "generated", near
         if not sign and name in self._entries and not any(e.rows for e in self._entries[name]):
             return None  # it has no rows
@@ -83,13 +82,8 @@ class _Names:
             # The default organization, once it is known, may equal a manifest's organization.
             return None if None in (task.org_name, *elsewhere) else ("organization", None)
         known = (*self._keys.get(task.org_name, ()), *self._entries)
-        near = similar(name, known) if self._may_suggest() else None
+        near = similar(name, known) if self._suggestions.may_compare(name, known) else None
         return "similar" if near else "", near
-
-    def _may_suggest(self) -> bool:
-        """Whether a name is compared with all others, which takes long if there are many."""
-        self._suggestions -= 1
-        return self._suggestions >= 0
 
 
 def _same_period(task: DesiredTask, entry: DeclaredEntry) -> bool:

@@ -446,6 +446,41 @@ def test_a_prompt_file_of_wrong_templates(tmp_path: Path, measure: Measure) -> N
     assert ended.seconds < FEW_SECONDS
 
 
+# Suggestions
+
+LONG = "x" * 100
+FIELDS = ", ".join(f"{LONG}{n}: 1" for n in range(2_000))
+TEXT = " ".join(f"{{{{ a.{LONG}{n}y }}}}" for n in range(2_000))
+SHORT_FIELDS = ", ".join(f"f{n}: 1" for n in range(40_000))
+STACKS = ", ".join(f"{{type: stack, project: '{{{{ a.g{n} }}}}', name: n}}" for n in range(9_000))
+WRONG_NAMES = {
+    "after": "".join(
+        f"  {LONG}{n}: {{message: do {n}, after: [{LONG[1:]}-{n}]}}\n" for n in range(4_000)
+    ),
+    "fields": f"  e: {{forEach: {{a: [{{{FIELDS}}}]}}, message: '{TEXT}'}}\n",
+    "templates": f"  e: {{forEach: {{a: [{{{SHORT_FIELDS}}}]}}, "
+    f"message: {{content: do, entity_diff: {{add: [{STACKS}]}}}}}}\n",
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_NAMES)
+def test_similar_names_are_searched_quickly(tmp_path: Path, measure: Measure, kind: str) -> None:
+    write_tasks(tmp_path, WRONG_NAMES[kind])
+    ended = measure("validate")
+    assert ended.code == 1
+    assert ended.seconds < FEW_SECONDS
+
+
+def test_configured_paths_with_similar_names(tmp_path: Path, measure: Measure) -> None:
+    for number in range(3_000):
+        (tmp_path / f"{LONG}{number}.yaml").touch()
+    paths = ", ".join(f"'{LONG[1:]}-{number}.yaml'" for number in range(1_000))
+    (tmp_path / "taskctl.toml").write_text(f"paths = [{paths}]\n")
+    ended = measure("validate")
+    assert (ended.code, set(ended.codes)) == (1, {"TC101"})
+    assert ended.seconds < FEW_SECONDS
+
+
 # Dependencies
 
 

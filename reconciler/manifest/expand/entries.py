@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from reconciler.manifest.expand.expansion import Expansion, Room, too_large
@@ -124,7 +125,9 @@ class _Entry:
         if "forEach" in self._entry and len(kept) < least:
             facts = {"count": len(kept), "limit": least}
             self._report(Code.TOO_FEW_TASKS, ("forEach",), facts=facts)
-        made.vocabulary = Vocabulary.of(self._axes, recurs=made.recurrence is not None)
+        made.vocabulary = Vocabulary.of(
+            self._axes, self._room.suggestions, recurs=made.recurrence is not None
+        )
         self._check_templates(made.vocabulary)
         if not self._has_errors():
             if made.recurrence is None or made.due is not None:
@@ -193,9 +196,11 @@ class _Entry:
 
     def _check_templates(self, vocabulary: Vocabulary) -> None:
         template = {**self._template, "key": self._entry.get("key", "")}
-        for path, text in templates_in(template):
-            self._made.findings += vocabulary.check(text, (*self._path, *path))
-            self._made.findings += stray_dollar(text, (*self._path, *path))
+        texts = [((*self._path, *path), text) for path, text in templates_in(template)]
+        errors = (found for path, text in texts for found in vocabulary.errors(text, path))
+        self._made.findings += islice(errors, limits.TASK_FINDINGS)
+        for path, text in texts:
+            self._made.findings += stray_dollar(text, path)
         for name in names(self._template.get("orgName") or ""):
             axis = name.partition(".")[0]
             if axis in ("period", "previous") or isinstance(self._for_each.get(axis), dict):

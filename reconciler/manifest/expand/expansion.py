@@ -10,6 +10,7 @@ from reconciler.manifest.expand.template import Vocabulary
 from reconciler.manifest.finding import Finding
 from reconciler.model import limits
 from reconciler.model.codes import Code
+from reconciler.model.suggestions import Suggestions
 from reconciler.model.task import TaskOrigin
 
 
@@ -41,12 +42,14 @@ class Expansion:
 
 @dataclass(slots=True)
 class Room:
-    """The number of tasks that may still be generated, the bytes of their JSON and prompts, and
-    the values that entries may still read: those of their rows, and of each combination."""
+    """The number of tasks that may still be generated, the bytes of their JSON and prompts, the
+    values that entries may still read (those of their rows, and of each combination), and the
+    searches for similar names."""
 
     tasks: int = limits.TASKS
     values: int = limits.ROW_VALUES
     bytes: int = limits.GENERATED_BYTES
+    suggestions: Suggestions = field(default_factory=Suggestions)
 
     def take(self, size: int) -> bool:
         """Whether a task of this size fits."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import islice
 from typing import Any
 
 from reconciler.manifest.expand.periods import Period, Unit
@@ -17,9 +16,9 @@ from reconciler.manifest.expand.product import Values, values_of
 from reconciler.manifest.expand.rows import Row
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.schema_findings import similar
-from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.suggestions import Suggestions
 from reconciler.model.value import Value
 
 _OPEN = "{{"
@@ -116,9 +115,12 @@ class Vocabulary(Value, frozen=True):
 
     axes: Mapping[str, Sequence[Row]]
     known: Values
+    suggestions: Suggestions
 
     @classmethod
-    def of(cls, axes: Mapping[str, Sequence[Row]], *, recurs: bool) -> Vocabulary:
+    def of(
+        cls, axes: Mapping[str, Sequence[Row]], suggestions: Suggestions, *, recurs: bool
+    ) -> Vocabulary:
         values: dict[str, str | None] = {}
         axes = {axis: _different(rows) for axis, rows in axes.items()}
         for axis, rows in axes.items():
@@ -128,13 +130,10 @@ class Vocabulary(Value, frozen=True):
                         values[name] = value
         if recurs:
             values |= period_values(Period(date(2000, 1, 1), Unit.DAY))
-        return cls(axes, values)
+        return cls(axes, values, suggestions)
 
-    def check(self, text: str, path: Path) -> list[Finding]:
-        """The first errors of the template at `path`."""
-        return list(islice(self._errors(text, path), limits.TASK_FINDINGS))
-
-    def _errors(self, text: str, path: Path) -> Iterator[Finding]:
+    def errors(self, text: str, path: Path) -> Iterator[Finding]:
+        """The errors of the template at `path`."""
         if _OPEN not in text:
             return
         template = Template(text)
@@ -161,7 +160,9 @@ class Vocabulary(Value, frozen=True):
         fields = [field for field in texts if field.startswith(f"{name}.")]
         if name in _DATES and "period.name" in texts:
             fields.append("period.name")
-        near = fields[0] if fields else similar(name, texts)
+        near = fields[0] if fields else None
+        if near is None and self.suggestions.may_compare(name, texts):
+            near = similar(name, texts)
         if near is not None:
             case = "mapping-similar" if case == "mapping" else "unknown-similar"
         return Finding(Code.INVALID_TEMPLATE, path, case, {"text": name, "near": near or ""})

@@ -506,6 +506,15 @@ def test_a_former_key_that_is_not_known_is_probably_a_typo(
     assert made.creates is (expected is None)
 
 
+def test_only_ten_former_keys_are_compared_and_none_is_created() -> None:
+    """Thousands of comparisons with thousands of keys would take minutes."""
+    tasks = [desired(f"k{n}", f"{n}", moved_from=f"data-jbo-{n}") for n in range(11)]
+    made = plan(tasks, state([ORPHAN]), facts([remote("t")])).tasks
+    found = [cases(task.remarks)[0] for task in made if task.ref.key.startswith("k")]
+    assert sorted(found) == ["movedFrom.near"] * 10 + ["movedFrom.unknown"]
+    assert not any(task.creates for task in made)
+
+
 # Properties
 
 KEYS = st.sampled_from([f"k{n}" for n in range(6)])

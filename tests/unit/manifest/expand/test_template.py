@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.manifest.expand.template import Vocabulary, names, substitute
 from reconciler.manifest.finding import Finding
+from reconciler.model.suggestions import Suggestions
 
 KNOWN: dict[str, str | None] = {
     "region": "eu",
@@ -19,7 +20,7 @@ KNOWN: dict[str, str | None] = {
 
 
 def faults(text: str, known: dict[str, str | None]) -> list[Finding]:
-    return Vocabulary({}, known).check(text, ())
+    return list(Vocabulary({}, known, Suggestions()).errors(text, ()))
 
 
 @pytest.mark.parametrize(
