@@ -83,6 +83,9 @@ def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
     for name in sorted(request.given - {"wait"}):
         if not agrees(name, request.options, reviewed.options):
             raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=flag_of(name))
+    # Whoever changed the file cannot make an attempt be given up too early.
+    settle_time = max(reviewed.options.settle_time, request.options.settle_time)
+    reviewed = replace(reviewed, options=replace(reviewed.options, settle_time=settle_time))
     return replace(request, options=reviewed.options, reviewed=reviewed)
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.fault_script import Fault, Rule
+from tests.support.in_process import InProcess
 from tests.support.live_tasks import LiveTasks
+from tests.support.sandbox import as_tasks
 
 FILE = "plan.taskctl"
 WORK = {"a": "finishing: delete everything in production"}
@@ -60,6 +63,21 @@ def test_options_of_a_forged_plan_do_only_what_was_reviewed(place: LiveTasks) ->
     forge(place, lambda plan: plan["options"].update(update=True))
     code, _, err = place.run("apply", FILE)
     assert (code, "would also contain acme/a" in err) == (1, True)
+
+
+def test_a_forged_settle_time_does_not_start_a_second_agent(here: InProcess) -> None:
+    """It is not shown. The list shows the task only after 20 seconds."""
+    here.sandbox.write(as_tasks({"one": "do 1"}))
+    words = ["--backend", here.server.url, "--format", "json"]
+    assert here.run_words(["plan", *words, "--out", FILE]).code == 0
+    path = here.sandbox.folder / FILE
+    whole = json.loads(path.read_text())
+    whole["plan"]["options"]["settleTime"] = "PT0.1S"
+    path.write_text(json.dumps(whole))
+    here.server.set_rules(Rule("create", Fault("reset", committed=True), nth=(1,)))
+    here.server.habits.list_lag = 20
+    assert here.run_words(["apply", *words, "--yes", FILE]).code == 0
+    here.sandbox.assert_exactly_one_each({"one": "do 1"})
 
 
 def test_an_unchanged_plan_is_applied(place: LiveTasks) -> None:
