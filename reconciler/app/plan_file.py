@@ -81,6 +81,8 @@ def _content(data: bytes, name: str) -> SavedPlan:
         raise problem.under("plan") from None
     if not MIN_SETTLE_TIME <= found.options.settle_time <= MAX_SETTLE_TIME:
         raise ShapeError("plan.options.settleTime", "range")
+    if any("\0" in path for path in found.scope):
+        raise ShapeError("plan.scope", "name")
     return found
 
 

@@ -39,6 +39,7 @@ def forge(place: LiveTasks, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda plan: plan["options"].update(more=1), "TC651"),
         (lambda plan: plan["options"].update(settleTime="PT0S"), "TC651"),
         (lambda plan: plan["options"].update(settleTime="P400D"), "TC651"),
+        (lambda plan: plan.update(scope=["tasks\0"]), "TC651"),
         (lambda plan: plan.pop("tasks"), "TC651"),
     ],
 )
