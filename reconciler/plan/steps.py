@@ -266,6 +266,7 @@ def _blocked(explanation: Explanation) -> Iterator[Diagnostic]:
             task_id=first.task.id,
             login=first.login,
             key=first.claimed,
+            ref=f"{org_name}/{first.claimed}",
             owner=first.owner,
             why=first.why,
             more=len(blocks) - 1,

@@ -175,6 +175,30 @@ def test_an_open_attempt_is_decided_as_the_plan_says(here: InProcess, is_created
         one_task_each(here, "a")
 
 
+@pytest.mark.parametrize(("key", "user"), [("one", "me"), ("two", "other")])
+def test_a_task_that_blocks_is_recorded_as_the_plan_says(
+    here: InProcess, key: str, user: str
+) -> None:
+    """A prompt that was copied to another organization, which has the same keys, or forged."""
+    acme, beta = as_tasks({"one": "do 1"}), as_tasks({"one": "beta 1", "two": "beta 2"})
+    here.sandbox.write(acme)
+    assert here.run("apply").code == 0
+    line = f"Taskctl-Task: {key}/1 {here.sandbox.state()['provenance']['ids'][0]}"
+    body = {"message": {"content": f"beta.\n\n{line}"}}
+    made = here.server.world.create(user, "beta", body)["taskId"]
+    here.server.world.by_id[made].shown["isShared"] = True
+    here.sandbox.write(acme | as_tasks({"two": "do 2"}))
+    here.sandbox.write(beta, "beta", orgName="beta")
+    ended = here.run("apply")
+    (blocked,) = [d for d in ended.document["diagnostics"] if d["code"] == "TC748"]
+    (assign,) = [line for line in blocked["detail"].splitlines() if "state assign" in line]
+    assert here.run_words(shlex.split(assign)[1:]).code == 0
+    ended = here.run("apply")
+    assert (ended.code, set(ended.results().values())) == (0, {"created"}), ended.stdout
+    assert here.sandbox.state()["tasks"][f"beta/{key}"]["taskId"] == made
+    assert len(here.server.world.tasks) == 4
+
+
 @pytest.mark.parametrize("edit", ["rm", "mv"])
 def test_an_edit_that_an_open_attempt_prevents_is_followed(here: InProcess, edit: str) -> None:
     here.sandbox.write(of("a"))
