@@ -230,9 +230,12 @@ def _refuse_unclear(facts: Facts, explanation: Explanation, state_id: str) -> No
     records, retired = explanation.state.records.values(), explanation.state.retired.values()
     known = {text for record in records for text in record.references}
     known |= {text for task in retired for text in (task.reference, *task.spent)}
-    has_tasks = any(r is not None and r.state == state_id for r in shown)
-    if not has_tasks and not any(text.endswith(f" {state_id}") for text in known):
-        raise StateError.of(Code.STATE_EDIT, "no-tasks", id=state_id)
+    seen = {reference.state for reference in shown if reference is not None}
+    if state_id not in seen and not any(text.endswith(f" {state_id}") for text in known):
+        others = sorted(seen - {*explanation.state.provenance.ids})
+        case = "no-tasks.others" if others else "no-tasks"
+        named, more = tuple(others[:_SHOWN]), max(0, len(others) - _SHOWN)
+        raise StateError.of(Code.STATE_EDIT, case, id=state_id, others=named, more=more)
 
 
 def _moves(state: State, declared: Declared) -> list[tuple[TaskRef, Recorded]]:

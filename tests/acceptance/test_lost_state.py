@@ -393,6 +393,19 @@ def test_nothing_is_continued_without_tasks(here: InProcess, option: str) -> Non
     assert ended.code == 1
 
 
+def test_a_wrong_id_is_answered_with_those_of_the_tasks(here: InProcess) -> None:
+    """A shared state that was lost has no plan that shows them."""
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    ended = proceed(here, "babab-babab-babab")
+    assert lost not in ended.stdout  # it is this state's own
+    lose(here)
+    ended = proceed(here, "babab-babab-babab")
+    assert (ended.code, codes(ended)) == (1, {"TC618"})
+    assert lost in ended.document["diagnostics"][0]["summary"]
+
+
 @pytest.mark.parametrize("what", ["list", "events"])
 def test_nothing_is_continued_beside_what_cannot_be_read(here: InProcess, what: str) -> None:
     here.sandbox.write(of("a", "b"))
