@@ -62,7 +62,9 @@ class DeclaredEntry(Value, frozen=True):
         if recurrence is None:
             return {}
         first, last = recurrence.limits()
-        found = Recurring(frozenset(p.name for p in self.upcoming), first, last, self.expect)
+        over = self.latest.previous().previous().previous().name if self.latest else ""
+        upcoming = frozenset(period.name for period in self.upcoming)
+        found = Recurring(upcoming, over, first, last, self.expect)
         return {TaskRef(org or "", self.name): found for org, rows in self.rows.items() if rows}
 
 

@@ -50,10 +50,12 @@ entry."""
 
 class Recurring(Value, frozen=True):
     """The periods of a recurring entry, by name; names sort by date. `upcoming` are the next
-    periods, which are not due yet. `first` and `last` are the limits that `from` and `until` set
-    (empty: no limit). `expect` is what its tasks must deliver."""
+    periods, which are not due yet, and `previous` is the last one that is over. `first` and `last`
+    are the limits that `from` and `until` set (empty: no limit). `expect` is what its tasks must
+    deliver."""
 
     upcoming: frozenset[str] = frozenset()
+    previous: str = ""
     first: str = ""
     last: str = ""
     expect: Expectation | None = None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from reconciler.model.task import DesiredTask, Due, Generated, TaskRef
+from reconciler.model.remarks import remark
+from reconciler.model.task import DesiredTask, Due, Generated, Recurring, TaskRef
+from reconciler.model.value import replace
+from reconciler.plan.plan import PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
@@ -91,6 +94,39 @@ class Series:
             period = other.generated.period if other.generated is not None else None
             if period not in (None, made.period) and is_earlier(period, made.period):
                 yield other
+
+
+def after_gaps(
+    tasks: Iterable[PlannedTask], state: State, recurring: Mapping[TaskRef, Recurring]
+) -> dict[TaskRef, PlannedTask]:
+    """The creates that follow skipped periods, with a remark. A series without any task, now or
+    before, has skipped none."""
+    found: dict[TaskRef, PlannedTask] = {}
+    known: dict[tuple[str, str], set[str]] | None = None
+    for task in tasks:
+        made = task.generated
+        if task.reason is not Reason.NEW or made is None or made.period is None:
+            continue
+        entry = recurring.get(TaskRef(task.ref.org_name, made.entry), Recurring())
+        if known is None:
+            known = _known_periods(state)
+        kind = _DIGIT.sub("0", entry.previous)
+        names = known.get(_series(task.ref, made), ())
+        last = max((name for name in names if _DIGIT.sub("0", name) == kind), default="")
+        if last and last < entry.previous and entry.includes(entry.previous):
+            found[task.ref] = replace(task, remarks=(remark("period.gap", last=last),))
+    return found
+
+
+def _known_periods(state: State) -> dict[tuple[str, str], set[str]]:
+    """The periods for which each series has or had a task, or may have one."""
+    attempted = (attempt.ref for attempt in state.attempts.values())
+    removed = (task.ref for task in state.retired.values())
+    known: dict[tuple[str, str], set[str]] = {}
+    for ref in (*state.records, *attempted, *removed):
+        row, _, period = ref.key.rpartition("@")
+        known.setdefault((ref.org_name, row), set()).add(period)
+    return known
 
 
 def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from reconciler.plan.hold import HoldRules, User, merges, stopped
 from reconciler.plan.keys import moved_ref, record_of
 from reconciler.plan.names import Undeclared
 from reconciler.plan.needs import is_anothers
-from reconciler.plan.periods import Periods
+from reconciler.plan.periods import Periods, after_gaps
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import unresolved
 from reconciler.plan.progress import Followed, Predecessors, Standing, records_to_check
@@ -123,6 +123,7 @@ def make_plan(inputs: Inputs, facts: Facts, explanation: Explanation) -> Plan:
 
     tasks: dict[TaskRef, PlannedTask] = {t.ref: rules.decide(t) for t in inputs.selected}
     tasks |= _held(inputs, facts, state, tasks, rules.retried)
+    tasks |= after_gaps(tasks.values(), state, inputs.recurring)
     tasks |= _guarded(inputs, facts, explanation, tasks)
     tasks |= _undeclared(inputs, facts, undeclared, rules, desired)
     tasks |= _found(explanation, tasks, rules, desired, moves)

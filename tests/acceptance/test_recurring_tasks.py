@@ -118,9 +118,31 @@ def test_an_imported_task_belongs_to_its_month(months: Months) -> None:
 def test_a_missed_month_is_skipped(months: Months) -> None:
     months.write(message="finishing {{ period.name }}")
     months.apply()
+    months.now = datetime(2026, 2, 2, tzinfo=UTC)
+    (task,) = months.document("plan")["tasks"]
+    assert "note" not in task
     months.now = datetime(2026, 5, 2, tzinfo=UTC)
+    (task,) = months.document("plan")["tasks"]
+    assert "2026-01" in task["note"]
+    assert "2026-01" in months.run("plan")[1]
     assert months.apply() == {"review@2026-05": "created"}
     assert months.plan() == {"review@2026-05": "unchanged/same"}
+
+
+def test_periods_before_the_first_and_those_of_removed_tasks_are_not_skipped(
+    months: Months,
+) -> None:
+    months.write()
+    months.apply()
+    months.write(**{"from": "2026-03-01"})
+    months.now = datetime(2026, 3, 2, tzinfo=UTC)
+    (task,) = months.document("plan")["tasks"]
+    assert "note" not in task
+    months.apply()
+    assert months.run("state", "rm", "review@2026-03")[0] == 0
+    months.now = datetime(2026, 4, 2, tzinfo=UTC)
+    (task,) = months.document("plan")["tasks"]
+    assert "note" not in task
 
 
 def test_from_and_until_bound_the_first_days(months: Months) -> None:
