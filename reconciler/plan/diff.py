@@ -36,7 +36,10 @@ def differences(record: Record, desired: Inputs, remote: RemoteTask | None) -> D
     current = current_inputs(recorded, desired, remote, _compared_settings(record))
     now = _compared(current, desired)
     then = now if current == recorded else _compared(recorded, desired)
-    changes = [Change(path, *now[path], _origin(now[path], then.get(path))) for path in sorted(now)]
+    changes = (
+        Change(path, *now[path], _origin(path, record, now[path], then.get(path)))
+        for path in sorted(now)
+    )
     return Differences(tuple(changes), tuple(sorted(then.keys() - now.keys())))
 
 
@@ -87,8 +90,13 @@ def current_inputs(
     return current
 
 
-def _origin(now: tuple[object, object], then: tuple[object, object] | None) -> Origin:
-    """The side that changed a field, from its differences to the current and the recorded value."""
+def _origin(
+    path: str, record: Record, now: tuple[object, object], then: tuple[object, object] | None
+) -> Origin:
+    """The side that changed a field, from its differences to the current and the recorded value. A
+    setting that was never set at the service has not changed there."""
+    if path in record.pending:
+        return Origin.MANIFEST
     if then is None:
         return Origin.REMOTE
     return Origin.MANIFEST if then[0] in (ABSENT, now[0]) else Origin.BOTH

@@ -131,6 +131,20 @@ def test_a_task_whose_status_cannot_be_read_is_not_replaced(here: InProcess) -> 
     assert here.sandbox.recorded()["k2"] == old
 
 
+def test_a_setting_that_could_not_be_set_has_not_changed_at_the_service(here: InProcess) -> None:
+    here.sandbox.write({"a": {"message": "do it", "name": "N", "isShared": True}})
+    here.server.set_rules(Rule("patch", Fault("status", status=403)))
+    assert here.run("apply").code == 1
+    here.server.set_rules()
+    (task,) = here.run("plan").document["tasks"]
+    assert [(c["path"], c["origin"]) for c in task["diff"]] == [
+        ("isShared", "manifest"),
+        ("name", "manifest"),
+    ]
+    assert "will not modify" not in here.run("plan", "--format", "text").stdout
+    assert here.run("apply").results() == {"a": "updated"}
+
+
 def test_a_gone_task_is_replaced_only_if_that_is_allowed(here: InProcess) -> None:
     here.run("apply")
     old = here.sandbox.recorded()["k2"]

@@ -91,6 +91,8 @@ class _Writer(Value, frozen=True):
         }
         if Action.UNRESOLVED in meant and not self.plan.fail_reasons():
             meant[Action.UNRESOLVED] = phrase("action.settling")
+        if Action.CHANGED in meant and all(t.applies for t in tasks if t.action is Action.CHANGED):
+            meant[Action.CHANGED] = phrase("action.finishing")
         if meant:
             yield ""
         labels = {action: LABELS.get(action, action.value) for action in meant}
