@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
@@ -30,6 +31,7 @@ from reconciler.model.service import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, replace
+from reconciler.model.wire import named_task
 from reconciler.model.work import comparable_text
 from reconciler.state.edit import known_refs, record_named
 from reconciler.state.model import State
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 
 class ImportSelection(Value, frozen=True):
     """The tasks with these IDs; without IDs, all tasks that are visible to the token or (`mine`)
-    that its user created, not older than `since` (a date or a duration)."""
+    that its user created, not older than `since` (a date or a duration). An ID may be `ORG/ID`, or
+    the address of the task's web page."""
 
     ids: tuple[str, ...] = ()
     mine: bool = False
@@ -76,9 +79,9 @@ class _Import:
     def import_from_service(self, selection: ImportSelection) -> ImportReport:
         ctx = self._ctx
         with self._open() as (state, session):
-            tasks = _select(ctx.client, ctx.organization, selection, ctx.now())
+            tasks = _select(ctx.client, self._organization, selection, ctx.now())
             self._add([Candidate(task) for task in tasks], state, is_chosen=bool(selection.ids))
-            return self._finish(session)
+            return self._finish(session, () if selection.ids else (self._organization,))
 
     def import_from_program(self, file: str, stdin: bytes) -> ImportReport:
         settings = self._ctx.settings
@@ -100,12 +103,22 @@ class _Import:
             self._add_unknown([r for r in unknown if r.name not in matched], state)
             return self._finish(session)
 
+    @cached_property
+    def _organization(self) -> str:
+        """The organization of the option, of the manifests if they agree, or the default. Raises
+        TaskctlError if there is none."""
+        ctx, known = self._ctx, self._target.known.organizations
+        if ctx.connection.org is None and len(known) == 1 and (org := next(iter(known))):
+            ctx.ui.detail("organization", value=org, source="manifests")
+            return org
+        return ctx.organization
+
     @contextmanager
     def _open(self) -> Iterator[tuple[State, Session | None]]:
         """The state, and the session that records tasks, except in a dry run."""
         ctx, session = self._ctx, None
         ctx.client.identity()
-        self._target.in_org(ctx.organization)
+        self._target.in_org(self._organization)
         with ExitStack() as stack:
             if not self._dry_run:
                 session = stack.enter_context(ctx.open_state("import"))
@@ -119,7 +132,7 @@ class _Import:
         """The candidates that are visible to this token; reports the others as errors."""
         found = []
         for resource in resources:
-            org_name = resource.org_name or self._ctx.organization
+            org_name = resource.org_name or self._organization
             task = self._ctx.client.get_task(org_name, resource.task_id or "")
             if task is not None:
                 found.append(Candidate(task, resource))
@@ -140,7 +153,7 @@ class _Import:
         by_prompt: dict[tuple[str, str], list[Resource]] = {}
         for resource in resources:
             if text := prompt_of(resource):
-                org_name = resource.org_name or self._ctx.organization
+                org_name = resource.org_name or self._organization
                 by_prompt.setdefault((org_name, text), []).append(resource)
         found: dict[tuple[str, str], list[RemoteTask]] = {}
         known = state.recorded_ids()
@@ -225,7 +238,7 @@ class _Import:
 
     # Writing
 
-    def _finish(self, session: Session | None) -> ImportReport:
+    def _finish(self, session: Session | None, read: tuple[str, ...] = ()) -> ImportReport:
         batch = self._batch
         made = insert(self._target.before, self._target.name, batch.new) if batch.new else None
         if made is not None:
@@ -243,6 +256,7 @@ class _Import:
             made.text if made is not None else "",
             self._dry_run,
             self._next_step(),
+            read,
         )
 
     def _record(self, session: Session) -> None:
@@ -284,13 +298,11 @@ def _select(
     """The tasks, oldest first. Raises TaskctlError with each ID that is not visible to the
     token."""
     if selection.ids:
-        tasks = {
-            task_id: client.get_task(org_name, task_id) for task_id in dict.fromkeys(selection.ids)
-        }
-        missing = [task_id for task_id, task in tasks.items() if task is None]
-        if missing:
+        named = (named_task(client.backend, text) or (org_name, text) for text in selection.ids)
+        tasks = {(org, id_): client.get_task(org, id_) for org, id_ in dict.fromkeys(named)}
+        if missing := [names for names, task in tasks.items() if task is None]:
             raise TaskctlError(
-                [error(Code.NO_SUCH_TASK, "import", task_id=id_, org=org_name) for id_ in missing]
+                [error(Code.NO_SUCH_TASK, "import", task_id=id_, org=org) for org, id_ in missing]
             )
         return [task for task in tasks.values() if task is not None]
     since = _since(selection.since, now) if selection.since is not None else None

@@ -44,7 +44,7 @@ class ImportedTask(Value, frozen=True):
 
 class ImportReport(Value, frozen=True):
     """`file` is the manifest, `manifest` the text that was (or would be) added. `next_step` is a
-    command, or empty."""
+    command, or empty. `organizations` are those whose tasks were listed."""
 
     file: str
     tasks: tuple[ImportedTask, ...]
@@ -52,6 +52,7 @@ class ImportReport(Value, frozen=True):
     manifest: str = ""
     dry_run: bool = False
     next_step: str = ""
+    organizations: tuple[str, ...] = ()
 
     def count(self, result: ImportResult) -> int:
         return sum(task.result is result for task in self.tasks)

@@ -3,19 +3,23 @@ ignored."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from reconciler.model.fields import PATCHED_AFTER_CREATE
 from reconciler.model.hosts import is_loopback
 from reconciler.model.reference import Reference, split_prompt, with_reference
 from reconciler.model.service import FirstMessage, Identity, RemoteTask
-from reconciler.model.shell import is_task_id
+from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import Inputs, instant, rfc3339
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
+
+_PAGE = re.compile(r"(?P<url>https?://[^?#]+/(?P<org>[^/?#]+)/neo/tasks/(?P<id>[^/?#]+))")
+"""The address of a task's web page."""
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 """Go's form of an unset time."""
@@ -159,6 +163,15 @@ def console_url(backend: str, org_name: str, task_id: str) -> str | None:
     host = "app." + host[4:] if host.startswith("api.") else host
     tasks = f"{parts.path.rstrip('/')}/{quote(org_name, safe='')}/neo/tasks"
     return f"{parts.scheme}://{host}{tasks}/{quote(task_id, safe=':')}"
+
+
+def named_task(backend: str, text: str) -> tuple[str, str] | None:
+    """The organization and the ID of a task from the address of its web page, or from `ORG/ID`."""
+    if (page := _PAGE.match(text)) is not None:
+        org, task_id = unquote(page["org"]), unquote(page["id"])
+        return (org, task_id) if page["url"] == console_url(backend, org, task_id) else None
+    org, _, task_id = text.partition("/")
+    return (org, task_id) if is_org_name(org) and is_task_id(task_id) else None
 
 
 def pull_request_id(entity: object) -> str | None:

@@ -65,8 +65,10 @@ def import_summary(report: ImportReport) -> str:
     parts = [f"{n} {label}" for result, label in labels.items() if (n := report.count(result))]
     if parts:
         return f"{', '.join(parts)}."
-    problem = has_errors(report.diagnostics)
-    return "Nothing was imported." if problem else "No matching tasks; nothing was imported."
+    if has_errors(report.diagnostics):
+        return "Nothing was imported."
+    where = f" in {safe.line(', '.join(report.organizations))}" if report.organizations else ""
+    return f"No matching tasks{where}; nothing was imported."
 
 
 def _why(task: ImportedTask) -> str | None:

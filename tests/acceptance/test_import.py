@@ -180,6 +180,18 @@ def test_filters_select_tasks(place: LiveTasks) -> None:
     assert not (place.folder / "a.yaml").exists()
 
 
+def test_the_organization_is_that_of_the_manifests(place: LiveTasks) -> None:
+    mine = created(place.api, "finishing mine")
+    place.write({})
+    assert "in acme" not in place.run("import", "--mine", "--dry-run")[2]
+    place.write({"a": "finishing"})
+    document = place.document("import", "--mine", "--dry-run")
+    assert [task["taskId"] for task in document["tasks"]] == [mine]
+    assert "in beta" in place.run("import", "--mine", "--org", "beta", "--dry-run")[2]
+    named = place.document("import", f"acme/{mine}", "--org", "beta", "--dry-run")
+    assert [(task["orgName"], task["taskId"]) for task in named["tasks"]] == [("acme", mine)]
+
+
 def test_mine_needs_a_user_with_a_name(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     task_id = created(place.api, "finishing it")
     monkeypatch.setattr(User, "info", lambda _: {})

@@ -74,6 +74,8 @@ def command(
 ) -> int:
     """Import existing tasks: write them to a manifest, and record them in the state.
 
+    A TASK_ID may also be ORG/TASK_ID, or the address of the task's page in the browser.
+
     Changes nothing at the service; a plan right after the import shows no changes. Tasks that
     cannot be written are listed, and tasks that are already recorded are skipped.
     """

@@ -5,7 +5,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Service
-from reconciler.model.wire import console_url
+from reconciler.model.wire import console_url, named_task
 from reconciler.remote.exchange import NOT_JSON, Request, ServiceResponse
 from reconciler.remote.responses import decode, read, service_sent
 from reconciler.remote.sanitize import Scrubber
@@ -102,3 +102,21 @@ def test_the_url_of_a_task_is_that_of_the_console() -> None:
 )
 def test_half_a_surrogate_pair_is_replaced(body: bytes, expected: str) -> None:
     assert decode(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("https://app.pulumi.com/acme/neo/tasks/t1", ("acme", "t1")),
+        ("https://app.pulumi.com/acme/neo/tasks/t1/?tab=files#last", ("acme", "t1")),
+        ("https://app.pulumi.com/acme/neo/tasks", None),
+        ("https://elsewhere.example/acme/neo/tasks/t1", None),
+        ("https://[::1/acme/neo/tasks/t1", None),
+        ("acme/t1", ("acme", "t1")),
+        ("t1", None),
+    ],
+)
+def test_a_task_is_named_by_the_address_of_its_page(
+    text: str, named: tuple[str, str] | None
+) -> None:
+    assert named_task("https://api.pulumi.com", text) == named
