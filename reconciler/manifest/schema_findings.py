@@ -103,20 +103,19 @@ def _invalid(violation: Violation) -> _Facts:
     match violation.rule:
         case "type":
             types = [expected] if isinstance(expected, str) else list(expected)
+            if isinstance(value, str) and violation.schema.get("required") == ["id"]:
+                return Code.WRONG_TYPE, "id", {"kinds": (_KINDS["object"],), **fact}
             return _wrong_type(violation.path, value, types)
         case "enum":
             return _not_among(value, [str(choice) for choice in expected if choice is not None])
         case "const":
             return Code.INVALID_VALUE, "const", {"wants": shown_value(expected), **fact}
         case "pattern":
-            return (
-                Code.INVALID_VALUE,
-                "pattern",
-                {
-                    "rule": violation.schema["patternErrorMessage"],
-                    **fact,
-                },
-            )
+            fact["rule"] = violation.schema["patternErrorMessage"]
+            near = masked(value).lower().replace(" ", "-")
+            if "propertyNames" in violation.steps and re.search(expected, near):
+                return Code.INVALID_VALUE, "pattern-similar", {**fact, "near": near}
+            return Code.INVALID_VALUE, "pattern", fact
         case "minLength":
             return Code.EMPTY_VALUE, "", {}
         case "maxLength":
