@@ -32,6 +32,7 @@ COMMANDS = ("validate", "plan", "apply", "results", "status", "run")
 MOST = 50  # tasks of an answer
 SHOWN = 5  # lines about keys, above the plan, which must fit into the same comment
 WAITING = 3  # only merges and people remain
+FOR_OTHERS = "TC721"  # only another user may apply: usual for pull requests
 UNDONE = ("held", "failed", "unresolved", "notStarted")
 _NOT_SHOWN = "The {} ({:,} characters) is not shown: the input `show-text` is not `true`."
 
@@ -311,7 +312,8 @@ class Action:
                 + sum(task["reason"] == "recreate" for task in document["tasks"])
             )
             made = {"has-changes": document["hasChanges"], "creates": creates}
-            made |= {"apply-will-fail": document["applyWillFail"]}
+            failing = (reason for reason in document["failReasons"] if reason["code"] != FOR_OTHERS)
+            made |= {"apply-will-fail": any(failing)}
             made |= {"plan-file": self._plan_file, "plan-digest": document["digest"]}
         if self._command == "apply" and "tasks" in document:
             creates = summary["created"] + summary["replaced"]

@@ -127,6 +127,14 @@ def test_a_limit_is_raised_for_one_apply(team: Team) -> None:
     assert "Apply: 3 created." in ran.said
 
 
+def test_a_plan_of_the_second_user_does_not_fail(team: Team) -> None:
+    """Nor is the output of the action true, which steps of the same job may use."""
+    team.place.write({"a": "finishing a"})
+    planned = team.runner.script("plan", backend=team.place.url, access_token="a-colleague")
+    assert (planned.code, planned.outputs["apply-will-fail"]) == (0, "false")
+    assert "[TC721]" in planned.said
+
+
 LOST = "kibor-tanuf-lisab"
 
 
