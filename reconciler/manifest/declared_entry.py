@@ -45,13 +45,18 @@ class DeclaredEntry(Value, frozen=True):
             return False
         return self.latest is None or period <= self.latest
 
+    @property
+    def _due(self) -> Period | None:
+        """The current period: other time zones may be two periods ahead."""
+        return self.latest.previous().previous() if self.latest is not None else None
+
     def nearest(self, org_name: str | None, key: str, suggestions: Suggestions) -> str | None:
         """The most similar key that it can generate."""
         rows, named = sorted(self.rows.get(org_name, ())), ""
-        if self.recurrence is not None and self.latest is not None:
+        if self.recurrence is not None and self._due is not None:
             named = key.rpartition("@")[2]
             if self.recurrence.unit.named(named) is None:
-                named = self.latest.previous().previous().name
+                named = self._due.name
         known = [f"{row}@{named}" if named else row for row in rows]
         near = similar(key, known) if suggestions.may_compare(key, known) else None
         return near if near is not None and self.can_generate(org_name, near) else None
@@ -62,7 +67,7 @@ class DeclaredEntry(Value, frozen=True):
         if recurrence is None:
             return {}
         first, last = recurrence.limits()
-        over = self.latest.previous().previous().previous().name if self.latest else ""
+        over = self._due.previous().name if self._due is not None else ""
         upcoming = frozenset(period.name for period in self.upcoming)
         found = Recurring(upcoming, over, first, last, self.expect)
         return {TaskRef(org or "", self.name): found for org, rows in self.rows.items() if rows}
