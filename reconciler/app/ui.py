@@ -18,7 +18,7 @@ from reconciler.system.clock import Stop
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport, TaskResult
-    from reconciler.apply.run import Waiting
+    from reconciler.apply.settling import Waiting
     from reconciler.plan.plan import Plan
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus

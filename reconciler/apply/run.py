@@ -4,48 +4,28 @@ nothing more can be learned about it. Nothing is planned here."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.model.clock import Clocks
+from reconciler.apply.settling import Settling, Waiting
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, error, warning
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef, natural
 from reconciler.plan.adoption import why_open
-from reconciler.plan.ages import time_left, waited_totals
 from reconciler.plan.confirmed import Confirmed
 from reconciler.plan.explanation import Explanation, Found
 from reconciler.plan.keys import moved_ref
 from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
-from reconciler.state.model import Aged
-
-MAX_GRACE = 60.0
-"""The maximum of seconds after the settle time in which a failing lookup is repeated."""
 
 _ABOUT_CREATES = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT)
 """The diagnostics of a later plan about creates that are not sent again."""
 
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
-
-BETWEEN_TOTALS = 15.0
-"""Seconds between two journal entries about the time that attempts have been waited for."""
-
-
-class Waiting(NamedTuple):
-    """Progress while attempts settle: the keys, each with the time of its oldest attempt. `until`
-    is by the local clock. `why` is the reason for an unknown outcome, `problem` the failure of the
-    lookup."""
-
-    attempts: dict[TaskRef, datetime]
-    until: datetime
-    why: tuple[Remark, ...] = ()
-    problem: tuple[Remark, ...] = ()
 
 
 class Source(NamedTuple):
@@ -80,7 +60,7 @@ class Run:
         confirmed: Confirmed,
     ) -> None:
         self._ctx, self._executor, self._source = ctx, executor, source
-        self._waiting, self._confirmed = waiting, confirmed
+        self._settling, self._confirmed = Settling(ctx, waiting), confirmed
         self.held: dict[TaskRef, PlannedTask] = {}
         self._tasks: dict[TaskRef, PlannedTask] = {}
         self._results: dict[TaskRef, TaskResult] = {}
@@ -90,8 +70,6 @@ class Run:
         self._reasons: dict[int, Reason] = {}
         self._asked: set[str] = set()
         self._moving: set[TaskRef] = set()
-        self._deadlines: dict[int, float] = {}
-        self._noted = ctx.clock.boot()
 
     def start(self, plan: Plan, explanation: Explanation) -> Left:
         """Executes a plan, without creates that were not confirmed."""
@@ -137,7 +115,7 @@ class Run:
         ready = [t for t in tasks if t.effect not in (Effect.NOTHING, Effect.WAIT)]
         if ready:
             self._results |= self._executor.run(ready)
-            self._deadlines.clear()  # it may have taken minutes without a lookup
+            self._settling.restart()
 
     def _note_unreplaced(self, closed: Iterable[Attempt], tasks: Iterable[PlannedTask]) -> None:
         """Warns about replacements that created no task, and are not sent again."""
@@ -164,7 +142,9 @@ class Run:
         Returns those that created no task."""
         closed: list[Attempt] = []
         look = _FIRST_LOOK
-        while (attempts := self._open()) and self._pause(attempts, look):
+        while (attempts := self._open()) and self._settling.pause(
+            attempts, look, self._problems_of, self._problem
+        ):
             look = min(_LAST_LOOK, look * 2)
             try:
                 explanation = self._source.explain()
@@ -225,60 +205,17 @@ class Run:
 
     def _open(self) -> list[Attempt]:
         """The open attempts about which time or another lookup may tell more."""
-        clocks = self._ctx.clocks()
-        return [a for a in self._open_attempts() if self._may_settle(a, clocks)]
+        return [
+            attempt
+            for attempt in self._open_attempts()
+            if attempt.ref not in self._executor.unrecorded
+            and self._reasons.get(attempt.number, Reason.SETTLING).passes
+            and not self._settling.is_over(attempt)
+        ]
 
-    def _may_settle(self, attempt: Attempt, clocks: Clocks) -> bool:
-        if attempt.ref in self._executor.unrecorded:
-            return False
-        if not self._reasons.get(attempt.number, Reason.SETTLING).passes:
-            return False
-        return clocks.boot < self._deadline(attempt, clocks)
-
-    def _left(self, attempt: Attempt, clocks: Clocks) -> float:
-        """Seconds until an attempt is old enough."""
-        return time_left(attempt, self._ctx.settle_time, self._ctx.ages, clocks.boot)
-
-    def _deadline(self, attempt: Attempt, clocks: Clocks) -> float:
-        """The time at which its lookup is given up, in seconds since boot. It is fixed until
-        another request is sent, so that no clock and no failing lookup can postpone it. Until the
-        service must list the last task that this apply has created, its list may prove nothing."""
-        settle = self._ctx.settle_time.total_seconds()
-        listed = max(self._ctx.ages.own.values(), default=0.0) + settle
-        at = max(clocks.boot + self._left(attempt, clocks), listed) + min(MAX_GRACE, settle)
-        return self._deadlines.setdefault(attempt.number, at)
-
-    def _pause(self, attempts: Sequence[Attempt], look: float) -> bool:
-        """Waits until another lookup may help; False if apply must stop."""
-        clocks = self._ctx.clocks()
-        left = [self._left(attempt, clocks) for attempt in attempts]
-        oldest: dict[TaskRef, datetime] = {}
-        for attempt in sorted(attempts, key=lambda a: (natural(a.ref), a.started_at)):
-            oldest.setdefault(attempt.ref, attempt.started_at)
-        done = (self._results[ref].problems for ref in oldest if ref in self._results)
-        until = clocks.now + timedelta(seconds=max(left))
-        waiting = Waiting(oldest, until, next(done, ()), self._problem)
-        seconds = min([look, *(some + 0.02 for some in left if some > 0)])
-        while seconds > 0:
-            self._ctx.session.check_lock()  # results of a lookup could not be recorded
-            self._waiting(waiting)
-            self._note_totals()
-            if not self._ctx.wait(min(seconds, 1.0)):
-                return False
-            seconds -= 1.0
-        return True
-
-    def _note_totals(self) -> None:
-        """Journals the time that the attempts have been waited for, so that it counts even if the
-        run is killed now."""
-        boot = self._ctx.clock.boot()
-        if boot - self._noted < BETWEEN_TOTALS:
-            return
-        self._noted = boot
-        attempts = self._ctx.session.state.attempts.values()
-        seconds = dict(waited_totals(attempts, self._ctx.settle_time, self._ctx.ages, boot))
-        if seconds:
-            self._ctx.session.append(Aged(seconds))
+    def _problems_of(self, ref: TaskRef) -> tuple[Remark, ...] | None:
+        done = self._results.get(ref)
+        return done.problems if done is not None else None
 
     # The report
 

@@ -11,7 +11,8 @@ from typing import Any
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import TaskResult
-from reconciler.apply.run import Run, Source, Waiting
+from reconciler.apply.run import Run, Source
+from reconciler.apply.settling import Waiting
 from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
 from reconciler.model.reference import Reference

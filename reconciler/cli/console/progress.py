@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler.app.ui import ApplyProgress
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.apply.run import Waiting
+from reconciler.apply.settling import Waiting
 from reconciler.cli.console.terminal import FOOT, write_stderr
 from reconciler.messages import load_all
 from reconciler.messages.remarks import note_text

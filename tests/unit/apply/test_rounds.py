@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.apply.rounds import run_in_rounds
-from reconciler.apply.run import MAX_GRACE, Source
+from reconciler.apply.run import Source
+from reconciler.apply.settling import MAX_GRACE
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.options import PlanOptions

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.app.ui import ApplyProgress
 from reconciler.apply.report import Result, TaskResult
-from reconciler.apply.run import Waiting
+from reconciler.apply.settling import Waiting
 from reconciler.cli.console.progress import Bar, Lines
 from reconciler.cli.console.terminal import FOOT
 from reconciler.model.remarks import remark
