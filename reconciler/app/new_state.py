@@ -138,22 +138,16 @@ def continuation(
     explanation = explain(before, facts, declared, settle, continues=True)
     _refuse_unclear(facts, explanation, state_id)
     moves = _moves(explanation.state, declared)
-    after = explanation.state
-    missing = [ref for ref, task in declared.tasks.items() if record_of(task, after) is None]
-    found = tuple(sorted(explanation.found, key=lambda each: natural(each.record.ref)))
     news = {old: new.record.ref for old, new in moves}
+    missing, undeclared = _compared(explanation, declared, news)
     result = Continued(
         location or ctx.location.display_name,
         state_id,
-        found,
-        tuple(sorted(missing, key=natural)),
-        tuple(
-            ref
-            for ref in (news.get(each.record.ref, each.record.ref) for each in found)
-            if ref not in declared.tasks
-        ),
+        tuple(sorted(explanation.found, key=lambda each: natural(each.record.ref))),
+        missing,
+        undeclared,
         _earlier(state, explanation),
-        _elsewhere(facts, missing, after),
+        _elsewhere(facts, missing, explanation.state),
     )
     events: list[Event] = [Learned(joined, continues=True), *explanation.events]
     events += [event for old, new in moves for event in (new, Forgotten(old))]
@@ -165,6 +159,21 @@ def continuation(
     if not _confirm(ctx, result, yes=yes, again=again):
         return None
     return Continuation(result, tuple(events))
+
+
+def _compared(
+    explanation: Explanation, declared: Declared, news: Mapping[TaskRef, TaskRef]
+) -> tuple[tuple[TaskRef, ...], tuple[TaskRef, ...]]:
+    """The declared keys without a task, and the keys of found tasks that are not declared. `news`
+    are the new keys of those that move."""
+    after = explanation.state
+    missing = [ref for ref, task in declared.tasks.items() if record_of(task, after) is None]
+    found = sorted((each.record.ref for each in explanation.found), key=natural)
+    undeclared = (news.get(ref, ref) for ref in found)
+    return (
+        tuple(sorted(missing, key=natural)),
+        tuple(ref for ref in undeclared if ref not in declared.tasks),
+    )
 
 
 def _earlier(before: State, explanation: Explanation) -> tuple[Replaced, ...]:
