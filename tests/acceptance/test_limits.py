@@ -446,6 +446,14 @@ def test_a_prompt_file_of_wrong_templates(tmp_path: Path, measure: Measure) -> N
     assert ended.seconds < FEW_SECONDS
 
 
+def test_as_many_entries_as_tasks(tmp_path: Path, measure: Measure) -> None:
+    tasks = (f"  e{n}: {{forEach: {{a: [x]}}, message: do {n}}}\n" for n in range(limits.TASKS))
+    write_tasks(tmp_path, "".join(tasks))
+    ended = measure("validate")
+    assert ended.code == 0
+    assert ended.seconds < FEW_SECONDS
+
+
 # Suggestions
 
 LONG = "x" * 100

@@ -42,6 +42,13 @@ class Mapping:
 
     items: list[tuple[Scalar, Node]]
     line: int
+    _members: dict[str | None, Node] | None = field(default=None, init=False, compare=False)
+
+    def member(self, name: str) -> Node | None:
+        """The first value with this key."""
+        if self._members is None:
+            self._members = {key.text: value for key, value in reversed(self.items)}
+        return self._members.get(name)
 
 
 Node = Scalar | Sequence | Mapping
@@ -93,7 +100,7 @@ def node_at(root: Node | None, path: Path) -> Node | None:
     """The node at a path of mapping keys and list indexes; None if there is none."""
     for step in path:
         if isinstance(root, Mapping) and isinstance(step, str):
-            root = next((value for key, value in root.items if key.text == step), None)
+            root = root.member(step)
         elif isinstance(root, Sequence) and isinstance(step, int) and step < len(root.items):
             root = root.items[step]
         else:
