@@ -47,6 +47,17 @@ class KnownState:
         replaced = self._replaced.get(name.rpartition("/")[2])
         return self._of_former(state, name) if replaced is None else [replaced]
 
+    def selected(self, selector: str) -> list[Record]:
+        """Those of `named`; otherwise, the records that a glob or an entry selects."""
+        from reconciler.plan.keys import matches_key
+        from reconciler.plan.selection import pattern_of
+
+        found = self.named(selector)
+        if found or self._state is None:
+            return found
+        pattern = pattern_of(selector, self._state.records.keys())
+        return [r for ref, r in self._state.records.items() if matches_key(pattern, [ref])]
+
     @staticmethod
     def _of_former(state: State, task_id: str) -> list[Record]:
         from reconciler.app.named_tasks import with_named_ids

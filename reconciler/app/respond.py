@@ -262,8 +262,9 @@ def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Resp
         ctx.ui.note("nothing_sent")
         return
     for ref in refs:
+        name = str(ref) if len(refs) == 1 else selector
         try:
-            task = Recipient.read(tasks, ref, ("say", str(ref), message))
+            task = Recipient.read(tasks, ref, ("say", name, message))
             task.show_last_message()
             yield task.send({"type": "user_message", "content": message}, "sent", "message")
         except TaskctlError as problem:
@@ -281,8 +282,9 @@ def cancel(
     `force` ends the session of a stuck task. Raises TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors, unrecorded=True)
     for ref in refs:
+        names = (str(ref),) if len(refs) == 1 else selectors
         try:
-            command = ("cancel", str(ref), *(("--force",) if force else ()))
+            command = ("cancel", *names, *(("--force",) if force else ()))
             yield from _cancel(Recipient.read(tasks, ref, command), force=force, yes=yes)
         except TaskctlError as problem:
             yield problem

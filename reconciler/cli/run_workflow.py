@@ -65,15 +65,17 @@ class RunWorkflow:
         self, completed: str, name: str, own: Mapping[str, Any], *, is_shared: bool
     ) -> Sequence[str] | None:
         """The command for an answer, which only the creator of a task may send."""
-        record = self._record(next(iter(own.get("selectors", ())), own.get("key", "")))
-        if record is None or not (is_shared or self._is_of_other(record)):
+        selectors = own.get("selectors") or [own.get("key", "")]
+        records = self._records(selectors)
+        if not (records and (is_shared or any(map(self._is_of_other, records)))):
             return None
         workflow = self._audience.settings.run_workflow
-        is_possible = not own.keys() & _NO_INPUT and self._may_be_of_ci(record.identity)
-        if workflow is None or not is_possible:
-            notes = _by_creator(self._audience.backend, record, workflow)
+        is_possible = all(self._may_be_of_ci(record.identity) for record in records)
+        if workflow is None or own.keys() & _NO_INPUT or not is_possible:
+            notes = _by_creator(self._audience.backend, records[0], workflow)
             return [completed, *(f"# {line}" for line in notes)]
-        fields = {"command": name, "tasks": key_word(str(record.ref))}
+        tasks = [key_word(str(records[0].ref))] if len(records) == 1 else selectors
+        fields = {"command": name, "tasks": " ".join(tasks)}
         fields |= {"id": own["request"]} if "request" in own else {}
         text = own.get("message") or own.get("text")
         return self._started(workflow, fields | ({"text": text} if text else {}))
@@ -93,14 +95,21 @@ class RunWorkflow:
     def _is_plan_of_pull_request(self) -> bool:
         return self._suggestions.name == "plan" and self._audience.is_pull_request
 
-    def _record(self, key: str) -> Record | None:
-        """The only record of a `KEY`, `ORG/KEY` or ID. An unknown ID belongs to a duplicate that
-        this run has created."""
-        records, caller = self._audience.tasks.named(key), self._audience.identity
-        org_name, slash, task_id = key.partition("/")
-        if not records and slash and is_task_id(task_id) and caller is not None:
-            return record_of_id(org_name, task_id, caller)
-        return records[0] if len(records) == 1 else None
+    def _records(self, selectors: Sequence[str]) -> list[Record]:
+        """The selected records; none if a key is ambiguous. An unknown ID belongs to a duplicate
+        that this run has created."""
+        found: list[Record] = []
+        caller = self._audience.identity
+        for selector in selectors:
+            records = self._audience.tasks.named(selector)
+            if len(records) > 1:
+                return []
+            records = records or self._audience.tasks.selected(selector)
+            org_name, slash, task_id = selector.partition("/")
+            if not records and slash and is_task_id(task_id) and caller is not None:
+                records = [record_of_id(org_name, task_id, caller)]
+            found += records
+        return found
 
     def _is_of_other(self, record: Record) -> bool:
         """False if this run has not read who the user is."""

@@ -270,6 +270,17 @@ def clean_up(team: Team) -> None:
     assert place.statuses()["five"] == "cancelled"
 
 
+def test_several_tasks_are_answered_by_one_run(team: Team) -> None:
+    team.place.apply({"s-1": "endless 1", "s-2": "endless 2"}, isShared=True)
+    for selectors in (["s-*"], ["s-1", "acme/s-2"]):
+        team.colleague("cancel", *selectors, "-y", code=1)
+        assert [fields_of(line)["tasks"] for line in team.printed] == [" ".join(selectors)]
+        team.printed.clear()
+    team.colleague("cancel", "s-*", "-y", code=1)
+    _, ran = team.paste("cancel", tasks="s-*")
+    assert ran.said.count(": cancelled") == 2
+
+
 def test_a_run_that_waits_only_for_merges_has_not_failed(team: Team) -> None:
     expect = {"pullRequests": 1, "merged": True}
     team.place.write({"up": 'answering ```json {"n": 1} ```'}, isShared=True, expect=expect)
