@@ -38,6 +38,7 @@ _ROWS = (
     ("Items of `exclude` or `pilot`", f"{limits.MATCHERS}", "entry"),
     ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),
     ("`taskctl.toml`", _mib(limits.CONFIG_BYTES), "file"),
+    ("`taskctl.toml` that may read the same manifests", f"{limits.CONFIGS:,}", "repository"),
     ("Nested directories below a PATH", f"{limits.FOLDER_DEPTH}", "run"),
     ("A path in a file", f"{limits.PATH_CHARACTERS:,} characters", "path"),
     ("Parts of such a path below the root of the repository", f"{limits.PATH_PARTS}", "path"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler.app.configuration import NAME, config_in, places_of
 from reconciler.app.settings import Settings
 from reconciler.manifest.repository import repository_root, resolved
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.system.git import run_git
@@ -24,9 +25,12 @@ def refuse_shared_manifests(settings: Settings, files: Sequence[str]) -> None:
         return
     manifests = {name: resolved(settings.root / name) for name in files}
     homes = {*_tracked(top), *_above({path.parent for path in manifests.values()}, top)}
+    others = [home for home in sorted(homes - {root}) if os.path.lexists(home / NAME)]
+    if len(others) > limits.CONFIGS:
+        raise TaskctlError.of(Code.READ_TWICE, "many", most=limits.CONFIGS)
     read = {place: name for name, path in manifests.items() for place in places_of(path)}
     found = []
-    for config in map(config_in, sorted(homes - {root})):
+    for config in map(config_in, others):
         shared = min((read[place] for place in config.places() & read.keys()), default=None)
         if shared is not None and config.file is not None:
             other = config.file.relative_to(top).as_posix()

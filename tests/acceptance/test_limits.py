@@ -573,6 +573,21 @@ def test_the_links_in_configured_paths_are_limited(tmp_path: Path, measure: Meas
     measure("validate").assert_refused("TC805")
 
 
+@pytest.mark.reaches("CONFIGS")
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_configurations_of_a_repository_are_limited(
+    tmp_path: Path, measure: Measure, more: int
+) -> None:
+    write_tasks(tmp_path, "  a: {message: do it}\n")
+    (tmp_path / "taskctl.toml").touch()
+    for number in range(limits.CONFIGS + more):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}/taskctl.toml").touch()
+    measured = measure("plan", "--backend", "local")
+    assert (measured.code, measured.codes) == ((1, ["TC812"]) if more else (0, []))
+    assert measured.seconds < FEW_SECONDS
+
+
 def test_many_configurations_are_compared_with_many_manifests(
     tmp_path: Path, measure: Measure
 ) -> None:
