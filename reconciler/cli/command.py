@@ -13,7 +13,7 @@ import click
 from reconciler.app.settings import Connection, ReportFile
 from reconciler.cli import options
 from reconciler.cli.help import NAMES, Examples, WithExamples, format_of
-from reconciler.cli.usage import UsageError
+from reconciler.cli.usage import UsageError, not_among
 from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import MAX_ALIKE
 from reconciler.model.options import PlanOptions
@@ -165,7 +165,7 @@ def _reports(
     for value in values:
         name, _, file = value.partition("=")
         if name not in FORMATS:
-            raise UsageError("reportFormat", name=name, known=FORMATS)
+            raise not_among(name, FORMATS)
         if file in _STDOUT:
             raise UsageError("reportFile", value=value)
         reports.append(ReportFile(name, file))

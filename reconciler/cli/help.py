@@ -87,9 +87,9 @@ class Choice(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in self.choices:
-            from reconciler.cli.usage import UsageError
+            from reconciler.cli.usage import not_among
 
-            raise UsageError("choice", value=str(value), known=tuple(self.choices))
+            raise not_among(str(value), tuple(self.choices))
         return super().convert(value, param, ctx)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from reconciler.model.codes import Code
@@ -16,3 +18,13 @@ class UsageError(click.BadParameter):
     def __init__(self, case: str, /, **facts: Arg) -> None:
         super().__init__(case, click.get_current_context(silent=True))
         self.cause = Remark(case, facts, Code.USAGE)
+
+
+def not_among(value: str, known: Sequence[str]) -> UsageError:
+    """The error for a value that is not `known`, with the most similar known value."""
+    from difflib import get_close_matches
+
+    facts: dict[str, Arg] = {"value": value, "known": tuple(known)}
+    if near := get_close_matches(value, known, n=1, cutoff=0.7):
+        return UsageError("choice.near", near=near[0], **facts)
+    return UsageError("choice", **facts)

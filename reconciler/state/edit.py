@@ -52,8 +52,7 @@ def find(state: State, name: str) -> TaskRef:
     if retired := [(task.at or _LONG_AGO, task.task_id) for task in removed]:
         at, (_, last) = Place(key=name), max(retired)
         raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=last)
-    known = recorded if TaskRef.has_org(name) else [*(ref.key for ref in recorded), *recorded]
-    raise unknown(name, known)
+    raise unknown(name, recorded if TaskRef.has_org(name) else [ref.key for ref in recorded])
 
 
 def destination(name: str, old: TaskRef) -> TaskRef:

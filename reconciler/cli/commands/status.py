@@ -10,7 +10,7 @@ import click
 from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import READS, SELECTION, option
-from reconciler.cli.usage import UsageError
+from reconciler.cli.usage import not_among
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
@@ -29,7 +29,7 @@ def _states(
 ) -> frozenset[TaskState]:
     names = [name.strip() for value in values for name in value.split(",")]
     if unknown := [name for name in names if name not in _STATUSES]:
-        raise UsageError("status", name=unknown[0], known=tuple(_STATUSES))
+        raise not_among(unknown[0], tuple(_STATUSES))
     found = {_STATUSES[name] for name in names}
     return frozenset(found | {TaskState.UNMET} if TaskState.FAILED in found else found)
 

@@ -170,7 +170,7 @@ def test_an_unknown_command_has_a_suggestion(capsys: pytest.CaptureFixture[str])
         (["plan", "--parallelism", "x"], 'invalid value for `--parallelism`: "x" is not'),
         (["state", "mv"], "missing argument `OLD|GLOB`"),
         (["completion"], "missing argument `bash|zsh|fish`"),
-        (["plan", "--report", "odt"], 'unknown format "odt"'),
+        (["plan", "--report", "odt"], '"odt" is not one of text'),
         (["deploy"], 'unknown command "deploy"\n'),
     ],
 )
