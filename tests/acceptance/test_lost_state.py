@@ -738,3 +738,11 @@ def test_a_key_that_was_removed_is_named_with_its_task(here: InProcess) -> None:
     for name in ("a", "acme/a"):
         ended = here.run_state("rm", name)
         assert (ended.code, "TC617" in ended.stdout, task_id in ended.stdout) == (1, True, True)
+
+
+def test_a_new_state_below_a_directory_with_a_state_says_so(here: InProcess) -> None:
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    below = here.within("below")
+    below.sandbox.write(of("b"))
+    assert str(here.sandbox.folder / STATE) in below.run("apply").stderr

@@ -77,6 +77,16 @@ def test_a_setting_changed_on_both_sides_gets_the_value_of_the_manifest() -> Non
     assert found.diagnostics == ()
 
 
+@pytest.mark.parametrize("update", [True, False])
+def test_a_move_says_what_is_set_only_if_it_is(update: bool) -> None:
+    known = record("was", "t", approvalMode="manual")
+    declared = desired("a", "work of was", moved_from="was", approvalMode="auto")
+    seen = facts([remote("t", approvalMode="manual")])
+    task = only(plan([declared], state([known]), seen, PlanOptions(update=update)))
+    said = ["moved.from", *["update.set"] * update]
+    assert (task.action, cases(task.remarks)) == (Action.MOVE, said)
+
+
 def test_a_setting_removed_from_the_manifest_is_only_recorded() -> None:
     known, shown = record("a", "t", approvalMode="manual"), remote("t", approvalMode="auto")
     task = updated(known, desired("a"), shown)
