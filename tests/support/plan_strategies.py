@@ -223,7 +223,7 @@ def plans(draw: st.DrawFn) -> Plan:
     chosen = sorted(draw(st.lists(refs, unique=True, max_size=3)))
     return Plan(
         backend=draw(text),
-        scope=tuple(draw(st.lists(text, max_size=2))),
+        scope=tuple(draw(st.lists(text.map(lambda name: name.replace("\0", "")), max_size=2))),
         tasks=tuple(draw(planned_tasks(st.just(ref))) for ref in chosen),
         identity=draw(st.none() | identities),
         complete=draw(st.booleans()),

@@ -107,7 +107,7 @@ events = st.one_of(
     st.builds(Recorded, records),
     st.builds(Forgotten, refs),
     st.builds(_retired, records, moments | st.none()),
-    st.builds(Dismissed, names, filled),
+    st.builds(Dismissed, names, filled.filter(lambda task_id: not task_id.startswith("/"))),
     st.builds(BaselineMoved, baselines),
     st.builds(Learned, provenances),
     st.builds(Aged, st.dictionaries(references, st.floats(0, 1e6), max_size=2)),
