@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from reconciler.manifest.links import Resolver
 from reconciler.manifest.repository import in_git, repositories_around, repository_root, resolved
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -189,13 +190,13 @@ def normalized(path: str) -> str:
 
 def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
     """The real name, relative to `root`, of each PATH and manifest file that is absolute or leads
-    through a link, so that no file counts twice."""
-    real_root = os.path.realpath(root)
+    through a link, so that no file counts twice; not of those with too many links."""
+    home, resolver = resolved(root), Resolver()
     found = {}
     for name in set(names):
-        real = normalized(os.path.relpath(os.path.realpath(Path(root, name)), real_root))
-        if real != name:
-            found[name] = real
+        real = resolver.resolve(home, name)
+        if not real.is_cut_off:
+            found[name] = normalized(os.path.relpath(real.path, home))
     return found
 
 

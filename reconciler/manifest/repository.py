@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.manifest.links import Resolver
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Place, TaskctlError
@@ -128,14 +129,15 @@ def is_hidden(path: Path) -> bool:
 
 def path_inside(root: Path, name: str) -> Path | None:
     """A path, relative to `root` and with links resolved, that is in the repository of `root` (else
-    in `root`), and not in `.git`; else None. For names that come from a state: nobody typed
-    them."""
+    in `root`), and not in `.git`; else, and if it has too many links, None. For names that come
+    from a state: nobody typed them."""
+    home = resolved(root)
     try:
-        real = resolved(root / name)
+        found = Resolver().resolve(home, name)
     except ValueError:  # the system's encoding cannot represent it
         return None
-    top = repository_root(root) or resolved(root)
-    return real if is_below(top, real) else None
+    real, top = Path(found.path), repository_root(root) or home
+    return real if is_below(top, real) and not found.is_cut_off else None
 
 
 def is_below(top: Path, real: Path) -> bool:

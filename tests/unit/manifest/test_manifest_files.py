@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.manifest.discovery import real_names
 from reconciler.manifest.loader import Manifests, load
+from reconciler.manifest.repository import path_inside
+from reconciler.model.limits import LINK_PARTS
 from tests.support.manifest_cases import code
 
 EMPTY = "version: 1\ntasks: {}\n"
@@ -68,6 +71,16 @@ def test_links_to_the_working_directory_are_the_users_own(tmp_path: Path) -> Non
     assert files(tmp_path / "link", "t") == ["t/a.yaml"]
     put(tmp_path, "here/b.yaml")
     assert files(tmp_path / "here", "../link/t") == ["../link/t/a.yaml"]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_names_with_too_many_links_have_no_real_name(tmp_path: Path, more: int) -> None:
+    """A state may name thousands of files behind links with long targets."""
+    put(tmp_path, "t/a.yaml")
+    (tmp_path / "here").symlink_to("/".join(["."] * (LINK_PARTS + more)))
+    real = {} if more else {"here/t/a.yaml": "t/a.yaml"}
+    assert real_names(tmp_path, ["here/t/a.yaml"]) == real
+    assert path_inside(tmp_path, "here/t/a.yaml") == (None if more else tmp_path / "t/a.yaml")
 
 
 def test_files_outside_the_root_keep_their_paths(tmp_path: Path) -> None:
