@@ -746,3 +746,19 @@ def test_a_new_state_below_a_directory_with_a_state_says_so(here: InProcess) -> 
     below = here.within("below")
     below.sandbox.write(of("b"))
     assert str(here.sandbox.folder / STATE) in below.run("apply").stderr
+
+
+def test_the_earlier_task_of_a_key_is_recorded_again_as_advised(here: InProcess) -> None:
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    first = here.sandbox.recorded()["a"]
+    here.sandbox.write({"a": {"message": "Do a better."}})
+    assert here.run("apply", "--replace", f"a={first}").results() == {"a": "replaced"}
+    refused = here.run_state("assign", "a", first).stdout
+    for words in (("rm", "acme/a"), ("assign", "acme/a", first)):
+        assert f"taskctl state {' '.join(words)}" in refused
+        assert here.run_state(*words).code == 0
+    assert here.sandbox.recorded() == {"a": first}
+    posts = len(here.server.posts)
+    assert here.run("apply").code == 0
+    assert len(here.server.posts) == posts
