@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.app import state
 from reconciler.app.configuration import NO_CONFIG, find_config
 from reconciler.app.settings import Connection, Settings
 from reconciler.cli.command import Call
@@ -222,6 +223,16 @@ def test_flag_then_environment_then_file_then_default(
     assert seen.output.color == "never"
     assert seen.settings.paths == ("tasks", "more/a.yaml")
     assert (seen.settings.root, seen.settings.folder) == (Path(), Path("below"))
+
+
+def test_a_command_without_the_option_uses_the_configured_settle_time(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "taskctl.toml").write_text("settle-time = '9s'\n")
+    used = []
+    monkeypatch.setattr(state, "close_attempts", lambda ctx, _key: used.append(ctx.settle_time))
+    run(["state", "close", "a"])
+    assert used == [timedelta(seconds=9)]
 
 
 def test_v_shows_the_file_in_use(
