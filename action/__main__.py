@@ -78,14 +78,16 @@ def _parts(about: About, *, is_shown: bool) -> Iterator[str]:
             yield _code(text) if is_shown else _NOT_SHOWN.format(name, len(text))
 
 
-def _recorded(document: Mapping[str, Any]) -> Iterator[str]:
-    """The tasks of a lost state that were recorded, as Markdown, and the keys without one."""
-    tasks, missing = document.get("tasks", ()), document.get("missing", ())
+def _continued(about: About) -> Iterator[str]:
+    """The tasks of a lost state, as Markdown, and the keys without one."""
+    tasks, missing = about.tasks, about.missing
     for task in tasks[:MOST]:
         name, login = _plain(ref_of(task)), _plain(task["createdBy"] or "an unknown user")
         yield f"\n`{name}`: task `{_plain(task['taskId'])}`, created by `{login}`\n"
     for ref in missing[:MOST]:
         yield f"\n`{_plain(ref)}` has no task: the next apply creates it\n"
+    for org_name in about.not_listed[:MOST]:
+        yield f"\nThe token cannot list the tasks of `{_plain(org_name)}`\n"
     if more := len(tasks[MOST:]) + len(missing[MOST:]):
         yield f"\nand {more:,} more\n"
 
@@ -192,17 +194,22 @@ class Action:
         if requested.id:
             named = "State" if requested.command == "init" else "Task"
             self._put("GITHUB_STEP_SUMMARY", f"{named} `{_plain(requested.id)}`\n")
+        outputs: dict[str, object] = {"has-changes": True}
+        if requested.command == "accept" or requested.continues:
+            about = self._read_about(requested)
+            if about is None:
+                return 1
+            if requested.continues:
+                self._put("GITHUB_STEP_SUMMARY", "".join(_continued(about)))
+            outputs = _outputs_of(about)
         if self._is_preview:
-            self._put("GITHUB_OUTPUT", "has-changes=true\n")
+            self._put("GITHUB_OUTPUT", _as_lines(outputs))
             return 0
-        if requested.command == "accept" and self._read_about(requested) is None:
-            return 1
         done, document = self._json(*requested.state_words, quiet=requested.command != "init")
         for edit in document.get("edits", ()):
             print(f"{edit['orgName']}/{edit['key']}: {edit['result']}", flush=True)
         if requested.command == "init":
             print(document.get("result", ""), flush=True)
-            self._put("GITHUB_STEP_SUMMARY", "".join(_recorded(document)))
         return done
 
     def _answer(self, requested: Requested) -> int:
@@ -227,7 +234,7 @@ class Action:
     def _read_about(self, requested: Requested) -> About | None:
         """What it is about; None if that cannot be read. Raises InputError if it is not what the
         preview showed."""
-        code, document = self._json(*About.words(requested))
+        code, document = self._json(*requested.about_words, quiet=not requested.continues)
         if code or "tasks" not in document:
             return None
         about = About.of(requested, document)

@@ -1,5 +1,5 @@
-"""What an answer, `cancel` or `accept` is about: shown to reviewers, and compared before it is
-done."""
+"""What an answer, `cancel`, `accept` or `init` is about: shown to reviewers, and compared before it
+is done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from requested import ANSWERS, InputError, Requested, is_id
+from requested import InputError, Requested, is_id
 
 ENDED = ("done", "failed", "unmet", "unknown", "stopped", "cancelled", "toMerge")
 """The statuses of tasks that cannot be cancelled."""
@@ -20,23 +20,22 @@ CHANGED = "this is no longer what the preview showed: start the workflow again"
 @dataclass(frozen=True)
 class About:
     """The tasks of a request, as a document of taskctl has them. `request` is the open request that
-    is answered."""
+    is answered. `missing` are the keys without a task, except in organizations that are
+    `not_listed`."""
 
     requested: Requested
     tasks: tuple[Mapping[str, Any], ...]
     request: Mapping[str, Any] | None = None
-
-    @staticmethod
-    def words(requested: Requested) -> list[str]:
-        """The command line of `taskctl` whose JSON document has the tasks."""
-        if requested.command in ANSWERS:
-            return ["status", "--", *requested.tasks]
-        return requested.preview_words
+    missing: tuple[str, ...] = ()
+    not_listed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, requested: Requested, document: Mapping[str, Any]) -> About:
         """Raises InputError if a name is not that of a task, or if the request is not open."""
         listed = {ref_of(task): task for task in document["tasks"]}
+        if requested.continues:
+            missing, hidden = tuple(document["missing"]), tuple(document["notListed"])
+            return cls(requested, tuple(listed.values()), missing=missing, not_listed=hidden)
         if requested.command == "accept":
             changed = [task for task in listed.values() if task["action"] == "changed"]
             return cls(requested, tuple(changed))
@@ -50,6 +49,8 @@ class About:
     @property
     def has_changes(self) -> bool:
         """Whether there is something to do."""
+        if self.requested.continues:
+            return True
         if self.requested.command != "cancel":
             return bool(self.tasks)
         return any(task["status"] not in ENDED for task in self.tasks)
@@ -58,7 +59,8 @@ class About:
     def digest(self) -> str:
         """Differs if the request is about another task, question or difference."""
         tasks = [[ref_of(task), task["taskId"], task.get("diff")] for task in self.tasks]
-        text = json.dumps([self.requested.command, tasks, self._approval], sort_keys=True)
+        facts = [self.requested.command, tasks, self.missing, self.not_listed, self._approval]
+        text = json.dumps(facts, sort_keys=True)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
     def check(self, digest: str) -> None:

@@ -166,6 +166,20 @@ class Requested:
             yield f"--max-creates={self.max_creates}"
 
     @property
+    def continues(self) -> bool:
+        """Whether it records the tasks of a lost state."""
+        return self.command == "init" and self.id != NEW
+
+    @property
+    def about_words(self) -> list[str]:
+        """The command line of `taskctl` whose JSON document has the tasks that it is about."""
+        if self.command in ANSWERS:
+            return ["status", "--", *self.tasks]
+        if self.continues:
+            return ["state", "init", "--dry-run", f"--continue={self.id}"]
+        return self.preview_words
+
+    @property
     def state_words(self) -> list[str]:
         """The command line that edits the state."""
         words = ["state", self.command, "--lock-timeout=10m"]

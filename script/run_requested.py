@@ -52,7 +52,7 @@ def _run(requested: Requested, digest: str) -> int:
             raise InputError("the job show has no plan")
         code = _taskctl("apply", "--yes", *requested.apply_words, f"--expect-plan={digest}")
         return 0 if code == WAITING else code
-    if requested.command in (*ANSWERS, "accept"):
+    if requested.continues or requested.command in (*ANSWERS, "accept"):
         about = _about(requested)
         about.check(digest)
     if requested.command not in ANSWERS:
@@ -67,7 +67,7 @@ def _preview(requested: Requested, path: Path, env: Mapping[str, str]) -> int:
     """Shows what the command will do. Writes its digest, or nothing, to `path`."""
     print(" ".join([requested.command, *requested.tasks, requested.id]).strip(), flush=True)
     path.touch()
-    if requested.command in ANSWERS:
+    if requested.command in ANSWERS or requested.continues:
         about = _about(requested)
         for line in _lines(about, is_shown=env.get("RUN_SHOW_TEXT") == "true"):
             print(line)
@@ -85,8 +85,7 @@ def _preview(requested: Requested, path: Path, env: Mapping[str, str]) -> int:
 
 def _about(requested: Requested) -> About:
     """The tasks of the command. Raises InputError if they cannot be read."""
-    command = ["taskctl", *About.words(requested)[:1], "--format=json"]
-    command += About.words(requested)[1:]
+    command = ["taskctl", "--format=json", *requested.about_words]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
     document = json.loads(ended.stdout or "{}")
     if ended.returncode or "tasks" not in document:
@@ -98,6 +97,9 @@ def _about(requested: Requested) -> About:
 
 def _lines(about: About, *, is_shown: bool) -> Iterator[str]:
     """The tasks, the question and the answer. Texts only if `is_shown`."""
+    if about.requested.continues:
+        yield from _continued(about)
+        return
     for task in about.tasks:
         yield f"{ref_of(task)}: {task['status']}"
     if about.request is not None:
@@ -105,6 +107,17 @@ def _lines(about: About, *, is_shown: bool) -> Iterator[str]:
     for name, text in (("question", about.question), ("answer", about.requested.text)):
         if text:
             yield _visible(text) if is_shown else f"({len(text):,} characters of the {name})"
+
+
+def _continued(about: About) -> Iterator[str]:
+    """The tasks of a lost state, and the keys without one."""
+    for task in about.tasks:
+        login = task["createdBy"] or "an unknown user"
+        yield _visible(f"{ref_of(task)}: task {task['taskId']}, created by {login}")
+    for ref in about.missing:
+        yield _visible(f"{ref} has no task: the next apply creates it")
+    for org_name in about.not_listed:
+        yield _visible(f"The token cannot list the tasks of {org_name}")
 
 
 def _taskctl(*words: str, said: str = "") -> int:

@@ -80,8 +80,8 @@ def answer(
         return True
     if line not in known:
         return False
-    found = continuation(ctx, space, session.state, reader, line, yes=False)
-    if found is None:
+    found = continuation(ctx, space, session.state, reader, line)
+    if not confirm_continuation(ctx, found, yes=False):
         return False
     session.append(*found.events)
     return True
@@ -90,8 +90,9 @@ def answer(
 class Continued(Value, frozen=True):
     """A state that continues another one: the tasks that it has `found`, and the declared keys that
     are still `missing` one; `earlier` are found tasks of keys that have a newer one. `elsewhere`
-    are other states that have created a task with such a key, each with the key. `changed` is False
-    if nothing had to be recorded."""
+    are other states that have created a task with such a key, each with the key. Nothing is known
+    about the keys of organizations that are `not_listed`: the service does not show them to this
+    identity. `changed` is False if nothing had to be recorded; in a dry run, nothing was."""
 
     location: str
     id: str
@@ -100,7 +101,9 @@ class Continued(Value, frozen=True):
     undeclared: tuple[TaskRef, ...] = ()
     earlier: tuple[Replaced, ...] = ()
     elsewhere: tuple[tuple[str, str], ...] = ()
+    not_listed: tuple[str, ...] = ()
     changed: bool = True
+    is_dry_run: bool = False
 
 
 _SHOWN = 10
@@ -120,14 +123,10 @@ def continuation(
     state: State,
     reader: Reader,
     state_id: str,
-    *,
     location: str | None = None,
-    address: str | None = None,
-    yes: bool,
-) -> Continuation | None:
-    """Finds the tasks that the lost state `state_id` has created, and asks whether to record them
-    at `location`; changes nothing. None if it was declined. `address` is that of the location, if
-    it was given. Raises TaskctlError."""
+) -> Continuation:
+    """Finds the tasks that the lost state `state_id` has created, to be recorded at `location`;
+    changes nothing. Raises TaskctlError."""
     if not is_state_id(state_id):
         raise StateError.of(Code.STATE_EDIT, "state-id", id=state_id)
     facts = _read_all(space, state, reader)
@@ -139,7 +138,7 @@ def continuation(
     _refuse_unclear(facts, explanation, state_id)
     moves = _moves(explanation.state, declared)
     news = {old: new.record.ref for old, new in moves}
-    missing, undeclared = _compared(explanation, declared, news)
+    missing, undeclared = _compared(explanation, declared, news, facts)
     result = Continued(
         location or ctx.location.display_name,
         state_id,
@@ -148,26 +147,30 @@ def continuation(
         undeclared,
         _earlier(state, explanation),
         _elsewhere(facts, missing, explanation.state),
+        tuple(sorted(facts.hidden)),
     )
     events: list[Event] = [Learned(joined, continues=True), *explanation.events]
     events += [event for old, new in moves for event in (new, Forgotten(old))]
     events += explanation.notes
     if joined == state.provenance and not explanation.events:
         return Continuation(replace(result, changed=False))
-    given = () if address is None else (address,)
-    again = ("state", "init", *given, "--continue", state_id, "-y")
-    if not _confirm(ctx, result, yes=yes, again=again):
-        return None
     return Continuation(result, tuple(events))
 
 
 def _compared(
-    explanation: Explanation, declared: Declared, news: Mapping[TaskRef, TaskRef]
+    explanation: Explanation,
+    declared: Declared,
+    news: Mapping[TaskRef, TaskRef],
+    facts: Facts,
 ) -> tuple[tuple[TaskRef, ...], tuple[TaskRef, ...]]:
-    """The declared keys without a task, and the keys of found tasks that are not declared. `news`
-    are the new keys of those that move."""
+    """The declared keys without a task in an organization that was listed, and the keys of found
+    tasks that are not declared. `news` are the new keys of those that move."""
     after = explanation.state
-    missing = [ref for ref, task in declared.tasks.items() if record_of(task, after) is None]
+    missing = [
+        ref
+        for ref, task in declared.tasks.items()
+        if record_of(task, after) is None and ref.org_name not in facts.hidden
+    ]
     found = sorted((each.record.ref for each in explanation.found), key=natural)
     undeclared = (news.get(ref, ref) for ref in found)
     return (
@@ -225,7 +228,8 @@ def _joined(known: Provenance, state_id: str, facts: Facts) -> Provenance:
 
 def _refuse_unclear(facts: Facts, explanation: Explanation, state_id: str) -> None:
     """Raises TaskctlError unless everything could be read, and the state has tasks."""
-    for org_name, why in sorted(facts.refused.items()):
+    for org_name in sorted(facts.refused.keys() - facts.hidden):
+        why = facts.refused[org_name]
         raise StateError.of(Code.STATE_EDIT, "unlisted", org=org_name, why=why)
     for org_name, listing in sorted(facts.lists.items()):
         if listing.unproven is not None:
@@ -259,8 +263,21 @@ def _moves(state: State, declared: Declared) -> list[tuple[TaskRef, Recorded]]:
     return moves
 
 
-def _confirm(ctx: Context, result: Continued, *, yes: bool, again: tuple[str, ...]) -> bool:
-    """Shows what the lost state has created, and asks."""
+def confirm_continuation(
+    ctx: Context, found: Continuation, *, yes: bool, address: str | None = None
+) -> bool:
+    """Shows what the lost state has created, and asks whether to record it. `address` is that of
+    the state, if it was given. Raises TaskctlError without a terminal."""
+    if not found.events:
+        return True
+    show_continuation(ctx, found.result)
+    given = () if address is None else (address,)
+    again = ("state", "init", *given, "--continue", found.result.id, "-y")
+    return confirm(ctx, "ask.continue", yes=yes, again=again, refs=(found.result.id,))
+
+
+def show_continuation(ctx: Context, result: Continued) -> None:
+    """Shows the tasks that the lost state has created, and the keys without one."""
     rows = [
         (
             each.record.ref.key,
@@ -282,6 +299,7 @@ def _confirm(ctx: Context, result: Continued, *, yes: bool, again: tuple[str, ..
         if refs:
             keys = tuple(ref.key for ref in refs[:_SHOWN])
             ctx.ui.note(case, keys=keys, more=max(0, len(refs) - _SHOWN))
+    if result.not_listed:
+        ctx.ui.note("continues_not_listed", orgs=result.not_listed)
     for other, key in result.elsewhere[:_SHOWN]:
         ctx.ui.note("continues_elsewhere", id=other, key=key)
-    return confirm(ctx, "ask.continue", yes=yes, again=again, refs=(result.id,))

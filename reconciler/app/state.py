@@ -8,12 +8,13 @@ from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.named_tasks import with_named_ids
 from reconciler.app.new_state import (
-    Continuation,
     Continued,
+    confirm_continuation,
     continuation,
     is_new,
     left_of,
     note_new,
+    show_continuation,
 )
 from reconciler.app.reading import Reader
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
@@ -26,13 +27,14 @@ from reconciler.model.remarks import Arg
 from reconciler.model.service import FirstMessage
 from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 from reconciler.plan.ages import AttemptAges, time_left, waited_totals
 from reconciler.state import edit, move
 from reconciler.state.beginning import begin
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.local import LocalState
+from reconciler.state.location import StateLocation
 from reconciler.state.model import Aged, Dismissed, Event, State
 from reconciler.state.session import Session, read_any_state, read_state
 from reconciler.state.shared import SharedState
@@ -259,11 +261,9 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationCha
     backend = ctx.backend.name
     others = location.others() if isinstance(location, SharedState) and not new else ()
     shared = location if isinstance(location, SharedState) else None
-    exists = shared is not None and shared.exists(backend)
-    if isinstance(location, LocalState):
-        exists = not location.is_new
-        if not exists and (left := left_of(location)):
-            note_new(ctx, location, left)
+    exists = _exists(location, backend)
+    if isinstance(location, LocalState) and not exists and (left := left_of(location)):
+        note_new(ctx, location, left)
     if shared is not None and others and not exists:
         if not ctx.ui.interactive:
             raise shared.missing()
@@ -273,7 +273,7 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationCha
         new = ctx.ui.ask("ask.is_new", strict=False, file=location.display_name)
         if not new:
             ctx.ui.note("continue_state")
-    created = location.create(begin(backend, ctx.clock.now(), serial=1, is_new=new))
+    created = location.create(_begin(ctx, is_new=new))
     is_used = address in (None, ctx.connection.state, ctx.settings.state)
     if created:
         return LocationChange(location.display_name, "created", True, is_used=is_used)
@@ -285,34 +285,41 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationCha
     return LocationChange(location.display_name, "exists", False, is_used=is_used)
 
 
+def _exists(location: StateLocation, backend: str) -> bool:
+    if isinstance(location, SharedState):
+        return location.exists(backend)
+    return not (isinstance(location, LocalState) and location.is_new)
+
+
+def _begin(ctx: Context, *, is_new: bool = False) -> State:
+    return begin(ctx.backend.name, ctx.clock.now(), serial=1, is_new=is_new)
+
+
 def continue_lost_state(
-    ctx: Context, address: str | None, state_id: str, *, yes: bool
+    ctx: Context, address: str | None, state_id: str, *, yes: bool, dry_run: bool
 ) -> Continued | None:
-    """Takes over the tasks of a lost state. None if it was declined. Raises TaskctlError."""
+    """Takes over the tasks of a lost state; `dry_run` shows them, and writes nothing. None if it
+    was declined. Raises TaskctlError."""
     location = ctx.location if address is None else ctx.location_of(address)
     space = open_workspace(ctx, (), PlanOptions(settle_time=ctx.settle_time))
     backend, name = ctx.backend.name, location.display_name
-    begun = found = None
-
-    def found_for(state: State) -> Continuation | None:
-        reader = Reader(ctx)
-        return continuation(
-            ctx, space, state, reader, state_id, location=name, address=address, yes=yes
-        )
-
-    if isinstance(location, SharedState) and not location.exists(backend):
-        begun = begin(backend, ctx.clock.now(), serial=1)
-        found = found_for(begun)
-        if found is None:
-            return None
-        location.create(begun)
+    exists = _exists(location, backend)
+    state = read_state(location, backend=backend) if exists else _begin(ctx)
+    found = continuation(ctx, space, state, Reader(ctx), state_id, name)
+    if dry_run:
+        show_continuation(ctx, found.result)
+        return replace(found.result, is_dry_run=True)
+    if not confirm_continuation(ctx, found, yes=yes, address=address):
+        return None
+    if not exists:
+        location.create(state)
     with ctx.open_state("state init", location) as session:
         _ = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))
-        if session.state != begun:  # it existed, or others have changed it meanwhile
-            found = found_for(session.state)
-        if found is None:
-            return None
+        if session.state != state:  # others have changed it meanwhile
+            found = continuation(ctx, space, session.state, Reader(ctx), state_id, name)
+            if not confirm_continuation(ctx, found, yes=yes, address=address):
+                return None
         session.append(*found.events)
         return found.result
 

@@ -109,7 +109,9 @@ class Survey:
         found.refused |= {org_name: error.causes for org_name, error in errors.items()}
         for org_name in errors:
             found.lists.pop(org_name, None)
-        return Facts(identity, clocks, ignored_date=self.service.ignored_date(), **vars(found))
+        hidden = {org_name for org_name, error in errors.items() if error.is_refusal}
+        ignored = self.service.ignored_date()
+        return Facts(identity, clocks, hidden=hidden, ignored_date=ignored, **vars(found))
 
 
 def _newest_first(tasks: Mapping[str, datetime | None]) -> dict[str, datetime | None]:

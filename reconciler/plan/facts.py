@@ -43,7 +43,8 @@ class Facts(Value, frozen=True):
       `unreadable`: why those of other tasks could not be read. `failed`: the unreadable tasks that
       are older than the settle time, and that the service did not refuse to show.
     - `lists`: the organizations whose tasks are explained, by name.
-    - `refused`: why an organization could not be read.
+    - `refused`: why an organization could not be read. `hidden`: those of them that the service
+      does not show to this identity.
     - `progress`: of recorded tasks that others may wait for. `left`: the states of tasks that may
       be left running. `done`: the tasks that are done, by ID, with the digests of the expectations
       that they met.
@@ -59,6 +60,7 @@ class Facts(Value, frozen=True):
     failed: Set[TaskId] = frozenset()
     lists: Mapping[str, Listing] = field(default_factory=dict)
     refused: Mapping[str, Arg] = field(default_factory=dict)
+    hidden: Set[str] = frozenset()
     progress: Mapping[TaskRef, TaskProgress] = MappingProxyType({})
     left: Mapping[TaskRef, TaskState] = MappingProxyType({})
     done: Mapping[str, str] = MappingProxyType({})

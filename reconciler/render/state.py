@@ -206,6 +206,8 @@ def _attempt(attempt: Attempt) -> Document:
 
 def continued_text(result: Continued) -> str:
     case = "state.continued" if result.changed else "state.continuesAlready"
+    if result.changed and result.is_dry_run:
+        case = "state.wouldContinue"
     found, missing = len(result.found), len(result.missing)
     return safe.line(phrase(case, id=result.id, count=found, missing=missing)) + "\n"
 
@@ -216,6 +218,7 @@ def continued_document(result: Continued) -> Document:
         state=result.location,
         result="continued",
         changed=result.changed,
+        dryRun=result.is_dry_run,
         continues=result.id,
         tasks=[
             {
@@ -229,6 +232,7 @@ def continued_document(result: Continued) -> Document:
         ],
         missing=[str(ref) for ref in result.missing],
         undeclared=[str(ref) for ref in result.undeclared],
+        notListed=list(result.not_listed),
     )
 
 

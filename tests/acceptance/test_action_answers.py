@@ -103,19 +103,29 @@ def test_what_has_changed_since_the_preview_is_not_done(runner: Runner, place: L
     assert runner.requested(inputs, preview=True).outputs["has-changes"] == "false"
 
 
-def test_what_a_continued_state_has_recorded_is_shown(runner: Runner, place: LiveTasks) -> None:
+def test_a_preview_of_init_shows_the_tasks_of_the_lost_state(
+    runner: Runner, place: LiveTasks
+) -> None:
     """Nobody has seen it before: a task may be forged, and a key may need another lost state."""
     asks, good = place.task_id("asks"), place.task_id("good")
     state = place.folder / STATE
     lost = json.loads(state.read_text())["provenance"]["ids"][0]
     state.unlink()
     place.write({"asks": "approving", "good": "finishing", "other": "finishing too"})
-    ran = runner.requested({"command": "init", "id": lost})
-    assert ran.code == 0, ran.said
+    inputs = {"command": "init", "id": lost}
+    shown = runner.requested(inputs, preview=True)
+    assert not state.exists()
     for key, made in (("asks", asks), ("good", good)):
-        assert f"`acme/{key}`: task `{made}`, created by `user-" in ran.summary
-        assert f"{key}: task {made}, created" in ran.said
-    assert "`acme/other` has no task: the next apply creates it" in ran.summary
+        assert f"`acme/{key}`: task `{made}`, created by `user-" in shown.summary
+        assert f"{key}: task {made}, created" in shown.said
+    assert "`acme/other` has no task: the next apply creates it" in shown.summary
+    place.write({"asks": "approving", "good": "finishing", "another": "finishing too"})
+    ran = runner.requested(inputs, digest=shown.outputs["plan-digest"])
+    assert (ran.code, "no longer what the preview showed" in ran.said) == (1, True), ran.said
+    assert not state.exists()
+    ran = reviewed(runner, inputs)
+    assert ran.code == 0, ran.said
+    assert place.task_id("asks") == asks
 
 
 def test_a_message_is_text_whatever_it_is(runner: Runner, place: LiveTasks) -> None:

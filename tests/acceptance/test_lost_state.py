@@ -361,6 +361,53 @@ def test_two_lost_states_are_merged_into_one(here: InProcess) -> None:
     assert here.run("apply").document["tasks"] == []
 
 
+def test_a_dry_run_shows_what_would_be_recorded(here: InProcess) -> None:
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    lose(here)
+    here.sandbox.write(of("a", "b"))
+    ended = here.run_state("init", "--continue", lost, "--dry-run")
+    assert (ended.code, ended.document["changed"], ended.document["dryRun"]) == (0, True, True)
+    assert ended.document["missing"] == ["acme/b"]
+    assert "a: task " in ended.stderr
+    assert not list(here.sandbox.folder.glob(f"{STATE}*"))
+    assert codes(here.run_state("init", "--dry-run")) == {"TC804"}
+
+
+def test_a_lost_state_is_continued_with_one_token_per_organization(
+    here: InProcess, be: Callable[[str], None]
+) -> None:
+    tasks = of("a", "b", "c")
+    tasks["b"]["orgName"] = tasks["c"]["orgName"] = "beta"
+    here.sandbox.write(tasks)
+
+    def become(name: str, org_name: str) -> None:
+        be(name)
+        here.server.habits.orgs = (org_name,)
+
+    for name, org_name in (("own", "acme"), ("other", "beta")):
+        become(name, org_name)
+        assert here.run("apply", "--target", f"{org_name}/*").code == 0
+    lost, made = id_of(here), here.sandbox.recorded()
+    assert made.keys() == {"a", "b", "c"}
+    lose(here)
+    posts = len(here.server.posts)
+    become("own", "acme")
+    ended = proceed(here, lost)
+    assert (ended.code, ended.document["missing"]) == (0, [])
+    assert ended.document["notListed"] == ["beta"]
+    assert "taskctl state init --continue" not in ended.stderr
+    assert here.sandbox.recorded() == {"a": made["a"]}
+    become("other", "beta")
+    assert here.run("apply", "--target", "beta/*").code == 0
+    assert here.sandbox.recorded() == made
+    assert len(here.server.posts) == posts
+    lose(here)
+    here.server.habits.orgs = ("gamma",)
+    assert codes(proceed(here, lost)) == {"TC707"}
+
+
 def test_a_continued_state_says_which_other_state_has_a_missing_key(here: InProcess) -> None:
     ids = []
     for key in "ab":

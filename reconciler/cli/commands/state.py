@@ -178,6 +178,7 @@ def dismiss_task(call: Call, task: str) -> int:
     argument("address", "[URL]", required=False),
     option("--new", is_flag=True, help="The state replaces no lost state."),
     option("--continue", "state_id", metavar="ID", help="Take over the tasks of a lost state."),
+    option("--dry-run", is_flag=True, help="With --continue, show them; write nothing."),
     *(YES, *EDITS),
     examples=[
         ("taskctl state init git:origin --new", "create it in a ref of the repository's remote"),
@@ -185,7 +186,9 @@ def dismiss_task(call: Call, task: str) -> int:
         ("taskctl state init --continue kibor-tanuf-lisab", "continue a lost state"),
     ],
 )
-def init_state(call: Call, address: str | None, new: bool, state_id: str | None, yes: bool) -> int:
+def init_state(
+    call: Call, address: str | None, new: bool, state_id: str | None, dry_run: bool, yes: bool
+) -> int:
     """Begin a state at URL, or at the address of --state.
 
     With --continue, records the tasks that the state with this ID has created, after showing
@@ -195,11 +198,13 @@ def init_state(call: Call, address: str | None, new: bool, state_id: str | None,
     from reconciler.render.state import continued_document, continued_text
 
     if state_id is None:
+        if dry_run:
+            raise UsageError("requires", option="--dry-run", needed=("--continue",))
         change = create_state(call.ctx, address, new=new)
         return _show_change(call, change) or int(change.done == "declined")
     if new:
         raise UsageError("exclusive", option="--continue", other="--new")
-    result = continue_lost_state(call.ctx, address, state_id, yes=yes)
+    result = continue_lost_state(call.ctx, address, state_id, yes=yes, dry_run=dry_run)
     if result is None:
         return 1
     call.out.result(lambda: continued_document(result), lambda _style: continued_text(result))
