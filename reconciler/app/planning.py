@@ -65,7 +65,7 @@ def first_round(
     diagnostics = (
         *known,
         *plan.diagnostics,
-        *_careless(reader, plan, facts.identity),
+        *_restriction_warnings(reader, plan, facts.identity),
         *_wrong_identity(ctx, refusing=is_apply),
         *budget_problems(plan.budgets, over_budget=inputs.options.over_budget, refusing=is_apply),
     )
@@ -94,10 +94,10 @@ def _plan(inputs: Inputs, facts: Facts, explanation: Explanation) -> Plan:
     return with_room(make_plan(inputs, facts, explanation), inputs.state)
 
 
-def _careless(reader: Reader, plan: Plan, identity: Identity) -> Iterator[Diagnostic]:
+def _restriction_warnings(reader: Reader, plan: Plan, identity: Identity) -> Iterator[Diagnostic]:
     """A warning for each unfinished task that is less restricted than its manifest. Whether an
     idle task has finished is in its events; if they cannot be read, it counts as unfinished."""
-    tasks = {task.ref: task for task in plan.tasks if updates.less_careful(task)}
+    tasks = {task.ref: task for task in plan.tasks if updates.less_restricted(task)}
     idle = [
         task.record
         for task in tasks.values()
@@ -108,7 +108,7 @@ def _careless(reader: Reader, plan: Plan, identity: Identity) -> Iterator[Diagno
             if status.state.has_ended:
                 del tasks[status.ref]
     for task in tasks.values():
-        yield updates.careless(task, identity)
+        yield updates.restriction_warning(task, identity)
 
 
 def _with_budgets(reader: Reader, plan: Plan, facts: Facts) -> Plan:

@@ -57,12 +57,12 @@ def adopt_found(
 
 
 def why_open(attempt: Attempt, verdict: Open) -> Iterator[Remark]:
-    """Why the outcome of an attempt is unknown, and the commands by which a person says what it has
-    created."""
+    """The reason why the outcome of an attempt is unknown, and the commands with which a person
+    resolves it."""
     if verdict.why is not None:
         yield verdict.why
     if verdict.reason is Reason.BLOCKED:
-        return  # the problem of the organization has commands
+        return  # the warning about the organization has the commands
     which = verdict.candidate.id if verdict.candidate is not None else "TASK_ID"
     is_other = verdict.reason is Reason.OTHER_IDENTITY
     case = "attempt.resolve_other" if is_other else "attempt.resolve"

@@ -34,7 +34,7 @@ class AttemptAges:
         self.own[number] = boot
 
     def waited(self, number: int, boot: float) -> float:
-        """The total of seconds for which the outcome of an attempt has been waited for."""
+        """The seconds for which runs have waited for the outcome of an attempt, in total."""
         if number in self.own:
             return max(0.0, boot - self.own[number])
         return self._before.get(number, 0.0) + max(0.0, boot - self._locked_at)
@@ -55,8 +55,8 @@ def time_left(
 def waited_totals(
     attempts: Iterable[Attempt], settle_time: timedelta, ages: AttemptAges, boot: float
 ) -> Iterator[tuple[str, float]]:
-    """The totals to journal, by reference: those that have grown, of attempts that are not past
-    their age according to the journal."""
+    """The totals to journal, by reference: those that have grown, and that have not yet reached the
+    settle time in the journal."""
     for attempt in attempts:
         waited = round(ages.waited(attempt.number, boot), 3)
         if waited > attempt.waited and time_left(attempt, settle_time) > 0:

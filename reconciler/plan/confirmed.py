@@ -1,4 +1,5 @@
-"""The creates that a person has confirmed, and later plans without any others. Pure."""
+"""The create requests that a person has confirmed, and the tasks of later plans within them.
+Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ SENDS = 3
 """The number of create requests that one wave sends for a key if the outcome stays unknown."""
 
 Create: TypeAlias = tuple[TaskRef, str | None]
-"""A create for a key, and the ID of the task that the new task replaces."""
+"""The key to create a task for, and the ID of the task that the new task replaces."""
 
 
 class Confirmed(Value, frozen=True):
-    """The creates that a plan shows, now or once an attempt turns out to have created no task, and
-    those of its `followers`, which later waves create. Each wave creates at most `max_creates`
-    tasks."""
+    """The create requests that a plan shows: those to send now, and those to send if an attempt
+    turns out to have created no task. `followers` are the tasks that later waves create. Each wave
+    creates at most `max_creates` tasks."""
 
     creates: frozenset[Create]
     followers: tuple[TaskRef, ...] = ()
@@ -40,9 +41,9 @@ class Confirmed(Value, frozen=True):
         created: int = 0,
         unknown: Mapping[TaskRef, int] | None = None,
     ) -> Iterator[PlannedTask]:
-        """The tasks of a later plan, in which each create that was not confirmed, that was sent too
-        often, or that exceeds the limit is unresolved. `created` is the number of tasks that this
-        wave has created, `unknown` that of its requests for each key whose outcome is unknown."""
+        """The tasks of a later plan. A task to create becomes unresolved if it was not confirmed,
+        was sent too often, or exceeds the limit. `created` is the number of tasks that this wave
+        has created, `unknown` the number of its requests with an unknown outcome, by key."""
         left = None if self.max_creates is None else self.max_creates - created
         for task in tasks:
             if not task.creates:
@@ -62,8 +63,8 @@ class Confirmed(Value, frozen=True):
 
 
 def _creates_of(task: PlannedTask) -> Iterator[Create]:
-    """The creates that a planned task announces: an open attempt may have created no task, and is
-    then repeated, or replaces nothing."""
+    """The create requests that a planned task may lead to. An open attempt may have created no
+    task: then it is repeated, also without replacing a task."""
     if task.creates:
         yield task.ref, task.task_id
     elif task.effect is Effect.WAIT:

@@ -1,6 +1,6 @@
-"""What a saved plan contains, and the comparison with it. Pure.
+"""The content of a saved plan, and the comparison with a new plan. Pure.
 
-Its digest decides for `apply --expect-plan`. Equal ones mean that apply would do the same, in the
+`apply --expect-plan` compares the digests. Equal digests mean that apply would do the same, in the
 same circumstances. Informative content (notes, files and lines, tasks that apply does not act on,
 the state's serial) does not count, so the digest is the same on every machine.
 """
@@ -25,7 +25,8 @@ VERSION = 4
 """Increase it when equal plans get a different digest."""
 
 _FINISHING = (Effect.FINISH, Effect.UPDATE, Effect.MOVE)
-"""What may also set the name and sharing of a task, which its create request could not carry."""
+"""Effects that may also set the name and sharing of a task, which a create request cannot
+contain."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16

@@ -1,7 +1,7 @@
-"""Explains what the tasks of an organization say about themselves. Pure.
+"""Determines which key, request and state each task of an organization belongs to. Pure.
 
-The first message of a task says which key, request and state it is from.
-docs/contributing/exactly-once.md has the table that `_Organization.decide` follows, row by row.
+The first message of a task contains its reference. docs/contributing/exactly-once.md has the table
+that `_Organization.decide` follows, row by row.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def explain(
     continues: bool = False,
 ) -> Explanation:
     """The next state, given what was read. `ages` are the ages of attempts as known to an apply.
-    `continues`: a lost state is being continued, so that any unreadable task may be one of its."""
+    `continues`: the state continues a lost state, so any unreadable task may belong to it."""
     ledger = Ledger(state)
     is_kept = state.provenance.is_kept or _shows_reference(state, facts)
     ledger.provenance = replace(state.provenance, is_kept=is_kept, begun_at=_begun_at(state, facts))
@@ -84,7 +84,7 @@ def explain(
     attempts, closed = _verdicts(after, organizations, facts, left)
     ends = after.close_attempts((a.number for a in closed), "made no task", facts.clocks.moment)
     ledger.add(ends)
-    notes = _noted(ledger, state, organizations)
+    notes = _baseline_events(ledger, state, organizations)
     return Explanation(
         state=ledger.state(),
         events=(*events, *ends),
@@ -97,7 +97,7 @@ def explain(
         blocks={org.org_name: tuple(org.blocks) for org in organizations if org.blocks},
         questions={org.org_name: org.others for org in organizations if org.others},
         attempts=attempts,
-        unkept="" if is_kept else _unkept(state, facts),
+        unkept="" if is_kept else _key_without_reference(state, facts),
         closed=closed,
         explained=frozenset(org.org_name for org in organizations),
     )
@@ -110,7 +110,7 @@ def _verdicts(
     left: Mapping[int, float],
 ) -> tuple[dict[int, Open], tuple[Attempt, ...]]:
     """The attempts that stay open, by number, and those that created no task. `left` are the
-    seconds until each is old enough."""
+    seconds until each attempt has reached its age."""
     by_org = {organization.org_name: organization for organization in organizations}
     attempts: dict[int, Open] = {}
     closed: list[Attempt] = []
@@ -124,10 +124,10 @@ def _verdicts(
     return attempts, tuple(closed)
 
 
-def _noted(
+def _baseline_events(
     ledger: Ledger, before: State, organizations: Sequence[_Organization]
 ) -> tuple[Event, ...]:
-    """The events that move baselines, and what was learned."""
+    """The events that move baselines and update the provenance."""
     after = ledger.state()
     notes = [event for each in organizations for event in each.baseline(after)]
     ledger.add(notes)
@@ -142,8 +142,9 @@ def _replaced_in(organizations: Iterable[_Organization]) -> Iterator[Replaced]:
 
 
 def _joined(ledger: Ledger, declared: Declared) -> list[tuple[Replaced, tuple[Event, ...]]]:
-    """If `movedFrom` meets a record of the new key, the higher number stays, and the other task
-    becomes history. (The plan moves the record of the old key.)"""
+    """If `movedFrom` names a recorded key and the new key has a record, too, the record with the
+    higher number stays, and the other task becomes history. (The plan moves the record of the old
+    key.)"""
     joined: list[tuple[Replaced, tuple[Event, ...]]] = []
     for ref, task in declared.tasks.items():
         former_ref = moved_ref(task)
@@ -161,8 +162,8 @@ def _joined(ledger: Ledger, declared: Declared) -> list[tuple[Replaced, tuple[Ev
 
 
 def _begun_at(state: State, facts: Facts) -> datetime:
-    """When the state began. The clock of the machine on which it began may have been ahead: then,
-    the clock of the service counts. (A new state also reads the tasks of the day before.)"""
+    """The time when the state began, by the service's clock if the clock of the machine was
+    ahead."""
     begun_at = state.provenance.begun_at
     at_service = facts.clocks.service or _LONG_AGO
     return begun_at if begun_at <= at_service + _CLOCKS_DIFFER else at_service
@@ -174,8 +175,9 @@ def _shows_reference(state: State, facts: Facts) -> bool:
     return any(map(state.is_ours, shown))
 
 
-def _unkept(state: State, facts: Facts) -> str:
-    """The key of a task that was sent with a reference, and is shown without one."""
+def _key_without_reference(state: State, facts: Facts) -> str:
+    """The key of a recorded task whose prompt had a reference, but whose first message shows
+    none."""
     sent = {TaskId(r.ref.org_name, r.task_id): r.ref for r in state.records.values() if r.reference}
     for task, message in facts.messages.items():
         if task in sent and message is not None and message.reference is None:
@@ -184,7 +186,7 @@ def _unkept(state: State, facts: Facts) -> str:
 
 
 class _Organization:
-    """Explains one organization; `decide` adds what it finds to the ledger of all."""
+    """Explains the tasks of one organization. `decide` adds the results to the shared ledger."""
 
     def __init__(
         self,
@@ -200,7 +202,7 @@ class _Organization:
         self.org_name, self.listing = org_name, listing
         self._ledger, self._state, self._facts, self._declared = ledger, state, facts, declared
         self._users = {*state.users(), facts.identity.login} - {""}
-        if continues:  # a person is about to confirm them
+        if continues:  # continuing needs a confirmation of these tasks
             self._users |= {task.creator_login or "" for task, _ in self._shown()}
         self._was_explained = org_name in state.provenance.explained and not continues
         self.events: list[Event] = []
@@ -208,8 +210,8 @@ class _Organization:
         self.duplicates: list[Duplicate] = []
         self.replaced: list[Replaced] = []
         self.blocks: list[Block] = []
-        self.others = self._unanswered()
-        self.silent = self._silent()
+        self.others = self._undecided_states()
+        self.without_reference = self._without_reference()
         self._owners, self._elsewhere = self._owners_of(state), self._owned_elsewhere(state)
 
     def _unknown(self) -> Iterator[tuple[RemoteTask, TaskId]]:
@@ -223,9 +225,9 @@ class _Organization:
             if message is not None:
                 yield task, message
 
-    def _silent(self) -> tuple[RemoteTask, ...]:
-        """The tasks of this user that may have lost their reference: of a service that keeps
-        references, those that show what is left of one."""
+    def _without_reference(self) -> tuple[RemoteTask, ...]:
+        """The tasks of this user that may have lost their reference. If the service keeps
+        references, only tasks with a damaged reference count."""
         identity, messages = self._facts.identity, self._facts.messages
         return tuple(
             task
@@ -241,8 +243,9 @@ class _Organization:
         is_kept = self._ledger.provenance.is_kept
         return not is_kept and (message is None or message.reference is None)
 
-    def _unanswered(self) -> tuple[OtherState, ...]:
-        """The states whose tasks are here, and for which nobody has answered, newest first."""
+    def _undecided_states(self) -> tuple[OtherState, ...]:
+        """The other states whose tasks are here, unless a person has already decided about them;
+        newest first."""
         provenance = self._state.provenance
         if provenance.is_new or self.org_name in provenance.explained:
             return ()
@@ -271,9 +274,12 @@ class _Organization:
 
     def decide(self) -> None:
         """Decides about all tasks: the first row that applies decides. Lower numbers come first, so
-        that the task with the highest number is recorded last. Nothing is recorded from a list that
-        does not prove, beside a task that cannot be read, or with the reference of one that blocks:
-        there may be an older task with the same reference."""
+        that the task with the highest number is recorded last.
+
+        Nothing is recorded if a task cannot be read, or if the list does not prove that it is
+        complete: there may be an older task with the same reference. For that reason, nothing is
+        recorded either with the reference of a task that blocks the organization.
+        """
         for task, known in self._unknown():
             if known in self._facts.unreadable:
                 self._unreadable(task, known)
@@ -300,7 +306,7 @@ class _Organization:
                 self._block(task, reference.key)
                 blocked.add(str(reference))
             elif not may_record:
-                continue  # nothing is created, either
+                continue  # no task is created, either
             elif attempt is not None:
                 self._record(task, self._of_attempt(task, attempt, reference), attempt)
             elif self._is_newer(reference, task):
@@ -316,8 +322,8 @@ class _Organization:
         return is_own, self._number(reference), task.created_at or _NEVER, reference.number, task.id
 
     def _number(self, reference: Reference) -> int:
-        """The number of a record. A continued state's is lower than any of this state's own, and so
-        is one that no state gets to."""
+        """The number of a record. It is 0 for a continued state, and for an implausible number, so
+        that every number of this state is higher."""
         is_own = reference.state == self._state.provenance.id
         return reference.number if is_own and reference.number < IMPLAUSIBLE else 0
 
@@ -339,8 +345,9 @@ class _Organization:
         return owners
 
     def _owned_elsewhere(self, state: State) -> dict[str, TaskRef]:
-        """The references of tasks and attempts of other organizations. A number may have been used
-        twice if the state was set back, so a task with one of them is no duplicate."""
+        """The references of tasks and attempts of other organizations. If the state was restored
+        from a backup, a number may have been used twice, so a task with one of these references is
+        no duplicate."""
         known = [(each.ref, (each.reference, *each.spent)) for each in state.retired.values()]
         known += [(record.ref, record.references) for record in state.records.values()]
         known += [(attempt.ref, (attempt.reference,)) for attempt in state.attempts.values()]
@@ -348,7 +355,7 @@ class _Organization:
         return {text: ref for ref, texts in others for text in texts}
 
     def _attempt(self, task: RemoteTask, reference: Reference) -> Attempt | None:
-        """The open attempt that has sent exactly this reference, if its user created the task."""
+        """The open attempt with exactly this reference, if its user created the task."""
         attempt = self._ledger.attempts.get(reference.number)
         if attempt is None or attempt.reference != str(reference):
             return None
@@ -386,8 +393,8 @@ class _Organization:
         self.replaced.append(Replaced(ref, task.id))
 
     def _unreadable(self, task: RemoteTask, known: TaskId) -> None:
-        """Blocks if this state may have created the task. If it was set back, it may have forgotten
-        the user who created a task that fails to be read."""
+        """Blocks the organization if this state may have created the task. A state that was
+        restored from a backup may lack the user who created a task that fails to be read."""
         may_be_ours = not self._was_explained or self._may_be_of_users(task)
         if may_be_ours or known in self._facts.failed:
             self.blocks.append(
@@ -446,7 +453,7 @@ class _Organization:
         return record.as_adopted()
 
     def baseline(self, after: State) -> Iterator[Event]:
-        """Moves the baseline, once everything is explained and recorded."""
+        """Moves the baseline if everything was explained and recorded."""
         is_open = any(attempt.ref.org_name == self.org_name for attempt in after.attempts.values())
         is_explained = self.org_name in after.provenance.explained
         if self.blocks or self.others or is_open or self.listing.unproven is not None:
@@ -462,8 +469,8 @@ def _owned(record: Record) -> dict[str, Owner]:
 
 
 def shown_inputs(task: RemoteTask, message: FirstMessage, desired: Inputs | None) -> Inputs:
-    """The inputs of a task as the service shows them. What the API does not return is taken from
-    the manifest."""
+    """The inputs of a task as the service shows them. The manifest supplies what the API does not
+    return."""
     shown = {
         name: value
         for name, value in task.raw.items()
@@ -484,7 +491,7 @@ def _verdict(
     facts: Facts,
     left: float,
 ) -> Open | None:
-    """The outcome of an attempt whose reference was not found; None: it created no task."""
+    """The outcome of an attempt whose reference was not found; None if it created no task."""
     org_name = attempt.ref.org_name
     if org_name in facts.refused:
         why = remark("org.refused", org=org_name, why=facts.refused[org_name])
@@ -501,8 +508,8 @@ def _verdict(
         return Open(Reason.UNREADABLE, why)
     if organization.blocks or organization.others:
         return Open(Reason.BLOCKED, remark("attempt.blocked", org=org_name))
-    if organization.silent:
-        ids = tuple(task.id for task in organization.silent)
-        only = organization.silent[0] if len(ids) == 1 else None
+    if organization.without_reference:
+        ids = tuple(task.id for task in organization.without_reference)
+        only = organization.without_reference[0] if len(ids) == 1 else None
         return Open(Reason.AMBIGUOUS, remark("attempt.possible", ids=ids), candidate=only)
     return None

@@ -1,4 +1,4 @@
-"""What the references of tasks say, as values; `plan/explain.py` finds it."""
+"""The tasks that references identify, as values; `plan/explain.py` determines them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reconciler.state.model import (
 
 
 class Declared(Value, frozen=True):
-    """What the manifests say about keys: the tasks, and the entries that recur."""
+    """The tasks that the manifests declare, and their entries."""
 
     tasks: Mapping[TaskRef, DesiredTask] = field(default_factory=dict)
     recurring: Mapping[TaskRef, Recurring] = field(default_factory=dict)
@@ -59,7 +59,8 @@ class Found(NamedTuple):
 
 
 class Duplicate(NamedTuple):
-    """A second task with a reference of a key. `is_ours`: a user of this state has created it."""
+    """A further task with a reference that belongs to a key. `is_ours`: a user of this state
+    created it."""
 
     ref: TaskRef
     task_id: str
@@ -69,16 +70,16 @@ class Duplicate(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """An earlier task of a key, which was not known."""
+    """An earlier task of a key that the state did not have."""
 
     ref: TaskRef
     task_id: str
 
 
 class Block(NamedTuple):
-    """A task because of which nothing is created in its organization. `claimed`: the key that it
-    names, if it could be read. `owner`: the key in another organization that its reference is of.
-    `login`: its creator, empty if unknown."""
+    """A task that blocks the creation of tasks in its organization. `claimed`: the key in its
+    reference, if it could be read. `owner`: the key in another organization to which its reference
+    belongs. `login`: its creator, empty if unknown."""
 
     task: TaskId
     login: str
@@ -109,8 +110,8 @@ class Owner(NamedTuple):
 
 
 class Open(NamedTuple):
-    """An attempt with an unknown outcome: unresolved for `reason`; for SETTLING, for another
-    `seconds`. `candidate`: the only task that it may have created."""
+    """An attempt with an unknown outcome, and the reason. `seconds`: how long apply waits, for
+    SETTLING. `candidate`: the only task that it may have created."""
 
     reason: Reason
     why: Remark | None = None

@@ -38,9 +38,11 @@ from reconciler.state.model import Record, State
 _NAMED = 3
 """The number of keys in a remark; the plan document has all of them."""
 
-_COPIES, _MORE = 4, 4096
-"""The number of copies of a new task's inputs in the journal and the state, and the bytes of the
-rest of its record."""
+_INPUT_COPIES = 4
+"""The number of copies of a new task's inputs in the journal and the state."""
+
+_RECORD_BYTES = 4096
+"""The bytes of a new task's record without its inputs."""
 
 
 class User(NamedTuple):
@@ -69,9 +71,9 @@ class HoldRules:
         self._over: set[TaskRef] = set()
 
     def held_tasks(self, retried: Collection[TaskRef] = ()) -> dict[TaskRef, PlannedTask]:
-        """Holds the planned creates that have to wait. Only generated tasks and those with `after`
-        are considered: a reason to hold others needs a wider filter. `retried`: keys that get
-        another task because their task has failed."""
+        """Holds the planned tasks that must not be created yet. Only generated tasks and tasks with
+        `after` are considered. `retried`: keys that get another task because their task has
+        failed."""
         missing = {
             ref: task.desired
             for ref, task in self._tasks.items()
@@ -82,11 +84,12 @@ class HoldRules:
         if not missing:
             return {}
         first = [task for ref, task in missing.items() if ref not in retried]
-        beside = self._rollouts.beside(missing)  # if the plan is limited: `records_to_check`
+        # Also if the plan leaves them out, as in `records_to_check`.
+        beside = self._rollouts.beside(missing)
         first += [task for task in beside if self._standing.of(task) is Progress.MISSING]
         by_others = dict(self._overlapping(first))
         by_others |= self._following(first)
-        while True:  # a stopped task can stop others, also in a rollout
+        while True:  # a task that is stopped can stop others
             found = self._with_stopped({**by_others, **self._rolled_out(missing, by_others)})
             stopped = {ref: task for ref, task in found.items() if ref in by_others}
             if stopped == by_others:
@@ -113,7 +116,7 @@ class HoldRules:
     def _unfinished(
         self, named: Mapping[TaskRef, Predecessor]
     ) -> tuple[HoldReason, tuple[TaskRef, ...]]:
-        """The unfinished tasks among these, and how they hold the tasks that wait for them."""
+        """The unfinished tasks among these, and the reason for which they hold other tasks."""
         progress = {ref: self._progress_of(other) for ref, other in named.items()}
         self._over.update(ref for ref, other in named.items() if other is Absence.OVER)
         failed = tuple(ref for ref, each in progress.items() if each.is_lost)
@@ -134,7 +137,7 @@ class HoldRules:
                 return Progress.FAILED
 
     def _with_stopped(self, found: dict[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
-        """The held tasks; those whose `after` refers to a stopped task have stopped, too."""
+        """The held tasks. A task whose `after` refers to a stopped task is stopped, too."""
         waiting = {
             ref: (task.desired, task.waits_for)
             for ref, task in found.items()
@@ -218,7 +221,7 @@ class HoldRules:
                 yield task.ref, self._overlapped(task, ahead)
 
     def _has_ended(self, known: Record | Attempt) -> bool:
-        """Whether its agent has ended its work."""
+        """Whether its agent has finished its work."""
         if isinstance(known, Record) and self._standing.is_to_merge(known.ref):
             return True
         progress = self._progress_of(known)
@@ -277,7 +280,7 @@ def _is_to_merge(progress: TaskProgress | None) -> bool:
 
 
 def with_held(plan: Plan, held: Mapping[TaskRef, PlannedTask]) -> Plan:
-    """The plan, after apply has held these tasks instead of sending their creates again."""
+    """The plan with the tasks that apply held instead of sending their create requests again."""
     tasks = tuple(held.get(task.ref, task) for task in plan.tasks)
     return replace(plan, tasks=tasks, diagnostics=recounted(plan.diagnostics, tasks))
 
@@ -285,7 +288,7 @@ def with_held(plan: Plan, held: Mapping[TaskRef, PlannedTask]) -> Plan:
 def recounted(
     diagnostics: Iterable[Diagnostic], tasks: Collection[PlannedTask]
 ) -> tuple[Diagnostic, ...]:
-    """The diagnostics, in which the warnings about held tasks count these tasks."""
+    """The diagnostics, with new warnings about held tasks for these tasks."""
     counts = ((Code.ROLLOUT_STOPPED, ""), (Code.STATE_FULL, "planned"))
     others = (d for d in diagnostics if (d.code, d.case) not in counts)
     return (*others, *stopped(tasks), *_full(tasks))
@@ -320,7 +323,7 @@ def with_room(plan: Plan, state: State) -> Plan:
 
 def _needed(tasks: Sequence[PlannedTask]) -> int:
     return sum(
-        _COPIES * len(encode_json(task.desired.inputs)) + _MORE
+        _INPUT_COPIES * len(encode_json(task.desired.inputs)) + _RECORD_BYTES
         for task in tasks
         if task.desired is not None
     )

@@ -63,14 +63,14 @@ def _versions(known: Record | Attempt) -> tuple[Inputs, ...]:
 
 
 def _texts(inputs: Inputs) -> Iterator[str]:
-    """The text by which inputs with the same work are found."""
+    """The text that is equal for inputs with the same prompt."""
     text = text_of(_unwrapped(inputs))
     if text is not None:
         yield f"\n{comparable_text(text)}"  # no key contains a line break
 
 
 def _unwrapped(inputs: Inputs) -> Inputs:
-    """The inputs with a prompt on one line, because whoever renames a task may also wrap it."""
+    """The inputs with a prompt on one line: someone who renames a task may also wrap its prompt."""
     text = text_of(inputs)
     if text is None:
         return inputs

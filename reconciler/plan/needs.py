@@ -29,7 +29,8 @@ _OLDEST = 10
 newest IDs prove nothing: the list can lag, and the clocks of the service's nodes differ."""
 
 _BEFORE_BEGINNING = timedelta(days=1)
-"""A new state has created no task earlier than this before it began; clocks differ by less."""
+"""A task created earlier than this before a new state began cannot belong to it, as clocks differ
+by less than that."""
 
 _CLOCKS_DIFFER = timedelta(seconds=10)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -102,8 +102,8 @@ class Reason(StrEnum):
 
     @property
     def passes(self) -> bool:
-        """Whether it may end without a person: `apply --wait` may create a held task later, or
-        another lookup may tell more about an attempt."""
+        """Whether it may end without a person: another task finishes, or another lookup finds the
+        outcome of an attempt."""
         match self:
             case (
                 Reason.PILOT
@@ -280,7 +280,8 @@ class PlannedTask(Value, frozen=True):
 
     @property
     def is_unresolved(self) -> bool:
-        """Whether apply would exit 1 because of it; not while it waits out the settle time."""
+        """Whether apply would exit 1 because of it. Attempts within the settle time do not count,
+        since apply waits for them."""
         return self.action is Action.UNRESOLVED and self.reason is not Reason.SETTLING
 
     @property
@@ -307,9 +308,10 @@ _WARNED: dict[tuple[Code, str], bool] = {
 
 class Plan(Value, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs that it was made for. `lineage`
-    is the state's, once it is saved. Apply records that the attempts with the references `closed`
-    created no task, that tasks which others wait for have `succeeded`, and (`notes`) further facts
-    about existing tasks. `budgets` are for the tasks to create.
+    is the state's, once it is saved. `budgets` are for the tasks to create.
+
+    Apply records that the attempts with the references `closed` created no task, that the tasks in
+    `succeeded` succeeded, and `notes`: further facts about existing tasks.
     """
 
     backend: str
@@ -327,7 +329,8 @@ class Plan(Value, frozen=True):
 
     @property
     def ending(self) -> str:
-        """How the last line of the first prompt begins that apply would send; empty for none."""
+        """The beginning of the reference in the first prompt that apply would send; empty for
+        none."""
         first = next((task for task in self.tasks if task.creates), None)
         return f"{PREFIX} {first.ref.key}/..." if first is not None else ""
 

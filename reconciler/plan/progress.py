@@ -145,8 +145,8 @@ class TaskProgress(NamedTuple):
 
 
 class Success(StrEnum):
-    """The recorded success of a task: none, that it met the current expectation, or that it met
-    another expectation."""
+    """The success that is recorded for a task: none, for the current expectation, or for
+    another."""
 
     NONE = "none"
     CURRENT = "current"
@@ -197,9 +197,9 @@ class Standing:
         return self.of_record(record, success)
 
     def of_record(self, record: Record, success: Success | None = None) -> Progress:
-        """The progress of a record. A success stands, unless it was recorded for another
-        expectation and the task was evaluated since, or is to be evaluated by a user who may read
-        it. By default, any success counts."""
+        """The progress of a record. A recorded success counts, unless it is for another expectation
+        and the task was read (or is in an organization that is not read). By default, any success
+        counts."""
         progress = self._read.get(record.ref)
         is_evaluated = progress is not None and progress.state.is_judged
         may_be_void = is_evaluated or is_elsewhere(record.ref, self._organizations)

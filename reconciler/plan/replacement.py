@@ -95,9 +95,8 @@ def _requests(texts: Sequence[str], flag: str) -> tuple[Request, ...]:
 
 
 def exactly(plan: Plan) -> PlanOptions:
-    """The options of a plan after it was executed: `--retry` means the tasks that it replaces, now,
-    in a later wave, or once an attempt to do so has created none, and no task that the run
-    creates."""
+    """The options of a plan after it was executed. `--retry` is replaced by the IDs of the tasks
+    that it selected, so that it never retries a task that the run creates."""
     retries = requests_of(plan.options).retry
     again = [
         f"{task.ref}={task.record.task_id}"
@@ -244,14 +243,14 @@ def problems(
 
 
 def _acts(task: PlannedTask) -> bool:
-    """Whether the key gets another task, now or in a later wave."""
+    """Whether the key gets a new task, now or in a later wave."""
     acts = task.action in (Action.REPLACE, Action.ADOPT, Action.HELD)
     return acts or task.reason is Reason.SETTLING
 
 
 def left_for_later(options: PlanOptions, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A note about the tasks to retry for which `atOnce` has no room, and that no later wave of
-    this run retries."""
+    """A note with the number of tasks that are not retried because `atOnce` has no slot for them.
+    Without `--wait`, no later wave retries them."""
     count = sum(task.reason is Reason.AT_ONCE and task.record is not None for task in tasks)
     if count and not options.wait:
         yield note(Code.RETRIES_LEFT, count=count)

@@ -83,7 +83,7 @@ def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held
     unfinished = _refs((m for m in members if not m.is_stuck), Progress.UNFINISHED)
     missing = [m for m in members if m.progress is Progress.MISSING]
     room = max(0, size - (len(members) - len(missing)))
-    # Tasks that are held otherwise are skipped for now, but may still become part of the pilot.
+    # Tasks that are held for other reasons come last; they may still become part of the pilot.
     usable = sorted((m for m in missing if not m.is_stuck), key=lambda m: m.is_held)
     first = [member.ref for member in usable[:room]]
     if len(done) + len(unfinished) + len(first) >= needed:

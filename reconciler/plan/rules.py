@@ -99,8 +99,8 @@ class Rules:
         return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, explanation)
 
     def _conflicting_id(self, task: DesiredTask) -> PlannedTask | None:
-        """The conflict if `taskID` contradicts the state. A task that no key has any more is
-        free."""
+        """The conflict if `taskID` contradicts the state. A task whose key was removed causes no
+        conflict."""
         if task.task_id is None:
             return None
         record = record_of(task, self._state)

@@ -27,7 +27,7 @@ class Selection(Value, frozen=True):
         return self.refs is None or ref in self.refs
 
     def within(self, only: Collection[TaskRef] | None) -> Selection:
-        """The selection of those that are also among `only`; None for all."""
+        """The selection of the keys that `only` contains, too; None for all."""
         if only is None:
             return self
         refs = frozenset(only) if self.refs is None else self.refs.intersection(only)
@@ -94,7 +94,8 @@ _BY_ENTRY = ("replace", "retry", "allow_recreate")
 
 
 def agrees(name: str, options: PlanOptions, planned: PlanOptions) -> bool:
-    """Whether a plan was made with the option `name` as it is now, which may name entries."""
+    """Whether the option `name` has the same value as in a plan, in which entries were replaced by
+    globs."""
     now, then = getattr(options, name), getattr(planned, name)
     if name not in _BY_ENTRY or len(now) != len(then):
         return bool(now == then)
@@ -102,7 +103,8 @@ def agrees(name: str, options: PlanOptions, planned: PlanOptions) -> bool:
 
 
 def with_entries(options: PlanOptions, desired: Iterable[DesiredTask], state: State) -> PlanOptions:
-    """The options, with globs instead of entries where they name tasks to create again."""
+    """The options, with a glob for each entry that `--replace`, `--retry` or `--allow-recreate`
+    names."""
     known = {*state.records, *(task.ref for task in desired)}
     again = {name: getattr(options, name) for name in _BY_ENTRY}
     return replace(
@@ -116,7 +118,7 @@ def _names(
     in_scope: Callable[[str], bool],
     removed: Sequence[Removal],
 ) -> dict[TaskRef, set[TaskRef]]:
-    """The keys from manifests in the scope, each with its current and its old name."""
+    """The keys in scope, each with the names that select it: its current and its old key."""
     names: dict[TaskRef, set[TaskRef]] = {}
     declared: set[TaskRef] = set()
     for task in desired:

@@ -109,8 +109,7 @@ def followed_by(inputs: Inputs) -> tuple[Followed, ...]:
 
 def make_plan(inputs: Inputs, facts: Facts, explanation: Explanation) -> Plan:
     """The plan for all selected tasks, and for records and attempts whose keys are not in the
-    manifests. The steps come in the order in which the pages explain them; none undoes what an
-    earlier step has decided."""
+    manifests. No step undoes the decision of an earlier step."""
     desired = {task.ref: task for task in inputs.desired}
     moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}
     state = explanation.state
@@ -150,14 +149,14 @@ def _partial_entries(inputs: Inputs) -> set[TaskRef]:
 
 
 def _is_saved(state: State) -> bool:
-    """Whether the state was written, also without any task: until then, the lineage is random."""
+    """Whether the state was ever written. Until then, its lineage is random."""
     return bool(state.serial or state.records or state.attempts)
 
 
 def _held(
     inputs: Inputs, facts: Facts, state: State, tasks: Tasks, retried: Collection[TaskRef]
 ) -> Tasks:
-    """Holds the creates that have to wait for other tasks."""
+    """Holds the tasks to create that have to wait for other tasks."""
     organizations = inputs.selection.organizations
     standing = Standing(inputs.desired, state, tasks, facts.progress, organizations)
     who = User(facts.identity, may_apply=inputs.may_apply)
@@ -231,7 +230,7 @@ def _diagnostics(
 ) -> Iterator[Diagnostic]:
     options = inputs.options
     limit = options.max_creates
-    if limit is not None:  # of one wave: `apply --wait` plans each again
+    if limit is not None:  # the limit of one wave; later waves have their own
         count = sum(1 for task in tasks if task.creates)
         if count > limit:
             declared = inputs.declared_limit
@@ -306,8 +305,8 @@ def _row(other: OtherState, declared: int) -> tuple[str, ...]:
 
 
 def duplicate_warnings(backend: str, duplicates: Iterable[Duplicate]) -> Iterator[Diagnostic]:
-    """A warning for each second task with a reference of a key; with the command that cancels it if
-    a user of the state has created it."""
+    """A warning for each further task with a reference that belongs to a key. If a user of the
+    state created it, the warning has the command that cancels it."""
     for each in duplicates:
         org_name, extra = each.ref.org_name, each.remote.id
         links = (console_url(backend, org_name, task_id) for task_id in (each.task_id, extra))

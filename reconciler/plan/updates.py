@@ -105,15 +105,15 @@ def foreign(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagno
             yield _warning(task, Code.NOT_UPDATED, names=names, maker=record.identity.name)
 
 
-def less_careful(task: PlannedTask) -> tuple[Change, ...]:
+def less_restricted(task: PlannedTask) -> tuple[Change, ...]:
     """The differences that make an agent less restricted than its manifest, and that apply does
     not change."""
     if task.action not in (Action.CHANGED, Action.UPDATE, Action.MOVE):
         return ()
-    return tuple(c for c in task.diff if c.path not in task.patch and _is_less_careful(c))
+    return tuple(c for c in task.diff if c.path not in task.patch and _is_less_restricted(c))
 
 
-def _is_less_careful(change: Change) -> bool:
+def _is_less_restricted(change: Change) -> bool:
     order, now = CAREFUL.get(change.path, ()), _at_service(change)
     return now in order and change.after in order and order.index(now) < order.index(change.after)
 
@@ -122,9 +122,9 @@ def _at_service(change: Change) -> Any:
     return DEFAULTS.get(change.path) if change.before is ABSENT else change.before
 
 
-def careless(task: PlannedTask, identity: Identity) -> Diagnostic:
-    """A warning about an unfinished task for which `less_careful` has found something."""
-    settings = tuple(f"{change.path}={_at_service(change)}" for change in less_careful(task))
+def restriction_warning(task: PlannedTask, identity: Identity) -> Diagnostic:
+    """A warning about an unfinished task for which `less_restricted` has found something."""
+    settings = tuple(f"{change.path}={_at_service(change)}" for change in less_restricted(task))
     if task.record is None or identity.same_as(task.record.identity):
         return _warning(task, Code.LESS_CAREFUL, settings=settings)
     maker = task.record.identity.name

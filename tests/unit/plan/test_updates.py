@@ -15,7 +15,7 @@ from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.plan.updates import careless, less_careful
+from reconciler.plan.updates import less_restricted, restriction_warning
 from reconciler.state.model import Record
 from tests.support.diagnostics import explanation, summary
 from tests.support.plan_values import ME, SOMEONE, desired, facts, only, plan, record, remote, state
@@ -181,9 +181,9 @@ def test_a_task_that_is_not_visible_is_not_patched() -> None:
 
 def test_a_setting_that_the_service_leaves_out_has_its_default() -> None:
     task = updated(record("a", "t"), desired("a", permissionMode="read-only"), remote("t"))
-    (change,) = less_careful(replace(task, patch={}))
+    (change,) = less_restricted(replace(task, patch={}))
     assert (change.path, change.before) == ("permissionMode", ABSENT)
-    warned = careless(replace(task, patch={}), ME)
+    warned = restriction_warning(replace(task, patch={}), ME)
     assert warned.args["settings"] == ("permissionMode=default",)
 
 
