@@ -45,11 +45,11 @@ class StateSession(Protocol):
 class ApplyContext(Value, frozen=True):
     """The dependencies of a run.
 
-    `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
-    the duration of a pause of create requests, and the unknown outcome that causes it. `ages`
-    records when this apply's attempts are sent. `listed` are the IDs that existed before them, by
-    organization: nothing is created in one that is missing here. `settle_time` is journaled with
-    each attempt. `recurrences` come from the manifests, by file and entry.
+    `wait` sleeps for at most that many seconds, and returns False if apply must stop. `paused` is
+    called with the duration of a pause of create requests, and the unknown outcome that causes it.
+    `ages` records when this apply's attempts are sent. `listed` are the IDs that existed before the
+    attempts, by organization; in an organization that it lacks, nothing is created. `settle_time`
+    is journaled with each attempt. `recurrences` come from the manifests, by file and entry.
     """
 
     service: Service

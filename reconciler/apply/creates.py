@@ -51,24 +51,24 @@ class TaskCreator:
         self.own: set[int] = set()
 
     def count(self, ref: TaskRef) -> None:
-        """Counts a key whose task of this apply was found by a lookup."""
+        """Counts a key whose task was created by this apply, but found by a lookup."""
         with self._lock:
             self.created.add(ref)
 
     def note(self, *task_ids: str) -> None:
-        """Notes tasks that have a key, so that a response with one of their IDs is not about a new
-        task."""
+        """Remembers the IDs of tasks that have a key: a response with one of these IDs is not about
+        a new task."""
         with self._lock:
             self._known_ids.update(task_ids)
 
     def may_exist(self, task: PlannedTask) -> bool:
-        """Whether an attempt for it is still open, of this apply or another."""
+        """Whether the task may exist already: an attempt of this apply or another is still open."""
         state, old = self._ctx.session.state, moved_ref(task.desired) if task.desired else None
         attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
         return any(attempt.number not in self._never_left for attempt in attempts)
 
     def create(self, task: PlannedTask) -> Record | TaskResult:
-        """Creates a task. Returns its durable record, or else the result."""
+        """Creates a task. Returns its durable record, or the result if it was not created."""
         ctx, desired = self._ctx, task.desired
         if desired is None:  # plans create only desired tasks
             return ctx.result(task, Result.FAILED, remark("apply.no_manifest"))
@@ -208,7 +208,8 @@ class TaskCreator:
         try:
             self._ctx.session.append(*records.recorded_events(task, record))
         except StateError as problem:
-            # The ID must not be shown before it is durable. The attempt is, and leads back to it.
+            # The ID must not be shown before it is durable. The attempt is durable, so
+            # the next apply finds the task.
             why = remark("apply.not_recorded", why=problem.causes)
             return self._ctx.result(task, Result.UNRESOLVED, why)
         self.count(task.ref)
@@ -246,13 +247,13 @@ class Window:
         self.problem: StateError | None = None
 
     def note_journaled(self) -> None:
-        """The journal write has ended."""
+        """Call it when the journal write has ended."""
         self._storage = self._passed()
 
     def is_open(self) -> bool:
         before = self._passed()
         try:
-            self._check_lock()  # before the time is checked: it may take long
+            self._check_lock()  # before the clock is read, because it may take long
         except StateError as problem:
             self.problem = problem
             return False

@@ -50,7 +50,8 @@ class Executor:
         self.unrecorded: set[TaskRef] = set()
 
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
-        """A result for each task. If one fails, the others continue."""
+        """Executes the tasks and returns a result for each. If a task fails, the others
+        continue."""
         tasks = list(tasks)
         for task in tasks:  # before any request, whose response may repeat these IDs
             if task.effect is Effect.ADOPT:
@@ -74,8 +75,8 @@ class Executor:
             raise
 
     def _execute(self, task: PlannedTask) -> TaskResult:
-        """The record may have changed since the plan (when an attempt was closed), or the plan may
-        lack it."""
+        """Executes one task with its current record, which may have changed since the plan, for
+        example when an attempt was closed."""
         task = replace(task, record=self._ctx.session.record(task.recorded_as))
         try:
             result = self._outcome(task)
@@ -152,7 +153,7 @@ class Executor:
         return replace(reported, updated=done)
 
     def _forget(self, task: PlannedTask, record: Record) -> TaskResult:
-        """The record of a key with an attempt stays, since the attempt may still create a task."""
+        """Removes the record, unless the key has an open attempt, which may still create a task."""
         session = self._ctx.session
         if session.state.attempts_for(record.ref):
             return self._ctx.result(task, Result.UNRESOLVED, remark("apply.look_up"))
@@ -175,7 +176,8 @@ class Executor:
         return replace(finished, updated=tuple(sorted(record.pending)))
 
     def _found_as(self, task: PlannedTask) -> Result:
-        """A task that an attempt of this apply created counts as created, not as adopted."""
+        """The result for a found task: created if an attempt of this apply created it, otherwise
+        adopted."""
         attempt = task.attempt
         if attempt is None or attempt.number not in self.creates.own:
             return Result.ADOPTED

@@ -66,7 +66,7 @@ def _creator(removed: RetiredTask | None, remote: RemoteTask | None, caller: Ide
 
 
 def _closed(task: PlannedTask, ctx: ApplyContext) -> tuple[str, ...]:
-    """The references of attempts for the key, or its former key, that created no task."""
+    """The references of attempts that created no task, for the key or its former key."""
     old = moved_ref(task.desired) if task.desired is not None else None
     refs = [task.ref] if old is None else [task.ref, old]
     return tuple(reference for ref in refs for reference in ctx.session.closed(ref))

@@ -60,9 +60,9 @@ class TaskResult(Value, frozen=True):
 
 
 class ApplyReport(Value, frozen=True):
-    """`budgets` are those of the plan, from before anything was created; `held` is the number of
-    tasks that must not be created yet. `only_new`: failures that the plan predicted do not
-    count."""
+    """The results of an apply. `budgets` are those of the plan, from before anything was created;
+    `held` is the number of tasks that must not be created yet. `only_new`: failures that the plan
+    predicted do not count."""
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()

@@ -1,5 +1,5 @@
-"""Applies a plan in rounds: runs it, reads, explains and plans what is left, and runs that, until
-nothing is left that this apply may do."""
+"""Applies a plan in rounds: runs it, plans the remaining tasks again, and runs that plan, until
+this apply can do no more."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def run_in_rounds(
     explanation: Explanation,
     plan_again: Callable[[Collection[TaskRef]], tuple[Plan, Explanation]],
 ) -> ApplyReport:
-    """Runs a plan, and what `plan_again` then plans for the keys that are left. `plan_again` reads,
-    explains and plans; it may raise RemoteError."""
+    """Runs a plan, and then the plans that `plan_again` makes for the remaining keys. `plan_again`
+    reads, explains and plans; it may raise RemoteError."""
     try:
         left = run.start(plan, explanation)
         while left.refs:

@@ -23,16 +23,15 @@ from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 
 _ABOUT_CREATES = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT)
-"""The diagnostics of a later plan about creates that are not sent again."""
+"""Diagnostics of a later plan about tasks that are not created again."""
 
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 
 class Source(NamedTuple):
-    """What a run asks for, as functions. `explain` reads the service, and records what its tasks
-    say; it raises RemoteError. `found` is the planned recording of a task that `explain` has found.
-    `confirms`: whether a person says that the attempt has created this task; if so, it is
-    recorded."""
+    """The functions that a run needs. `explain` reads the service and records the tasks that it
+    finds; it raises RemoteError. `found` plans the recording of a found task. `confirms` asks a
+    person whether the attempt created this task and, if so, records it."""
 
     explain: Callable[[], Explanation]
     found: Callable[[Found], PlannedTask]
@@ -40,8 +39,8 @@ class Source(NamedTuple):
 
 
 class Left(NamedTuple):
-    """What is to be planned again: the keys of attempts that created no task, and those of found
-    tasks that move. `closed` are the attempts that created no task."""
+    """The tasks that must be planned again: the keys whose attempts created no task, and found
+    tasks whose key moves. `closed` are the attempts that created no task."""
 
     refs: frozenset[TaskRef]
     closed: tuple[Attempt, ...]
@@ -49,7 +48,7 @@ class Left(NamedTuple):
 
 class Run:
     """One wave of an apply, which creates only what was confirmed. `waiting` is called while
-    attempts settle. `held` are the keys that are not sent again yet."""
+    attempts settle. `held` are the keys whose create requests are not sent again yet."""
 
     def __init__(
         self,
@@ -72,15 +71,16 @@ class Run:
         self._moving: set[TaskRef] = set()
 
     def start(self, plan: Plan, explanation: Explanation) -> Left:
-        """Executes a plan, without creates that were not confirmed."""
+        """Executes a plan, except for tasks to create that were not confirmed."""
         tasks = list(self._confirmed.cut(plan.tasks))
         self._execute(tasks)
         self._learn(explanation)
-        self._note_unreplaced(explanation.closed, tasks)
+        self._warn_of_failed_replacements(explanation.closed, tasks)
         return self._settled()
 
     def resume(self, left: Left, plan: Plan, explanation: Explanation) -> Left:
-        """Executes a plan for what was left, without creates that were not confirmed."""
+        """Executes a later plan for the keys in `left`, except for tasks to create that were not
+        confirmed."""
         self._problem = ()
         self._record(each for each in explanation.found if each.record.ref not in left.refs)
         self._learn(explanation)
@@ -89,20 +89,20 @@ class Run:
         tasks = self._confirmed.cut(plan.tasks, len(creates.created), creates.unknown_outcomes)
         found = {task.ref: task for task in tasks if task.ref in left.refs}
         for ref in left.refs - found.keys():
-            self._forget(ref)  # in no manifest
+            self._forget(ref)  # no longer in a manifest
         for ref, task in found.items():
             if not (task.applies or task.action is Action.UNRESOLVED):
                 self._forget(ref)
                 if task.action is Action.HELD:
                     self.held[ref] = task
-        self._note_unreplaced(left.closed, found.values())
+        self._warn_of_failed_replacements(left.closed, found.values())
         self._execute(found.values())
         return self._settled(a for a in explanation.closed if a.ref not in left.refs)
 
     def give_up(self, left: Left, problem: RemoteError) -> Left:
-        """Creates nothing for what was left, because it cannot be planned again."""
+        """Reports the keys in `left` as not started, because they cannot be planned again."""
         self._problem = problem.causes
-        self._results |= {  # nothing may exist for them
+        self._results |= {  # no task was created for them
             ref: self._ctx.result(task, Result.NOT_STARTED)
             for ref, task in self._tasks.items()
             if ref in left.refs and task.creates
@@ -117,10 +117,12 @@ class Run:
             self._results |= self._executor.run(ready)
             self._settling.restart()
 
-    def _note_unreplaced(self, closed: Iterable[Attempt], tasks: Iterable[PlannedTask]) -> None:
-        """Warns about replacements that created no task, and are not sent again."""
+    def _warn_of_failed_replacements(
+        self, closed: Iterable[Attempt], tasks: Iterable[PlannedTask]
+    ) -> None:
+        """Warns about replacements that created no task and are not sent again."""
         again = {t.ref for t in tasks if t.creates or t.action is Action.HELD}
-        self._notes += (_made_none(a) for a in closed if a.replaces and a.ref not in again)
+        self._notes += (_failed_replacement(a) for a in closed if a.replaces and a.ref not in again)
 
     def _forget(self, ref: TaskRef) -> None:
         self._tasks.pop(ref, None)
@@ -129,8 +131,8 @@ class Run:
     # Attempts with an unknown outcome
 
     def _settled(self, closed: Iterable[Attempt] = ()) -> Left:
-        """What is left, once nothing more can be learned about the open attempts of this run.
-        `closed` are further attempts that created no task."""
+        """The keys to plan again, once the outcomes of this run's open attempts are known or cannot
+        be determined. `closed` are further attempts that created no task."""
         closed = (*closed, *self._settle())
         refs = {attempt.ref for attempt in closed} | self._moving
         refs |= {ref for ref, task in self._tasks.items() if self._former(task) in refs}
@@ -138,8 +140,8 @@ class Run:
         return Left(frozenset(refs), closed)
 
     def _settle(self) -> list[Attempt]:
-        """Reads and explains until nothing can be learned about the open attempts of this run.
-        Returns those that created no task."""
+        """Reads and explains until the outcomes of this run's open attempts are known or cannot be
+        determined. Returns the attempts that created no task."""
         closed: list[Attempt] = []
         look = _FIRST_LOOK
         while (attempts := self._open()) and self._settling.pause(
@@ -158,7 +160,7 @@ class Run:
         return closed
 
     def _learn(self, explanation: Explanation) -> None:
-        """Notes why the outcomes of attempts are unknown."""
+        """Stores the reasons why the outcomes of attempts are unknown."""
         attempts = self._open_attempts()
         self._reasons = {n: verdict.reason for n, verdict in explanation.attempts.items()}
         self._why = {each.ref: self._why_open(each, explanation) for each in attempts}
@@ -204,7 +206,7 @@ class Run:
         return moved_ref(task.desired) if task.desired is not None else None
 
     def _open(self) -> list[Attempt]:
-        """The open attempts about which time or another lookup may tell more."""
+        """The open attempts whose outcome more time or another lookup may determine."""
         return [
             attempt
             for attempt in self._open_attempts()
@@ -220,7 +222,7 @@ class Run:
     # The report
 
     def report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
-        """The results so far; `problems` have ended the run."""
+        """The results so far. `problems` are the errors that ended the run."""
         results, diagnostics = [], [*problems, *self._notes]
         for ref, task in sorted(self._tasks.items(), key=lambda item: natural(item[0])):
             result = self._result(task)
@@ -228,7 +230,8 @@ class Run:
                 continue
             results.append(result)
             at = Place(result.file, result.line, key=ref.key)
-            if result.result.severity is None and result.problems:  # something is left to do
+            # Created, but its name could not be set, for example.
+            if result.result.severity is None and result.problems:
                 facts = {"why": result.problems, "hint": result.problems}
                 diagnostics.append(error(Code.TASK_PROBLEM, at=at, key=ref.key, **facts))
         return ApplyReport(tuple(results), tuple(diagnostics))
@@ -242,7 +245,7 @@ class Run:
             return None
         why = self._why.get(task.ref) or self._why.get(self._former(task) or task.ref)
         if done is not None:
-            is_planned = task.action is Action.UNRESOLVED  # after its last attempt
+            is_planned = task.action is Action.UNRESOLVED  # a later plan has explained it
             left = task.explanation if is_planned else why or (remark("apply.look_up"),)
             why = (*done.problems, *left)
         elif why is None or not task.remarks:
@@ -254,8 +257,8 @@ class Run:
         return self._ctx.result(task, Result.UNRESOLVED, *why)
 
 
-def _made_none(attempt: Attempt) -> Diagnostic:
-    """A warning about a replacement that created no task, and is not sent again."""
+def _failed_replacement(attempt: Attempt) -> Diagnostic:
+    """A warning about a replacement that created no task and is not sent again."""
     key = attempt.ref.key
     return warning(
         Code.REPLACE_MADE_NONE,

@@ -15,10 +15,10 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import Aged
 
 MAX_GRACE = 60.0
-"""The maximum of seconds after the settle time in which a failing lookup is repeated."""
+"""The maximum number of seconds after the settle time in which a failing lookup is repeated."""
 
 BETWEEN_TOTALS = 15.0
-"""Seconds between two journal entries about the time that attempts have been waited for."""
+"""Seconds between two journal entries that update the time waited for attempts."""
 
 
 class Waiting(NamedTuple):
@@ -41,7 +41,7 @@ class Settling:
         self._noted = ctx.clock.boot()
 
     def restart(self) -> None:
-        """Requests were sent: they may have taken minutes without a lookup."""
+        """Restarts the deadlines after requests were sent, which may have taken minutes."""
         self._deadlines.clear()
 
     def is_over(self, attempt: Attempt) -> bool:
@@ -67,7 +67,8 @@ class Settling:
         until = clocks.now + timedelta(seconds=max(left))
         seconds = min([most, *(some + 0.02 for some in left if some > 0)])
         while seconds > 0:
-            self._ctx.session.check_lock()  # results of a lookup could not be recorded
+            # Without the lock, the results of a lookup could not be recorded.
+            self._ctx.session.check_lock()
             self._waiting(Waiting(oldest, until, known, problem))
             self._note_totals()
             if not self._ctx.wait(min(seconds, 1.0)):
@@ -81,16 +82,17 @@ class Settling:
 
     def _deadline(self, attempt: Attempt, clocks: Clocks) -> float:
         """The time at which its lookup is given up, in seconds since boot. It is fixed until
-        another request is sent, so that no clock and no failing lookup can postpone it. Until the
-        service must list the last task that this apply has created, its list may prove nothing."""
+        another request is sent, so that no clock and no failing lookup can postpone it. It is not
+        before the list must show the last task that this apply created: until then, the list may
+        prove nothing."""
         settle = self._ctx.settle_time.total_seconds()
         listed = max(self._ctx.ages.own.values(), default=0.0) + settle
         at = max(clocks.boot + self._left(attempt, clocks), listed) + min(MAX_GRACE, settle)
         return self._deadlines.setdefault(attempt.number, at)
 
     def _note_totals(self) -> None:
-        """Journals the time that the attempts have been waited for, so that it counts even if the
-        run is killed now."""
+        """Journals the time waited for the attempts, so that it counts even if the run is
+        killed."""
         boot = self._ctx.clock.boot()
         if boot - self._noted < BETWEEN_TOTALS:
             return

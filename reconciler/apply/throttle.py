@@ -16,10 +16,9 @@ from collections.abc import Callable
 from reconciler.model.remarks import Arg
 
 MAX_OUTAGE = 300.0
-"""Seconds after an unknown outcome in which requests start although none has had a known outcome
+"""Seconds after an unknown outcome in which requests may start, even if no outcome has been known
 since. A single unknown outcome is not an outage: its request may have a longer settle time, and is
-then sent again.
-"""
+then sent again."""
 
 _LEAST_PAUSE, _MAX_STEP = 1.0, 64.0
 
@@ -86,7 +85,7 @@ class Throttle:
         return None
 
     def _pause_left(self) -> float:
-        """Seconds until creates may start; `inf` if none may. The lock is held."""
+        """Seconds until create requests may start; `inf` if none may. The lock is held."""
         return math.inf if self.is_outage else self._until - self._seconds()
 
     def leave(self) -> None:
@@ -95,7 +94,7 @@ class Throttle:
             self._free.notify()
 
     def pause(self, seconds: float) -> None:
-        """Starts no create request for that long, or until a longer pause ends."""
+        """Starts no create request for this duration, or until a longer pause ends."""
         with self._free:
             self._until = max(self._until, self._seconds() + seconds)
 
