@@ -19,7 +19,7 @@ SEND_WINDOW = 10.0
 docs/contributing/exactly-once.md."""
 
 IMPLAUSIBLE = 10**12
-"""A number of a reference that no state has counted up to."""
+"""Numbers from here on are implausible: no state has sent so many requests."""
 
 OUTPUTS = (
     "asyncTriggerType",
@@ -39,7 +39,7 @@ OUTPUTS = (
     "taskType",
     "tokensUsed",
 )
-"""The outputs of Pulumi's resource, which a record keeps as last read."""
+"""The outputs of Pulumi's resource; a record keeps their last values."""
 
 
 class Attempt(Stored, frozen=True, kw_only=True):
@@ -65,16 +65,16 @@ class Attempt(Stored, frozen=True, kw_only=True):
 
     @property
     def number(self) -> int:
-        """The number of its request, by which a state knows it."""
+        """The number of its request, which identifies it in a state."""
         return number_of(self.reference)
 
     def created(self) -> RecordChange:
-        """The change by its run, if it created a task."""
+        """The change to record if this attempt created the task."""
         what = ChangeKind.REPLACED if self.replaces else ChangeKind.CREATED
         return RecordChange(what.value, self.run)
 
     def found(self) -> tuple[RecordChange, ...]:
-        """The changes of the record of a task that it created and that another run has found."""
+        """The changes to record if this attempt created the task, and another run found it."""
         adopted = RecordChange(ChangeKind.ADOPTED.value)
         return (self.created(), adopted) if self.run else (adopted,)
 
@@ -121,12 +121,12 @@ class Provenance(Stored, frozen=True):
 
     @property
     def id(self) -> str:
-        """The ID that it writes."""
+        """The ID in its own references."""
         return self.ids[0]
 
     def counted(self, number: int) -> Provenance:
-        """The provenance after a number was used or seen. No state gets to `IMPLAUSIBLE`, so a
-        person has written it; above it, no number would be left."""
+        """The provenance after a number was used or seen. An implausible number was written by a
+        person, and is ignored: no higher number would be left."""
         if number <= self.counter or number >= IMPLAUSIBLE:
             return self
         return replace(self, counter=number)
@@ -138,7 +138,7 @@ class Provenance(Stored, frozen=True):
         return self.counted(max((n for n in own if n < IMPLAUSIBLE), default=0))
 
     def joined(self, other: Provenance) -> Provenance:
-        """This provenance, which nothing known to the `other` precedes."""
+        """This provenance, combined with that of another state."""
         return replace(
             self,
             counter=max(self.counter, other.counter),

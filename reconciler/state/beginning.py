@@ -11,7 +11,8 @@ from reconciler.state.model import State
 
 
 def begin(backend: str, at: datetime, *, serial: int = 0, is_new: bool = False) -> State:
-    """A state that begins now. On the embedded service, which starts no agents, it is new."""
+    """A state that begins now. For the embedded service, it counts as new, because that service
+    starts no agents."""
     is_embedded = backend.partition(":")[0] == "local"
     provenance = Provenance((state_id(os.urandom(6)),), at, is_new=is_new or is_embedded)
     return State(os.urandom(16).hex(), serial, backend, provenance)

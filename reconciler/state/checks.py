@@ -1,5 +1,5 @@
-"""What the types of stored values do not express: the same for a state file and its journal. Each
-function raises ShapeError for what no state can have."""
+"""Checks of stored values beyond their types, for state files and journals. Each function raises
+ShapeError for an invalid value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.state.model import Record
 
 
 def check_provenance(provenance: Provenance) -> None:
-    """Its IDs and counter."""
+    """Checks the IDs and the counter."""
     ids = (*provenance.ids, *provenance.answered)
     if not provenance.ids or not all(map(is_state_id, ids)):
         raise ShapeError("provenance", "invalid")
@@ -21,7 +21,7 @@ def check_provenance(provenance: Provenance) -> None:
 
 
 def check_record(record: Record) -> None:
-    """The key of the record, and its fields."""
+    """Checks the key of the record, and its fields."""
     _check_filled(taskId=record.task_id)
     _check_common(record.ref, record.digest, record.identity.id)
     if not 0 <= record.number < IMPLAUSIBLE:
@@ -33,7 +33,7 @@ def check_record(record: Record) -> None:
 
 
 def check_attempt(attempt: Attempt) -> None:
-    """The key of the attempt, and its fields."""
+    """Checks the key of the attempt, and its fields."""
     reference = Reference.parse(attempt.reference)
     if reference is None:
         raise ShapeError("reference", "invalid")
@@ -48,13 +48,13 @@ def check_attempt(attempt: Attempt) -> None:
 
 
 def check_retired(task: RetiredTask) -> None:
-    """The key of the task, and its fields."""
+    """Checks the key of the task, and its fields."""
     if not (task.task_id and task.ref.key and task.identity.id):
         raise ShapeError("", "invalid")
 
 
 def check_waited(seconds: float) -> None:
-    """The seconds for which an outcome has been waited for."""
+    """Checks the seconds for which runs have waited for an outcome."""
     if not seconds >= 0:
         raise ShapeError("waited", "negative")
 

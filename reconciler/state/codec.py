@@ -90,13 +90,13 @@ class StateSource(NamedTuple):
 T = TypeVar("T")
 
 MAX_SERIAL = 2**52
-"""No state is saved this often; heads of shared states have the same limit."""
+"""More saves than any state can have; the limit also applies to the heads of shared states."""
 
 VERSION = 5
 """The version of the state file, the journal, and the head of a shared state, which contain the
 same values."""
 
-_SAME = (
+_COMMON_FIELDS = (
     "lineage",
     "serial",
     "backend",
@@ -107,7 +107,7 @@ _SAME = (
     "move",
     "journal",
 )
-"""The fields of `State` that `StateFile` has, too."""
+"""The fields that `State` and `StateFile` have in common."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
@@ -125,7 +125,7 @@ def state_json(state: State) -> bytes:
         tasks={str(ref): _raw(replace(r, ref=NO_TASK)) for ref, r in state.records.items()},
         closed={str(ref): references for ref, references in state.closed.items()},
         retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
-        **{name: getattr(state, name) for name in _SAME},
+        **{name: getattr(state, name) for name in _COMMON_FIELDS},
     )
     return encode_json(file)
 
@@ -135,7 +135,7 @@ def _raw(value: object) -> Raw:
 
 
 def _with_task(value: Attempt | RetiredTask) -> Raw:
-    """The JSON with the task as `ORG/KEY`."""
+    """The value as JSON, with `ORG/KEY` as its task."""
     return _raw(members(encode_json(value)) | {"task": str(value.ref)})
 
 
@@ -178,8 +178,8 @@ def _checksum_of(state: State) -> str:
 
 
 def _outline(data: bytes, source: StateSource, backend: str, *, intact: bool) -> StateFile:
-    """The file of this version and backend; other versions have other members. Raises StateError,
-    or ShapeError."""
+    """The file, if it has this version and backend. Raises StateError, also for other versions,
+    which have other fields, and ShapeError."""
     try:
         file = decode_outline(StateFile, data)
         check_version(file.version, source.file)
@@ -271,7 +271,7 @@ def _read(file: StateFile) -> State:
     highest = max((*attempts, *(record.number for record in records.values())), default=0)
     if highest > known.counter or known.seen(used) != known:
         raise ShapeError("provenance.counter", "range")
-    head = {name: getattr(file, name) for name in _SAME}
+    head = {name: getattr(file, name) for name in _COMMON_FIELDS}
     return State(records=records, attempts=attempts, closed=closed, retired=retired, **head)
 
 
@@ -339,6 +339,6 @@ def decode_event(data: bytes) -> Event:
         case Aged(seconds=seconds):
             for waited in seconds.values():
                 check_waited(waited)
-        case _:  # only the types of the fields of other events are checked
+        case _:  # for other events, the types of the fields were already checked
             pass
     return event

@@ -35,7 +35,7 @@ class _Caller:
     failure: StateError | None = None
 
     def wait(self, lock: threading.Lock) -> None:
-        """Waits for `wake`; the lock is held for both."""
+        """Waits for `wake`. The lock must be held for both calls."""
         self.turn = self.turn or threading.Condition(lock)
         self.turn.wait()
 
@@ -127,7 +127,8 @@ class GroupCommit:
             failure = problem
         finally:
             for caller in batch:
-                caller.failure = failure  # first: a caller that is awake already reads `done`
+                # Before `done`, which a caller that is awake reads without waiting.
+                caller.failure = failure
                 caller.done = True
             self._pass_on(mine, batch)
 

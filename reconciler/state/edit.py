@@ -93,7 +93,8 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
         raise _refused("same", old.key, ref=str(old))
     if new in state.records or state.attempts_for(new):
         raise _refused("taken", new.key, ref=str(new))
-    if attempts and new.org_name != old.org_name:  # a task may exist in the old organization
+    # An attempt may have created a task in the old organization.
+    if attempts and new.org_name != old.org_name:
         raise _refused("organization", old.key, ref=str(old))
     events: list[Event] = []
     if record is not None:
@@ -138,7 +139,8 @@ def accept(state: State, ref: TaskRef, inputs: Inputs, file: str) -> list[Event]
 
 
 def update_declared(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
-    """Updates from their manifests which records have an expectation; events only for changes."""
+    """Updates which records have an expectation, from their manifests. Returns events only for
+    changes."""
     known = ((state.records.get(task.ref), task) for task in desired)
     return [
         Recorded(replace(record, expects=task.expect is not None))
@@ -185,7 +187,8 @@ def assign(
     shown = message.reference if message is not None else None
     own = str(shown) if state.is_ours(shown) else ""
     is_users = remote.creator_login in (None, caller.login, *state.users())
-    reference = own if is_users else ""  # whoever wrote it does not become a user of the state
+    # The author of a foreign reference must not become a user of the state.
+    reference = own if is_users else ""
     spent.append(own)
     record = Record(
         ref=ref,
@@ -218,8 +221,8 @@ def close(state: State, ref: TaskRef, *, at: datetime) -> list[Event]:
 
 
 def push(state: State, given: State, *, force: bool = False) -> State:
-    """`given` as the successor of `state`. Raises StateError unless it is newer (or `force`), of
-    the same lineage, and has every unresolved attempt and every task.
+    """The state `given`, as the successor of `state`. Raises StateError if it has another lineage,
+    lacks an unresolved attempt or a task, or is not newer (unless `force`).
 
     It may be an old version, so it has no baselines: all tasks are explained again.
     """
@@ -258,8 +261,8 @@ def is_known(state: State, name: str) -> bool:
 
 
 def record_named(state: State, record: Record) -> list[Event]:
-    """Records a task that a person has named, with a number of its own, as the task of a key
-    without one."""
+    """Records a task that a person has specified, for a key without a task; it gets a new
+    number."""
     _check_free(state, record.ref, record.task_id, None)
     removed = state.retired.get(record.task_id)
     before = (*removed.spent, removed.reference) if removed is not None else ()
@@ -269,9 +272,10 @@ def record_named(state: State, record: Record) -> list[Event]:
 
 
 def _check_free(state: State, ref: TaskRef, task_id: str, message: FirstMessage | None) -> None:
-    """Raises StateError if another key has the task, as a record or, by its reference, because of
-    an open attempt. An earlier task of a key may be another key's: after a loss, the tasks of a
-    renamed key and of a later key with its name are told apart by a person."""
+    """Raises StateError if the task was an earlier task of this key, or if another key has it, as a
+    record or because of an open attempt. An earlier task of another key is accepted: after a state
+    was lost, only a person can tell the tasks of a renamed key from those of a later key with the
+    same name."""
     record = state.records.get(ref)
     if record is not None and task_id in record.former:
         raise _refused("former", ref.key, task=task_id, ref=str(ref))

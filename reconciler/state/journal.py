@@ -79,8 +79,8 @@ class Replay(NamedTuple):
     size: int = 0
 
     def carrying(self, events: tuple[Event, ...]) -> Replay:
-        """The next append replaces the journal with one that begins with these events; all other
-        events are in the state, or do not matter."""
+        """A replay with which the next append starts a new journal that begins with these events.
+        All other events are in the state, or do not matter."""
         return Replay(None, events, size=self.size)
 
 
@@ -159,8 +159,8 @@ _INTERRUPTED = "a write to it was interrupted"
 
 
 class _Expected(NamedTuple):
-    """The file as this process knows it: one of these `sizes`, 0 also if it does not exist. `file`
-    is None until it is open."""
+    """The expected file. Its size is one of `sizes`, with 0 also for a missing file; `file` is None
+    until it is open."""
 
     file: disk.FileId | None
     sizes: Collection[int]
@@ -275,11 +275,12 @@ class Journal(GroupCommit):
         return StateError.about(self._display_name, Code.JOURNAL_NOT_WRITTEN, reason=why)
 
     def _replace(self, data: bytes) -> None:
-        """Replaces the file of an earlier run: at each moment, it has all events that are carried
-        over."""
+        """Replaces the file of an earlier run. The events that are carried over are in the file at
+        every moment."""
         self._expected = _Expected(None, range(max(*self._expected.sizes, len(data)) + 1))
         self._lost = _INTERRUPTED
-        temporary = self._path.with_suffix(".tmp")  # also the state's: it has the same writer
+        # Also the state's temporary file, which has the same writer.
+        temporary = self._path.with_suffix(".tmp")
         disk.replace_file(self._path, data, mode=disk.PRIVATE, temporary=temporary)
         self._fd = disk.open_to_append(self._path)
         self._expected = _Expected(disk.file_id(self._fd), self._expected.sizes)

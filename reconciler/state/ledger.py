@@ -133,9 +133,9 @@ def fold(state: State, events: Collection[Event]) -> State:
 
 
 def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
-    """The only events of a journal that may be folded into `saved`, a version of the state other
-    than the one that the journal was written for: its attempts are open, unless `saved` knows their
-    outcome. A task that was recorded for one of them shows its reference."""
+    """The events to fold into `saved` if the journal was written for another version of the state.
+    Its attempts stay open, unless `saved` has their outcome: a task that was recorded for one of
+    them is found by its reference."""
     events = tuple(events)
     ledger = Ledger(State(saved.lineage, 0, saved.backend, saved.provenance))
     ledger.add(e for e in events if isinstance(e, Attempted | Closed | Ran | Aged))

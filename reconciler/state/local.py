@@ -88,8 +88,8 @@ class LocalState:
     def take(self, claim: Claim) -> Taken:
         self._make_folder()
         if is_mount_point(self.path):
-            # It cannot be replaced, and processes on the other side of the mount look for the lock
-            # and the journal elsewhere.
+            # A mount point cannot be replaced. Outside the mount, other processes would
+            # use another lock and another journal.
             raise StateError.about(self.display_name, Code.STATE_PLACE, "mount")
         lock = Lock(self.lock, display_name=self.display_name)
         lock.take(claim.lock_timeout, lambda holder: claim.waiting(holder, None))
@@ -161,7 +161,7 @@ class LocalState:
             raise StateError.about(self.display_name, code, "directory", reason=reason) from problem
 
     def _load(self, backend: str, *, is_locked: bool = False) -> Loaded:
-        """Reads the state file and the journal at one time. Raises StateError."""
+        """Reads the state file and the journal as of the same moment. Raises StateError."""
         for _ in range(_READS):
             with _reading(self.display_name):
                 version, data = self.version(), _read_state(self.path)
@@ -196,7 +196,7 @@ class LocalState:
                 replay = replay.carrying(())
             elif header.lineage != saved.lineage:
                 raise self._mismatch(saved.lineage, header.lineage)
-            elif header.state != content:  # the run that wrote the journal lost its state
+            elif header.state != content:  # another version of the state was restored
                 continues = not {*header.provenance.ids} <= {*saved.provenance.ids}
                 known = Learned(header.provenance, continues=continues)
                 replay = replay.carrying((known, *attempts_alone(replay.events, saved)))
@@ -268,15 +268,15 @@ class LockedFile:
             raise self._problem
 
     def _check_file(self) -> None:
-        """Raises StateError if a program that ignores the lock, such as a checkout, has changed the
-        state file. If it was only touched, its bytes decide."""
+        """Raises StateError if a program that ignores the lock, such as git, has changed the state
+        file. If only its times have changed, its bytes are compared."""
         place = self._place
         try:
             if place.version() == self._version:
                 return
         except OSError:
-            pass  # the read below reports the reason
-        with self._file_guard, _reading(place.display_name):  # waits for a save
+            pass  # reading below raises the error
+        with self._file_guard, _reading(place.display_name):  # the guard waits for a save
             version = place.version()
             if version != self._version and content_of(_read_state(place.path)) != self._content:
                 raise StateError.about(place.display_name, Code.STATE_CHANGED)
@@ -291,7 +291,7 @@ class LockedFile:
         with self._place.saving(), self._file_guard:
             self._place.replace(data)
             self._version = self._place.version()
-            # Once it is released, no file is compared with it.
+            # After the release, no file is compared with it.
             self._content = "" if last else content_of(data)
         return state
 

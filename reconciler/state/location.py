@@ -17,10 +17,13 @@ from reconciler.state.model import Event, State
 
 class Claim(NamedTuple):
     """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
-    find it locked. `waiting` is called before and during a wait, with a description of the holder
-    and, if it may have ended, after how many seconds the lock is taken over from it (else None).
-    `digest` identifies the declarations of an apply (others: empty), and a later wave `follows` the
-    declaration that the previous wave has left with the lock."""
+    find it locked.
+
+    `waiting` is called before and during a wait, with a description of the holder. If the holder
+    may have ended, the second argument is the number of seconds after which the lock is taken over,
+    else None. `digest` identifies the declarations of an apply (empty for other commands). A later
+    wave `follows` the declaration that the previous wave left with the lock.
+    """
 
     backend: str
     purpose: str
@@ -31,8 +34,8 @@ class Claim(NamedTuple):
     follows: LastApply | None = None
 
     def declared(self, before: LastApply | None, display_name: str) -> LastApply | None:
-        """The declaration to keep with the lock once it is taken. Raises StateError if others have
-        changed the declaration that a later wave follows."""
+        """The declaration to keep with the lock once it is taken. Raises StateError if another
+        process has changed the declaration since the previous wave."""
         if self.follows is not None and before != self.follows:
             raise _changed(before, self.follows, display_name)
         if not self.digest or (before is not None and before.digest == self.digest):
@@ -41,7 +44,7 @@ class Claim(NamedTuple):
         return LastApply(self.digest, changes, self.purpose, self.run)
 
     def edited(self, declared: LastApply | None) -> LastApply | None:
-        """The declaration after this process, unless it is an apply, has edited the state."""
+        """The declaration after this process has edited the state; an apply does not change it."""
         if self.digest or declared is None:
             return declared
         return declared.edited(self.purpose, self.run)
@@ -102,9 +105,9 @@ class LockedState(Protocol):
         """Warnings about the location."""
 
     def check_lock(self) -> None:
-        """Raises StateError unless lock, log and saved state are certainly those that this run
-        took; from the first failure on, it always does. Called right before each send and each
-        save; the log calls it before each write."""
+        """Raises StateError if this run may have lost the lock, the log or the saved state; after
+        the first failure, always. Called right before each send and each save; the log calls it
+        before each write."""
 
     def save(self, state: State, *, last: bool) -> State:
         """Replaces the saved state, while the log is paused, and returns it as it is read again.

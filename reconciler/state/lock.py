@@ -77,7 +77,7 @@ class Holder(Stored, frozen=True):
 
 
 class LastApply(Stored, frozen=True):
-    """The declarations of the applies of a state, kept with its lock. `digest` is that of the tasks
+    """The last declarations that an apply used, kept with the lock. `digest` is that of the tasks
     and PATHs of the last apply. `changes` increases whenever the digest changes, and with each edit
     of the state; `command` and `run` identify the last change."""
 
@@ -169,7 +169,7 @@ class Lock:
         """Writes the holder of the lock."""
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
         self.content = LockFile(holder, declared)
-        with suppress(OSError):  # on a full disk, the lock is still held
+        with suppress(OSError):  # if the disk is full, this process still holds the lock
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, encode_json(self.content) + b"\n", 0)
 
@@ -184,7 +184,7 @@ class Lock:
                 if disk.is_still(self._path, opened):
                     self._lock, fd, self._opened = fd, -1, opened
                     return True
-                # It was removed after it had been opened.
+                # The file was removed after it was opened.
             finally:
                 if fd >= 0:
                     os.close(fd)
@@ -227,8 +227,8 @@ class Lock:
         return StateError.about(self._display_name, code, reason=reason, lock=str(self._path))
 
     def _holder_in_words(self) -> str:
-        """Reads several times, because the file has the previous holder until the new holder is
-        written."""
+        """A description of the holder. Reads several times, because a new holder writes its name
+        only after it has the lock."""
         for _ in range(_READS):
             holder = read_lock(self._path).holder
             if holder is not None and not (holder.host == host_name() and not is_alive(holder.pid)):

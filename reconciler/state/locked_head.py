@@ -41,15 +41,15 @@ class LockedHead:
         proved: float,
         edited: LastApply | None,
     ) -> None:
-        """`taken` is the version with which this process took the lock; `proved` is the time before
-        it was written, in seconds since boot; `edited` is the declaration after an edit."""
+        """`taken` is the version that this process wrote when it took the lock; `proved` is the
+        time before that write, in seconds since boot; `edited` is the declaration after an edit."""
         self._store, self._register, self._clock = store, store.register, clock
         self._display_name, self._pace = self._register.display_name, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
         self._edited = edited
         self._size, self._stored = taken.size, taken.size + taken.journal
         self._problem: StateError | None = None
-        self._folded: State | None = None  # the saved state that has all entries of the log
+        self._folded: State | None = None  # the saved state, once it has all entries of the log
         self._writing = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run_heartbeat, name="heartbeat", daemon=True)
@@ -63,7 +63,7 @@ class LockedHead:
         return self._head.declared
 
     def note_edit(self) -> None:
-        with self._writing:  # it is written together with the edit
+        with self._writing:  # written together with the edit
             self._head = replace(self._head, declared=self._edited)
 
     def log(self, durable: Durable) -> GroupCommit:
@@ -72,8 +72,8 @@ class LockedHead:
         )
 
     def _linger(self) -> float:
-        """Outcomes of requests that finished together and the intents of the next requests share
-        one swap; without waiting, batches of one and of all others would alternate."""
+        """Seconds to wait for more events before a write. Without waiting, a write would often
+        contain a single event, while all others wait for the next write."""
         share = _SHARE_OF_WRITE * self._register.duration
         return max(self._register.gap, min(share, _MAX_WAIT))
 
@@ -84,8 +84,8 @@ class LockedHead:
         return [warning(Code.STATE_LARGE, at=NOWHERE, **facts)]
 
     def check_lock(self) -> None:
-        """Checks the lock. After a pause long enough for another process to take it, also rewrites
-        the head, which fails in that case."""
+        """Raises StateError if the lock was lost. If another process had enough time to take it,
+        rewrites the head, which fails in that case."""
         self._refuse_lost()
         self._heartbeat_if_due(late=self._register.write_timeout)
 
@@ -107,7 +107,7 @@ class LockedHead:
         return state
 
     def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
-        """Writes the head without journal entries, which the saved state contains, and deletes
+        """Writes the head without the journal entries that are in the saved state, and deletes
         their blobs and `garbage`."""
         register, garbage = self._register, [*garbage, *head.segments]
         if register.engine.deletes_with_swap:
@@ -117,7 +117,7 @@ class LockedHead:
             register.delete_blobs(garbage)
 
     def clear_log(self, state: State) -> None:
-        """The next write drops the entries."""
+        """Lets the next write drop the entries."""
         self._folded = state
 
     def release(self) -> None:
@@ -204,8 +204,8 @@ class LockedHead:
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """Ends the run if a write in this context fails, or may have failed; not if it was too
-        large, and nothing was sent."""
+        """Ends the run if a write in this context fails, or may have failed. If it was too large,
+        nothing was sent, and the run continues."""
         try:
             yield
         except Full as problem:

@@ -117,7 +117,7 @@ class Record(Stored, frozen=True, kw_only=True):
         return replace(self, changes=(*self.changes[:1], RecordChange(what.value)))
 
     def as_adopted(self) -> Record:
-        """This record of a task that was not created by the last attempt for its key."""
+        """The record of a task that the last attempt for its key did not create."""
         return self.changed(ChangeKind.ADOPTED)
 
     def retired(self, at: datetime | None) -> RetiredTask:
@@ -136,8 +136,8 @@ class Record(Stored, frozen=True, kw_only=True):
         )
 
     def in_place_of(self, old: Record | None, replaces: str = "") -> Record:
-        """This record of a new task, with the history of its key: of the record `old`, or of a task
-        that it was to replace, whose record was lost."""
+        """This record, with the history of its key: that of the record `old` or, if the record was
+        lost, of the task that the attempt `replaces`."""
         kind = HistoryKind.REPLACED if replaces else HistoryKind.RECREATED
         number = number_of(self.reference)
         if old is None:
@@ -162,14 +162,14 @@ class Record(Stored, frozen=True, kw_only=True):
         )
 
 
-_USED = 0.9
+_NEW_TASKS_SHARE = 0.9
 """The share of a state that new tasks may fill. The rest is for existing tasks."""
 
 
 def room_in(most: int, stored: int) -> int:
-    """The bytes that new tasks may add to a state and its journal, given the stored bytes, and the
-    maximum that could be read again (`most`)."""
-    return int(_USED * most) - stored
+    """The number of bytes that new tasks may add to a state and its journal. `stored` is their
+    size, `most` the largest size that can be read."""
+    return int(_NEW_TASKS_SHARE * most) - stored
 
 
 class State(Value, frozen=True):

@@ -25,8 +25,8 @@ Opened = Callable[[StateLocation], Session]
 
 
 def migrate(source: StateLocation, target: StateLocation, opened: Opened) -> bool:
-    """Moves the state; False if it was moved before. If it raises StateError, the source is as
-    usable as before, or the move must be repeated."""
+    """Moves the state; False if it was moved before. If it raises StateError, either the source is
+    still usable, or the move must be repeated."""
     if source.display_name == target.display_name:
         raise _refused("same", source)
     with opened(source) as source_session, ExitStack() as stack:
@@ -47,7 +47,7 @@ def migrate(source: StateLocation, target: StateLocation, opened: Opened) -> boo
             moved_to = Move(Stage.MOVED_TO, target.display_name)
             _save(source_session, _emptied(source_session.state, moved_to))
         except StateError:
-            with suppress(StateError):  # the lock is lost, or the location is unreachable
+            with suppress(StateError):  # fails if the lock is lost or the location is unreachable
                 serial = source_session.state.serial
                 _save(source_session, replace(state, serial=serial, move=None))
             raise

@@ -68,7 +68,7 @@ class Session:
         self._view: State | None = None
         self._closed = False
         self._fold(taken.events)
-        self._saved = taken.saved  # until the current state certainly differs
+        self._saved = taken.saved  # as last saved
         self._log = locked.log(self._fold)
 
     @classmethod
@@ -95,7 +95,7 @@ class Session:
 
     @property
     def declared(self) -> LastApply | None:
-        """The declarations of applies, as kept with the lock."""
+        """The last declarations, which are kept with the lock."""
         return self._locked.declared
 
     @property
@@ -146,9 +146,9 @@ class Session:
             self._log.append(self._signed(events))
 
     def edit(self, events: Sequence[Event]) -> None:
-        """Ends the session with a state that has the events, which are not journaled: for edits of
-        any size that no request follows. If it raises StateError, or is interrupted, the saved
-        state has either none or all of them."""
+        """Saves a state with these events and ends the session. The events are not journaled, so
+        they can have any size, but no request may depend on them. If it raises StateError, or is
+        interrupted, the saved state has either none or all of them."""
         self._closed = True
         try:
             with self._log.paused(), ExitStack() as then:
@@ -160,8 +160,8 @@ class Session:
             raise _of_edit(problem) from problem
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
-        """The events with this run, unless they have a run. The run comes first unless it is
-        known."""
+        """The events with this run, unless they have a run. The first time, the event that
+        describes the run precedes them."""
         if self._run is None:
             return events
         signed = [_with_run(event, self._run_name) for event in events]
@@ -188,8 +188,8 @@ class Session:
             self._save((), last=False)
 
     def close(self, seen: Sequence[RemoteTask] = ()) -> None:
-        """Saves, and releases the lock even if that fails. May be called again. `seen` are tasks
-        that were just read: their outputs are recorded, but only together with changes."""
+        """Saves, and releases the lock even if that fails. May be called again. The current outputs
+        of the tasks in `seen` are recorded, but not without other changes."""
         if self._closed:
             return
         self._closed = True
@@ -222,7 +222,7 @@ class Session:
 
 
 def _has_content(state: State) -> bool:
-    """Whether a new state needs a file."""
+    """Whether a new state has to be saved."""
     parts = (state.records, state.attempts, state.closed, state.retired, state.dismissed)
     return any(parts) or bool(state.baselines) or state.provenance.is_new
 
@@ -245,7 +245,7 @@ _OF_EDITS = (
 
 
 def _of_edit(problem: StateError) -> StateError:
-    """An edit is not journaled."""
+    """The error for an edit, which is not journaled."""
     return StateError(
         [replace(d, case="edit") if d.code in _OF_EDITS else d for d in problem.diagnostics]
     )
@@ -261,6 +261,6 @@ def _with_run(event: Event, name: str) -> Event:
 
 
 def _named(changes: tuple[RecordChange, ...], name: str) -> tuple[RecordChange, ...]:
-    """A run's later changes of a record that it has made do not count as further changes."""
+    """The changes with this run's name. Several changes by one run count as one."""
     named = tuple(change if change.run else replace(change, run=name) for change in changes)
     return named[:1] if named[0].run == named[-1].run else named

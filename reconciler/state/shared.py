@@ -35,12 +35,12 @@ from reconciler.state.store import Head, Snapshot, Store
 BETWEEN_READS = 2.0
 """Seconds between two reads of a lock that another process holds."""
 
-TOLD_EVERY = 20.0
-"""Seconds between two notes about a holder that shows no activity; longer than a heartbeat."""
+NOTE_INTERVAL = 20.0
+"""Seconds between two notes about a holder without activity; longer than a heartbeat."""
 
 MIN_READS = 4
-"""Equal reads before a takeover: after a long pause of this process, a single read would not be
-enough."""
+"""The number of equal reads before a takeover. A single read would not be enough after a long pause
+of this process."""
 
 
 class SharedState:
@@ -183,12 +183,12 @@ class SharedState:
 
 
 class _Takeover:
-    """Decides from successive versions of the head when the lock may be taken.
+    """Decides from successive versions of the head when the lock may be taken over.
 
     A holder rewrites the head with each heartbeat, so a holder whose head has not changed for much
-    longer has ended. Time is measured by this process alone: clocks of two machines are never
-    compared. If a live holder is mistaken for an ended holder, its next write fails and it sends
-    nothing more. So this affects only waiting, never safety.
+    longer has ended. Only this process measures the time: clocks of different machines are never
+    compared. If the holder is still running after all, its next write fails and it sends nothing
+    more. So a wrong decision can delay an apply, but not create a task twice.
     """
 
     def __init__(self, pace: Pace, clock: Clock, claim: Claim, display_name: str) -> None:
@@ -196,7 +196,7 @@ class _Takeover:
         self._began = clock.boot()
         self._version: Version | None = None
         self._since, self._equal = 0.0, 0
-        self._is_alive, self._told = False, 0.0
+        self._is_alive, self._noted_at = False, 0.0
 
     def is_allowed(self, head: Head, version: Version) -> bool:
         """Whether to take the lock over this version. Raises StateError if its holder is running
@@ -212,13 +212,13 @@ class _Takeover:
                 self._claim.waiting(str(holder), None)
             self._is_alive = self._version is not None
             self._version, self._since, self._equal = version, now, 1
-            self._told = now if self._is_alive else now - TOLD_EVERY
+            self._noted_at = now if self._is_alive else now - NOTE_INTERVAL
         left = self._pace.takeover - (now - self._since)
         if self._equal >= MIN_READS and left <= 0:
             return True
-        if left > 0 and now - self._told >= TOLD_EVERY:
+        if left > 0 and now - self._noted_at >= NOTE_INTERVAL:
             self._claim.waiting(str(holder), left)
-            self._told = now
+            self._noted_at = now
         timeout = self._claim.lock_timeout.total_seconds()
         if self._is_alive and now - self._began >= timeout:
             raise StateError.of(

@@ -47,10 +47,10 @@ _BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
 
 
 class Head(Stored, frozen=True):
-    """`epoch` increases whenever the lock changes hands, `seq` with each write; with the random
-    `writer`, no two heads are ever equal. `base` and `segments` are names of immutable blobs: the
-    saved state and older journal entries. `serial` is the base's; `bases` are its predecessors.
-    """
+    """The head of a shared state. `epoch` increases whenever the lock changes hands, `seq` with
+    each write; with the random `writer`, no two heads are ever equal. `base` and `segments` are
+    names of immutable blobs: the saved state and older journal entries. `serial` is the serial of
+    the base; `bases` are its predecessors."""
 
     format: int
     lineage: str
@@ -89,7 +89,7 @@ def encode_head(head: Head) -> bytes:
 def decode_head(data: bytes, display_name: str) -> Head:
     """Decodes a head. Raises ShapeError, and StateError for another format."""
     check_version(decode_as(int, members(data).get("format", Raw(b"null"))), display_name)
-    whole = _intact(data)
+    whole = _without_checksum(data)
     tail = tuple(map(bytes, items(whole.pop("tail", Raw(b"[]")))))
     head = replace(decode_as(Head, encode_json(whole)), tail=tail)
     if not (head.lineage and head.writer):
@@ -110,12 +110,13 @@ def encode_segment(texts: Sequence[bytes]) -> bytes:
 
 def decode_segment(data: bytes) -> list[bytes]:
     """The journal entries in a blob. Raises ShapeError."""
-    events = _intact(data).get("events", Raw(b"null"))
+    events = _without_checksum(data).get("events", Raw(b"null"))
     return list(map(bytes, items(events)))
 
 
-def _intact(data: bytes) -> dict[str, Raw]:
-    """The members of an object, without its checksum. Raises ShapeError if it does not match."""
+def _without_checksum(data: bytes) -> dict[str, Raw]:
+    """The members of an object, without its checksum. Raises ShapeError if the checksum does not
+    match."""
     whole = members(data)
     if whole.pop("checksum", None) is None or not is_intact(data):
         raise ShapeError("", "checksum")
@@ -197,8 +198,8 @@ class Store:
         self.register.engine.about = about[:MAX_ABOUT]
 
     def put_blob(self, name: str, data: bytes, beside: int = 0) -> int:
-        """Stores a blob and returns its size. Raises Full before anything is sent, also if it could
-        not be read together with `beside` further bytes."""
+        """Stores a blob and returns its size. Raises Full, before anything is sent, if the blob and
+        `beside` further bytes are too large to be read."""
         check_size(name, beside + len(data), limits.STATE_BYTES, Full)
         self.register.put_blob(name, data)
         return len(data)

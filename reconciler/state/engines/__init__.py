@@ -99,14 +99,15 @@ class Unconditional(EngineError):
 
 
 def check_size(part: str, size: int, most: int, kind: type[Oversized] = Oversized) -> None:
-    """Raises an error of this kind. Other programs may have written a head or a blob, so drivers
-    check before they read."""
+    """Raises an error of this kind if the size exceeds the maximum. Drivers check before they read,
+    because other programs may have written the head or blob."""
     if size > most:
         raise kind(part, size, most)
 
 
 class BlobRoom:
-    """The bytes of blobs that may still be read, counted before each read. Thread-safe."""
+    """The number of bytes of blobs that may still be read, reduced before each read.
+    Thread-safe."""
 
     def __init__(self) -> None:
         self._sizes, self._guard = dict[str, int](), Lock()

@@ -68,7 +68,8 @@ class GitEngine:
         self._url, self._remote = clone.url(remote, env), remote
         self.display_name = self._address(ref, is_root=not clone.depth)
         self.pace = Pace(heartbeat=30.0, takeover=120.0)
-        # Processes of a stopped git may write for a moment longer.
+        # Cleanup may fail, because processes of a stopped git may write for a moment
+        # longer.
         self._temporary = tempfile.TemporaryDirectory(
             prefix="taskctl-git-", ignore_cleanup_errors=True
         )
@@ -86,7 +87,8 @@ class GitEngine:
         }
 
     def read(self) -> tuple[bytes, Version] | None:
-        """Looks the ref up again if its commit was replaced before it could be fetched."""
+        """Reads the head, and looks the ref up again if its commit was replaced before it could be
+        fetched."""
         for _ in range(_LOOKUPS):
             commit = self._commit()
             if commit is None:
@@ -132,7 +134,7 @@ class GitEngine:
     def _check_disk(self) -> None:
         """Raises Oversized if the download is larger than any state."""
         files = (path.lstat().st_size for path in self._objects.rglob("*"))
-        with suppress(FileNotFoundError):  # git has just renamed it
+        with suppress(FileNotFoundError):  # git has just renamed a file
             check_size("pack", sum(files) - self._kept, limits.STATE_FETCH_BYTES)
 
     def _head_of(self, commit: str) -> tuple[bytes, Version]:
@@ -140,7 +142,8 @@ class GitEngine:
         entries = (entry.partition("\t") for entry in listing.decode(errors="replace").split("\0"))
         tree = {name: about.split() for about, _, name in entries if name}
         files = {n: about for n, about in tree.items() if about[1] == "blob"}
-        # Otherwise, a swap would replace a branch with the state if its files included a head.
+        # A branch whose files include one named `head` must not be taken for a state, and
+        # be overwritten.
         if "head" not in files or not all(n in files and _PART.fullmatch(n) for n in tree):
             raise Denied("the ref holds something else", "address")
         self._sizes = {n: int(size) for n, (_, _, _, size) in files.items()}
@@ -261,10 +264,10 @@ class GitEngine:
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine:
-    """The engine of `git:REMOTE[#REF]`. `REF` is a full ref or a name below refs/taskctl/state/;
-    without it, the name depends on where `folder` is in its repository.
+    """The engine of `git:REMOTE[#REF]`. `REF` is a full ref or a name below refs/taskctl/state/.
+    Without it, the name depends on the location of `folder` in its repository.
 
-    REMOTE must be a remote of the clone that `folder` is in.
+    REMOTE must be a remote of the clone that contains `folder`.
     """
     remote, _, name = address.removeprefix("git:").partition("#")
     if name and not _REF.fullmatch(name if name.startswith("refs/") else f"{_NAMES}{name}"):

@@ -13,7 +13,7 @@ from reconciler.state.engines import Cause, Denied, Unsure
 from reconciler.system.git import TIMEOUT, Running, run_git
 
 DEFAULT_NAME = "default"
-"""The state of the root of a repository."""
+"""The name of the state in the root of a repository."""
 
 _MAX_NAME = 200
 _MAX_LINE = 2_000

@@ -86,8 +86,8 @@ class ObjectEngine:
                 self._store.delete(f"blobs/{name}")
 
     def close(self) -> None:
-        """The client closes its connections once no value refers to it, and cycles refer to this
-        engine."""
+        """Releases the client, which closes its connections once nothing refers to it. (This engine
+        is part of a reference cycle.)"""
         del self._store
 
     def prepare(self) -> None:
@@ -190,7 +190,7 @@ _METADATA = re.compile(
 _REQUEST = re.compile(r".*?Error performing [A-Z]+ (?:\S+ )?in \S+ - ")
 
 _MAX_REASON = 2_000
-"""Characters, which a hostile service chooses, before a search that takes quadratic time."""
+"""The maximum number of characters that are searched, because the search takes quadratic time."""
 
 
 def _short(problem: Exception) -> str:

@@ -41,9 +41,9 @@ _VARIABLES = ("host", "hostaddr", "service", "sslmode", "sslrootcert")
 
 
 def with_tls(given: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a connection, as `given` in an address, with those that require a verified
-    certificate: not if the address, the environment or the service file sets `sslmode`, and not for
-    sockets and the same machine. A certificate authority that they set is kept."""
+    """The parameters of a connection: those `given` in an address, and others that require a
+    verified certificate. These are not added for local servers, or if the address, the environment
+    or the service file sets `sslmode`. A configured certificate authority is kept."""
     ambient = {name: env.get(f"PG{name.upper()}", "") for name in _VARIABLES}
     ambient = {name: value for name, value in ambient.items() if value}
     service = given.get("service") or ambient.get("service")
@@ -165,8 +165,8 @@ class PostgresEngine:
         self._run(_DROP, self._name, list(names))
 
     def prepare(self) -> None:
-        """Creates the schema and the two tables if they do not exist; only then, since the
-        database requires the privileges in either case."""
+        """Creates the schema and the two tables, unless they exist. Checks that first, because `IF
+        NOT EXISTS` also requires the privilege to create them."""
         if not self._exists("to_regnamespace", "taskctl"):
             self._create(_SCHEMA, "CREATE on the database, for the schema taskctl")
         for name, statement in _TABLES.items():
@@ -177,7 +177,7 @@ class PostgresEngine:
         return self._run(f"SELECT {function}(%s) IS NOT NULL", name)[0][0] is True
 
     def _create(self, statement: str, privilege: str) -> None:
-        """Another process may create it at the same time."""
+        """Creates a schema or a table, unless another process has just created it."""
         from psycopg import errors
 
         with self._guard, self._faults(privilege):
