@@ -228,13 +228,16 @@ class Repository(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def remove_the_record(self, key: str) -> None:
-        """`state rm`: the next apply creates another task."""
+        """`state rm`: the next apply creates another task. That of a key that was renamed without
+        `movedFrom` says that the new key is another task."""
         if not self.world.is_saved():
             return
         at, known = self.world.clock.now(), self.world.recorded()
         self.world.edit(lambda state: edit.rm(state, TaskRef(ORG, key), at=at))
         if key in known and key not in self.world.recorded():
-            self.wishes.setdefault(key, set()).add(f"after {known[key]}")
+            renamed = [new for new, old in self.former.items() if old == key and new not in known]
+            for name in (key, *renamed):
+                self.wishes.setdefault(name, set()).add(f"after {known[key]}")
 
     @rule()
     def copy_the_state(self) -> None:
