@@ -80,13 +80,13 @@ def _parts(about: About, *, is_shown: bool) -> Iterator[str]:
 
 def _continued(about: About) -> Iterator[str]:
     """The tasks of a lost state, as Markdown, and the keys without one."""
-    tasks, missing = about.tasks, about.missing
+    tasks, (missing, unknown) = about.tasks, about.without_task
     for task in tasks[:MOST]:
         name, login = _plain(ref_of(task)), _plain(task["createdBy"] or "an unknown user")
         yield f"\n`{name}`: task `{_plain(task['taskId'])}`, created by `{login}`\n"
     for ref in missing[:MOST]:
         yield f"\n`{_plain(ref)}` has no task: the next apply creates it\n"
-    for org_name in about.not_listed[:MOST]:
+    for org_name in unknown[:MOST]:
         yield f"\nThe token cannot list the tasks of `{_plain(org_name)}`\n"
     if more := len(tasks[MOST:]) + len(missing[MOST:]):
         yield f"\nand {more:,} more\n"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from requested import InputError, Requested, is_id
@@ -20,22 +20,19 @@ CHANGED = "this is no longer what the preview showed: start the workflow again"
 @dataclass(frozen=True)
 class About:
     """The tasks of a request, as a document of taskctl has them. `request` is the open request that
-    is answered. `missing` are the keys without a task, except in organizations that are
-    `not_listed`."""
+    is answered, `lost` the document of a dry run that continues a lost state."""
 
     requested: Requested
     tasks: tuple[Mapping[str, Any], ...]
     request: Mapping[str, Any] | None = None
-    missing: tuple[str, ...] = ()
-    not_listed: tuple[str, ...] = ()
+    lost: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, requested: Requested, document: Mapping[str, Any]) -> About:
         """Raises InputError if a name is not that of a task, or if the request is not open."""
         listed = {ref_of(task): task for task in document["tasks"]}
         if requested.continues:
-            missing, hidden = tuple(document["missing"]), tuple(document["notListed"])
-            return cls(requested, tuple(listed.values()), missing=missing, not_listed=hidden)
+            return cls(requested, tuple(listed.values()), lost=document)
         if requested.command == "accept":
             changed = [task for task in listed.values() if task["action"] == "changed"]
             return cls(requested, tuple(changed))
@@ -49,8 +46,8 @@ class About:
     @property
     def has_changes(self) -> bool:
         """Whether there is something to do."""
-        if self.requested.continues:
-            return True
+        if self.lost:
+            return bool(self.lost["changed"])
         if self.requested.command != "cancel":
             return bool(self.tasks)
         return any(task["status"] not in ENDED for task in self.tasks)
@@ -59,7 +56,7 @@ class About:
     def digest(self) -> str:
         """Differs if the request is about another task, question or difference."""
         tasks = [[ref_of(task), task["taskId"], task.get("diff")] for task in self.tasks]
-        facts = [self.requested.command, tasks, self.missing, self.not_listed, self._approval]
+        facts = [self.requested.command, tasks, *self.without_task, self._approval]
         text = json.dumps(facts, sort_keys=True)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -69,6 +66,12 @@ class About:
             raise InputError("the digest of the preview is required (expect-plan)")
         if digest != self.digest:
             raise InputError(CHANGED)
+
+    @property
+    def without_task(self) -> tuple[list[str], list[str]]:
+        """The declared keys that have no task once the lost state is continued, and the
+        organizations of which nothing is known."""
+        return self.lost.get("missing", []), self.lost.get("notListed", [])
 
     @property
     def question(self) -> str:

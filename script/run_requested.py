@@ -97,7 +97,7 @@ def _about(requested: Requested) -> About:
 
 def _lines(about: About, *, is_shown: bool) -> Iterator[str]:
     """The tasks, the question and the answer. Texts only if `is_shown`."""
-    if about.requested.continues:
+    if about.lost:
         yield from _continued(about)
         return
     for task in about.tasks:
@@ -114,9 +114,10 @@ def _continued(about: About) -> Iterator[str]:
     for task in about.tasks:
         login = task["createdBy"] or "an unknown user"
         yield _visible(f"{ref_of(task)}: task {task['taskId']}, created by {login}")
-    for ref in about.missing:
+    missing, unknown = about.without_task
+    for ref in missing:
         yield _visible(f"{ref} has no task: the next apply creates it")
-    for org_name in about.not_listed:
+    for org_name in unknown:
         yield _visible(f"The token cannot list the tasks of {org_name}")
 
 

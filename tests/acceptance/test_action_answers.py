@@ -126,6 +126,7 @@ def test_a_preview_of_init_shows_the_tasks_of_the_lost_state(
     ran = reviewed(runner, inputs)
     assert ran.code == 0, ran.said
     assert place.task_id("asks") == asks
+    assert runner.requested(inputs, preview=True).outputs["has-changes"] == "false"
 
 
 def test_a_message_is_text_whatever_it_is(runner: Runner, place: LiveTasks) -> None:

@@ -282,7 +282,7 @@ def test_the_jobs_of_gitlab_run_one_command(asked: LiveTasks, tmp_path: Path) ->
     assert ask("approve", "tasks", id=request) == 1
     assert ask("approve", "acme/asks", id="odd") == 1
     assert f"acme/asks has no open request odd: open are {request}" in said
-    bot = {"GITLAB_USER_LOGIN": "project_7_bot_1a2b"}
+    user, bot = {"GITLAB_USER_LOGIN": "ana"}, {"GITLAB_USER_LOGIN": "project_7_bot_1a2b"}
     inputs = {"command": "approve", "tasks": "acme/asks", "id": request}
     assert [job(name, bot, **inputs) for name in ("show", "run")] == [1, 1]
     assert asked.statuses() == {"asks": "waiting", "also": "waiting"}
@@ -303,6 +303,14 @@ def test_the_jobs_of_gitlab_run_one_command(asked: LiveTasks, tmp_path: Path) ->
     assert ask("apply", "acme/new", "0") == 1
     assert job("run", {}, command="apply", tasks="acme/new") == 1  # without a plan
     assert ask("apply", "acme/new", "1") == 0
+    made, state = asked.task_id("new"), asked.folder / "taskctl.state.json"
+    lost = json.loads(state.read_text())["provenance"]["ids"][0]
+    state.unlink()
+    assert job("show", user, command="init", id=lost) == 0
+    assert (f"acme/new: task {made}, created by" in said, state.exists()) == (True, False)
+    assert job("run", user, command="init", id=lost) == 1  # without a digest
+    assert ask("init", id=lost) == 0
+    assert asked.task_id("new") == made
 
 
 @pytest.mark.parametrize(

@@ -400,6 +400,8 @@ def test_a_lost_state_is_continued_with_one_token_per_organization(
     assert "taskctl state init --continue" not in ended.stderr
     assert here.sandbox.recorded() == {"a": made["a"]}
     become("other", "beta")
+    again = here.run_state("init", "--continue", lost, "--dry-run").document
+    assert ([t["key"] for t in again["tasks"]], again["notListed"]) == (["b", "c"], ["acme"])
     assert here.run("apply", "--target", "beta/*").code == 0
     assert here.sandbox.recorded() == made
     assert len(here.server.posts) == posts

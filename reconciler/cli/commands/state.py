@@ -178,11 +178,15 @@ def dismiss_task(call: Call, task: str) -> int:
     argument("address", "[URL]", required=False),
     option("--new", is_flag=True, help="The state replaces no lost state."),
     option("--continue", "state_id", metavar="ID", help="Take over the tasks of a lost state."),
-    option("--dry-run", is_flag=True, help="With --continue, show them; write nothing."),
+    option("--dry-run", is_flag=True, help="With --continue, show the tasks; write nothing."),
     *(YES, *EDITS),
     examples=[
         ("taskctl state init git:origin --new", "create it in a ref of the repository's remote"),
         ("taskctl state init s3://acme-states/taskctl --new", "create it in an existing bucket"),
+        (
+            "taskctl state init --continue kibor-tanuf-lisab --dry-run",
+            "show the tasks of a lost state",
+        ),
         ("taskctl state init --continue kibor-tanuf-lisab", "continue a lost state"),
     ],
 )
@@ -199,7 +203,7 @@ def init_state(
 
     if state_id is None:
         if dry_run:
-            raise UsageError("requires", option="--dry-run", needed=("--continue",))
+            raise UsageError("requires", option="--dry-run", needed="--continue")
         change = create_state(call.ctx, address, new=new)
         return _show_change(call, change) or int(change.done == "declined")
     if new:
