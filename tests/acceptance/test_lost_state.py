@@ -308,6 +308,31 @@ def test_a_shared_state_is_created_only_if_it_continues_another(
     assert "refs/taskctl/state/default" in git(tmp_path / "origin.git", "for-each-ref")
 
 
+def test_the_advice_for_a_lost_shared_state_creates_no_second_agent(
+    here: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(here.sandbox.folder, "init", "--quiet")
+    git(here.sandbox.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    monkeypatch.setenv("TASKCTL_BACKEND", here.sandbox.server.url)
+    here.sandbox.write(of("a"))
+    shared = ("--state", "git:origin")
+    assert here.run_words(["state", "init", "git:origin", "--new"]).code == 0
+    assert here.run("apply", *shared).code == 0
+    posts = len(here.server.posts)
+    git(tmp_path / "origin.git", "update-ref", "-d", "refs/taskctl/state/default")
+    advice = here.run_words(["plan", *shared]).stderr
+    assert "[TC619]" in advice
+    (command,) = re.findall(r"taskctl (state init .+)", advice)
+    assert here.run_words(command.split()).code == 0
+    refused = here.run_words(["apply", *shared, "-y"])
+    assert (refused.code, len(here.server.posts)) == (1, posts)
+    (state_id,) = re.findall(r"--continue ([a-z-]+)", refused.stderr)
+    assert here.run_words(["state", "init", *shared, "--continue", state_id, "-y"]).code == 0
+    assert here.run("apply", *shared).code == 0
+    assert len(here.server.posts) == posts
+
+
 def test_a_shared_state_that_others_create_meanwhile_keeps_their_tasks(
     here: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
