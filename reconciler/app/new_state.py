@@ -75,10 +75,12 @@ def answer(
     whether there is one."""
     known = {each.id for others in questions.values() for each in others}
     line = (ctx.ui.read_line("ask.other_states") or "").strip()
+    while line and line != "new" and line not in known:
+        line = (ctx.ui.read_line("ask.other_states") or "").strip()
     if line == "new":
         session.append(*is_new(session.state))
         return True
-    if line not in known:
+    if not line:
         return False
     found = continuation(ctx, space, session.state, reader, line)
     if not confirm_continuation(ctx, found, yes=False):

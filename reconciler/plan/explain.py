@@ -477,7 +477,8 @@ def shown_inputs(task: RemoteTask, message: FirstMessage, desired: Inputs | None
         if (known := BY_NAME.get(name)) is not None and known.returned and value is not None
     }
     if desired is None:
-        own = {n: v for n, v in shown.items() if v != DEFAULTS.get(n) and BY_NAME[n].imported}
+        # A setting without a default may come from the organization.
+        own = {n: v for n, v in shown.items() if n in DEFAULTS and v != DEFAULTS[n]}
         return {**own, **inputs_of(message)}
     inputs = {name: shown.get(name, value) for name, value in desired.items()}
     if "message" in desired and shows_work(message, desired):

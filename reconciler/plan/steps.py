@@ -283,6 +283,8 @@ def _questions(inputs: Inputs, explanation: Explanation) -> Iterator[Diagnostic]
     note."""
     for org_name, others in explanation.questions.items():
         near = [each for each in others if each.declared or each.is_own]
+        near.sort(key=lambda each: not each.declared)
+        case = "others" if not near else "" if near[0].declared else "unmatched"
         count = sum(1 for task in inputs.desired if task.org_name == org_name)
         severity = Severity.WARNING if inputs.may_apply else Severity.NOTE
         named: dict[str, Arg] = {
@@ -290,9 +292,9 @@ def _questions(inputs: Inputs, explanation: Explanation) -> Iterator[Diagnostic]
             "count": len(others),
             "rows": tuple(chain.from_iterable(_row(each, count) for each in near)),
             "more": len(others) - len(near),
-            "id": near[0].id if near else "ID",
+            "id": near[0].id if near else "",
         }
-        yield Diagnostic(Code.OTHER_STATES, severity, "" if near else "others", named)
+        yield Diagnostic(Code.OTHER_STATES, severity, case, named)
 
 
 def _row(other: OtherState, declared: int) -> tuple[str, ...]:

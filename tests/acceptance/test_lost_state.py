@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from io import StringIO
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def test_the_list_shows_what_is_recorded_and_what_is_created(here: InProcess) ->
     ended = proceed(here, lost)
     for key in ("a", "b", "gone"):
         assert f"{key}: task {made[key]}, created 20" in ended.stderr
-    assert "and the next apply creates them: new." in ended.stderr
+    assert "so the next apply may create them: new." in ended.stderr
     assert "No manifest declares gone." in ended.stderr
     assert ended.document["missing"] == ["acme/new"]
     assert ended.document["undeclared"] == ["acme/gone"]
@@ -220,7 +221,7 @@ def test_on_a_terminal_apply_asks(here: InProcess, answer: Callable[..., None], 
     assert here.run("apply").code == 0
     made, lost = here.sandbox.recorded(), id_of(here)
     lose(here)
-    lines = {"new": ("new", "yes"), "the ID": (lost, "yes"), "nothing": ("", "yes")}
+    lines = {"new": ("new", "yes"), "the ID": ("yes", lost, "yes"), "nothing": ("", "yes")}
     answer(*lines[typed])
     ended = here.run_words(["apply", "--backend", here.server.url])
     before, question, _ = ended.stderr.partition("Enter `new` if this state replaces no lost state")
@@ -459,6 +460,34 @@ def test_a_continued_state_renames(here: InProcess) -> None:
     assert here.run("apply").document["tasks"] == []
 
 
+@pytest.mark.parametrize("approval", [None, "auto", "balanced"])
+@pytest.mark.parametrize("how", ["renamed", "declared later"])
+def test_only_what_a_manifest_sets_is_said_to_be_set(
+    here: InProcess, approval: str | None, how: str
+) -> None:
+    """The service shows an approvalMode for each task, also that of the organization."""
+    settings = {} if approval is None else {"approvalMode": approval}
+    here.sandbox.write(of("old", **settings))
+    assert here.run("apply").code == 0
+    for task in here.server.world.tasks:
+        task.shown["approvalMode"] = approval or "auto"
+    lost = id_of(here)
+    lose(here)
+    if how == "renamed":
+        renamed = {"new": {"message": "Do old.", "movedFrom": "old", **settings}}
+        here.sandbox.write(renamed)
+    else:
+        here.sandbox.write(of("other"))
+    assert proceed(here, lost).code == 0
+    if how == "declared later":
+        here.sandbox.write(of("old", **settings))
+    (task,) = [t for t in here.run("plan").document["tasks"] if t["key"] != "other"]
+    assert (task["action"], task["diff"]) == ("unchanged", [])
+    here.server.world.tasks[0].shown["approvalMode"] = "manual"
+    (task,) = [t for t in here.run("plan").document["tasks"] if t["key"] != "other"]
+    assert [change["path"] for change in task["diff"]] == [*settings]
+
+
 @pytest.mark.parametrize("option", ["--continue", "--new"])
 def test_nothing_is_continued_without_tasks(here: InProcess, option: str) -> None:
     ended = here.run_state("init", "--continue", "babab-babab-babab", "-y")
@@ -602,12 +631,12 @@ def test_a_new_state_beside_a_backup_says_so(here: InProcess) -> None:
 # Other states of the organization
 
 
-def others(here: InProcess, count: int, keys: str = "x") -> list[str]:
-    """As many other states, each with a task."""
+def others(here: InProcess, count: int, *keys: str) -> list[str]:
+    """As many other states, each with a task, with the given keys or `x`."""
     ids = []
-    for number in range(count):
+    for number, key in zip(range(count), cycle(keys or ("x",)), strict=False):
         other = here.within(f"other{number}")
-        other.sandbox.write(of(keys))
+        other.sandbox.write(of(key))
         assert other.run_state("init", "--new").code == 0
         assert other.run("apply").code == 0
         ids.append(id_of(other))
@@ -631,6 +660,19 @@ def test_beside_forty_other_states_there_is_one_line(
     assert here.run("apply").results() == {"a": "unresolved"}
     assert here.run_state("init", "--new").code == 0
     assert here.run("apply").results() == {"a": "created"}
+
+
+def test_only_a_state_with_declared_keys_is_suggested(here: InProcess) -> None:
+    """Newer states of the same user are listed after it."""
+    lost, *newer = others(here, 3, "a", "c", "c")
+    here.sandbox.write(of("b"))
+    ended = here.run_words(["plan", "--backend", here.server.url])
+    assert all(each in ended.stderr for each in (lost, *newer))
+    assert "taskctl state init --continue ID" in ended.stderr
+    here.sandbox.write(of("a", "b"))
+    ended = here.run_words(["plan", "--backend", here.server.url])
+    assert f"taskctl state init --continue {lost}" in ended.stderr
+    assert all(ended.stderr.index(lost) < ended.stderr.index(each) for each in newer)
 
 
 def test_a_new_state_asks_nothing_and_reads_nothing(here: InProcess) -> None:

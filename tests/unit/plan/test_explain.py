@@ -260,9 +260,10 @@ def test_the_recorded_inputs_are_what_the_service_shows(
 
 
 def test_an_undeclared_task_is_recorded_as_the_service_shows_it() -> None:
-    task = shown("u", reference("new", 7), text="p", approvalMode="auto", isShared=False)
-    (each,) = read(state(), task).found
-    assert each.record.inputs == {"message": {"content": "p"}, "approvalMode": "auto"}
+    """Without approvalMode, which may be the organization's setting."""
+    raw: Any = {"approvalMode": "auto", "isShared": False, "permissionMode": "read-only"}
+    (each,) = read(state(), shown("u", reference("new", 7), text="p", **raw)).found
+    assert each.record.inputs == {"message": {"content": "p"}, "permissionMode": "read-only"}
     assert (each.record.file, each.record.generated) == ("", None)
 
 
