@@ -154,9 +154,20 @@ def continuation(
     events: list[Event] = [Learned(joined, continues=True), *explanation.events]
     events += [event for old, new in moves for event in (new, Forgotten(old))]
     events += explanation.notes
-    if joined == state.provenance and not explanation.events:
+    after = explanation.state.provenance
+    if facts.hidden:  # other states may have tasks there that nobody has seen
+        known = state.provenance.answered
+        after, events = replace(after, answered=known), [_answering(e, known) for e in events]
+    if after == state.provenance and not explanation.events:
         return Continuation(replace(result, changed=False))
     return Continuation(result, tuple(events))
+
+
+def _answering(event: Event, answered: tuple[str, ...]) -> Event:
+    """The event, if it answers for these states only."""
+    if isinstance(event, Learned):
+        return replace(event, provenance=replace(event.provenance, answered=answered))
+    return event
 
 
 def _compared(

@@ -878,3 +878,29 @@ def test_the_earlier_task_of_a_key_is_recorded_again_as_advised(here: InProcess)
     posts = len(here.server.posts)
     assert here.run("apply").code == 0
     assert len(here.server.posts) == posts
+
+
+def test_what_was_left_out_is_asked_about_there(here: InProcess) -> None:
+    """The person has not seen which keys yet another lost state has there."""
+    ids: list[str] = []
+    there = {key: {"message": f"Do {key}.", "orgName": "beta"} for key in "bd"}
+    for own, key in (("a", "b"), ("c", "d")):
+        here.sandbox.write({**of(own), key: there[key]})
+        assert here.run_state("init", "--new").code == 0
+        assert here.run("apply").code == 0
+        ids.append(id_of(here))
+        lose(here)
+    here.sandbox.write({**of("a"), **there})
+    posts = len(here.server.posts)
+    here.server.habits.orgs = ("acme",)
+    ended = proceed(here, ids[0])
+    assert (ended.code, ended.document["notListed"]) == (0, ["beta"])
+    assert here.run("apply", "--target", "acme/*").code == 0
+    here.server.habits.orgs = ("acme", "beta")
+    ended = here.run("apply")
+    assert len(here.server.posts) == posts
+    assert (ended.code, codes(ended)) == (1, {"TC637"}), ended.stdout
+    assert proceed(here, ids[1]).code == 0
+    assert here.run("apply").code == 0
+    assert len(here.server.posts) == posts
+    assert here.sandbox.recorded().keys() == {"a", "b", "c", "d"}
