@@ -240,10 +240,9 @@ def _joined(known: Provenance, state_id: str, facts: Facts) -> Provenance:
 
 
 def _refuse_unclear(facts: Facts, explanation: Explanation, state_id: str) -> None:
-    """Raises TaskctlError unless everything could be read, and the state has tasks."""
-    for org_name in sorted(facts.refused.keys() - facts.hidden):
-        why = facts.refused[org_name]
-        raise StateError.of(Code.STATE_EDIT, "unlisted", org=org_name, why=why)
+    """Raises TaskctlError unless everything could be read, apart from organizations that are
+    hidden, and the state has tasks."""
+    _refuse_unlisted(facts, facts.refused.keys() - facts.hidden)
     for org_name, listing in sorted(facts.lists.items()):
         if listing.unproven is not None:
             raise StateError.of(Code.STATE_EDIT, "unlisted", org=org_name, why=listing.unproven)
@@ -258,10 +257,17 @@ def _refuse_unclear(facts: Facts, explanation: Explanation, state_id: str) -> No
     known |= {text for task in retired for text in (task.reference, *task.spent)}
     seen = {reference.state for reference in shown if reference is not None}
     if state_id not in seen and not any(text.endswith(f" {state_id}") for text in known):
+        _refuse_unlisted(facts, facts.hidden)  # its tasks may be there
         others = sorted(seen - {*explanation.state.provenance.ids})
         case = "no-tasks.others" if others else "no-tasks"
         named, more = tuple(others[:_SHOWN]), max(0, len(others) - _SHOWN)
         raise StateError.of(Code.STATE_EDIT, case, id=state_id, others=named, more=more)
+
+
+def _refuse_unlisted(facts: Facts, org_names: Collection[str]) -> None:
+    for org_name in sorted(org_names):
+        why = facts.refused[org_name]
+        raise StateError.of(Code.STATE_EDIT, "unlisted", org=org_name, why=why)
 
 
 def _moves(state: State, declared: Declared) -> list[tuple[TaskRef, Recorded]]:
@@ -281,16 +287,26 @@ def confirm_continuation(
 ) -> bool:
     """Shows what the lost state has created, and asks whether to record it. `address` is that of
     the state, if it was given. Raises TaskctlError without a terminal."""
+    show_continuation(ctx, found.result)
     if not found.events:
         return True
-    show_continuation(ctx, found.result)
     given = () if address is None else (address,)
     again = ("state", "init", *given, "--continue", found.result.id, "-y")
     return confirm(ctx, "ask.continue", yes=yes, again=again, refs=(found.result.id,))
 
 
 def show_continuation(ctx: Context, result: Continued) -> None:
-    """Shows the tasks that the lost state has created, and the keys without one."""
+    """Shows the tasks that the lost state has created, and the keys without one, unless nothing has
+    to be recorded; and where others may be."""
+    if result.changed:
+        _show_tasks(ctx, result)
+    if result.not_listed:
+        ctx.ui.note("continues_not_listed", orgs=result.not_listed)
+    for other, key in result.elsewhere[:_SHOWN]:
+        ctx.ui.note("continues_elsewhere", id=other, key=key)
+
+
+def _show_tasks(ctx: Context, result: Continued) -> None:
     rows = [
         (
             each.record.ref.key,
@@ -312,7 +328,3 @@ def show_continuation(ctx: Context, result: Continued) -> None:
         if refs:
             keys = tuple(ref.key for ref in refs[:_SHOWN])
             ctx.ui.note(case, keys=keys, more=max(0, len(refs) - _SHOWN))
-    if result.not_listed:
-        ctx.ui.note("continues_not_listed", orgs=result.not_listed)
-    for other, key in result.elsewhere[:_SHOWN]:
-        ctx.ui.note("continues_elsewhere", id=other, key=key)

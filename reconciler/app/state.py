@@ -307,8 +307,7 @@ def continue_lost_state(
     state = read_state(location, backend=backend) if exists else _begin(ctx)
     found = continuation(ctx, space, state, Reader(ctx), state_id, name)
     if dry_run:
-        if found.result.changed:
-            show_continuation(ctx, found.result)
+        show_continuation(ctx, found.result)
         return replace(found.result, is_dry_run=True)
     if not confirm_continuation(ctx, found, yes=yes, address=address):
         return None

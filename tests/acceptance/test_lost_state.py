@@ -904,3 +904,39 @@ def test_what_was_left_out_is_asked_about_there(here: InProcess) -> None:
     assert here.run("apply").code == 0
     assert len(here.server.posts) == posts
     assert here.sandbox.recorded().keys() == {"a", "b", "c", "d"}
+
+
+def test_a_lost_state_may_have_its_tasks_where_nothing_was_listed(here: InProcess) -> None:
+    """No other state is suggested then: an answer would hold in that organization, too."""
+    here.sandbox.write({"b": {"message": "Do b.", "orgName": "beta"}})
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    lose(here)
+    here.sandbox.write(of("a"))
+    assert here.run_state("init", "--new").code == 0
+    assert here.run("apply").code == 0
+    lose(here)
+    here.sandbox.write({**of("a"), "b": {"message": "Do b.", "orgName": "beta"}})
+    here.server.habits.orgs = ("acme",)
+    ended = here.run_state("init", "--continue", lost, "--dry-run")
+    (problem,) = ended.document["diagnostics"]
+    assert (problem["code"], "beta cannot be listed" in problem["summary"]) == ("TC618", True), (
+        problem
+    )
+
+
+def test_a_repeated_command_says_what_it_cannot_list(here: InProcess) -> None:
+    here.sandbox.write({**of("a"), "b": {"message": "Do b.", "orgName": "beta"}})
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    lose(here)
+    here.server.habits.orgs = ("acme",)
+    for _ in range(2):
+        ended = proceed(here, lost)
+        assert (ended.code, ended.document["notListed"]) == (0, ["beta"])
+        assert "cannot list the tasks of beta" in ended.stderr
+    assert ended.document["changed"] is False
+    assert (
+        "cannot list the tasks of beta"
+        in here.run_state("init", "--continue", lost, "--dry-run").stderr
+    )
