@@ -55,8 +55,8 @@ def time_left(
 def waited_totals(
     attempts: Iterable[Attempt], settle_time: timedelta, ages: AttemptAges, boot: float
 ) -> Iterator[tuple[str, float]]:
-    """The totals to journal, by reference: those that have grown, and that have not yet reached the
-    settle time in the journal."""
+    """The totals to journal, by reference: those that have grown, of attempts that have not yet
+    reached their age in the journal."""
     for attempt in attempts:
         waited = round(ages.waited(attempt.number, boot), 3)
         if waited > attempt.waited and time_left(attempt, settle_time) > 0:

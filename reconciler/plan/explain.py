@@ -162,8 +162,8 @@ def _joined(ledger: Ledger, declared: Declared) -> list[tuple[Replaced, tuple[Ev
 
 
 def _begun_at(state: State, facts: Facts) -> datetime:
-    """The time when the state began, by the service's clock if the clock of the machine was
-    ahead."""
+    """The time when the state began, by the service's clock if the clock of the machine was ahead;
+    if that clock is unknown, long ago, so that all tasks are read."""
     begun_at = state.provenance.begun_at
     at_service = facts.clocks.service or _LONG_AGO
     return begun_at if begun_at <= at_service + _CLOCKS_DIFFER else at_service

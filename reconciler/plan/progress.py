@@ -198,8 +198,8 @@ class Standing:
 
     def of_record(self, record: Record, success: Success | None = None) -> Progress:
         """The progress of a record. A recorded success counts, unless it is for another expectation
-        and the task was read (or is in an organization that is not read). By default, any success
-        counts."""
+        and the task was evaluated (or is in an organization that is not read). By default, any
+        success counts."""
         progress = self._read.get(record.ref)
         is_evaluated = progress is not None and progress.state.is_judged
         may_be_void = is_evaluated or is_elsewhere(record.ref, self._organizations)
