@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
-    from reconciler.state.location import StateLocation
+    from reconciler.state.location import Claim, StateLocation
     from reconciler.state.lock import LastApply
     from reconciler.state.model import State
     from reconciler.state.session import Session
@@ -203,6 +203,16 @@ class Context:
         self.known_state = KnownState(state)
         return state
 
+    def claim(self, purpose: str) -> Claim:
+        """A request for the lock of a state, with a note while it waits."""
+        from reconciler.state.location import Claim
+
+        def waiting(holder: str, left: float | None) -> None:
+            note, facts = ("locked_check", {"seconds": round(left)}) if left else ("locked", {})
+            self.ui.note(note, holder=holder, **facts)
+
+        return Claim(self.backend.name, purpose, self.connection.lock_timeout, waiting)
+
     def open_state(
         self,
         purpose: str,
@@ -216,17 +226,10 @@ class Context:
         if it is locked or unusable. `moves`: a state that was moved may be opened. For `digest` and
         `follows`, see `Claim`."""
         from reconciler.app.ci import this_run
-        from reconciler.state.location import Claim
         from reconciler.state.session import Session
 
         run = this_run(self.client if self.has_client else None, self.clock)
-        timeout = self.connection.lock_timeout
-
-        def waiting(holder: str, left: float | None) -> None:
-            note, facts = ("locked_check", {"seconds": round(left)}) if left else ("locked", {})
-            self.ui.note(note, holder=holder, **facts)
-
-        claim = Claim(self.backend.name, purpose, timeout, waiting, run, digest, follows)
+        claim = self.claim(purpose)._replace(run=run, digest=digest, follows=follows)
         session = Session.open(location or self.location, claim, moves=moves)
         session.sign(run)
         self.known_state = KnownState(session.state)

@@ -273,7 +273,7 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationCha
         new = ctx.ui.ask("ask.is_new", strict=False, file=location.display_name)
         if not new:
             ctx.ui.note("continue_state")
-    created = location.create(_begin(ctx, is_new=new))
+    created = location.create(_begin(ctx, is_new=new), ctx.claim("state init"))
     is_used = address in (None, ctx.connection.state, ctx.settings.state)
     if created:
         return LocationChange(location.display_name, "created", True, is_used=is_used)
@@ -312,7 +312,7 @@ def continue_lost_state(
     if not confirm_continuation(ctx, found, yes=yes, address=address):
         return None
     if not exists:
-        location.create(state)
+        location.create(state, ctx.claim("state init"))
     with ctx.open_state("state init", location) as session:
         _ = ctx.client.identity()
         session.sign(this_run(ctx.client, ctx.clock))

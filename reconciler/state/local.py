@@ -69,8 +69,8 @@ class LocalState:
         self.journal = Path(f"{self.path}.journal")
         self.lock = Path(f"{self.path}.lock")
 
-    def create(self, state: State) -> bool:
-        locked, _, events = self.take(Claim(state.backend, "state migrate"))
+    def create(self, state: State, claim: Claim | None = None) -> bool:
+        locked, _, events = self.take(claim or Claim(state.backend, "state migrate"))
         try:
             if locked.exists or events:
                 return False

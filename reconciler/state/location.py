@@ -65,8 +65,8 @@ class StateLocation(Protocol):
     def display_name(self) -> str:
         """Its name in messages."""
 
-    def create(self, state: State) -> bool:
-        """Saves the first state; False if one exists."""
+    def create(self, state: State, claim: Claim | None = None) -> bool:
+        """Saves the first state; False if one exists. `claim` is for the lock, if it is needed."""
 
     def read(self, backend: str) -> State:
         """The current state with its journal folded in; takes no lock and writes nothing."""

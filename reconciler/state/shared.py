@@ -94,8 +94,9 @@ class SharedState:
                 except HeadMovedError:
                     continue
 
-    def create(self, state: State) -> bool:
+    def create(self, state: State, claim: Claim | None = None) -> bool:
         """Saves the first state. Raises StateError, also if a state of another backend exists."""
+        del claim  # a single swap needs no lock
         with as_state_errors(self.display_name):
             self._register.retried(self._engine.prepare)
             if self._store.snapshot(state.backend) is not None:

@@ -16,7 +16,7 @@ from reconciler.state.local import LocalState
 from reconciler.state.location import Claim
 from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.forked import Forked
+from tests.support.forked import Forked, start
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(3)
@@ -60,6 +60,25 @@ def test_a_second_apply_names_the_first_or_waits_for_it(
         first.close()
     third.communicate()
     assert third.returncode == 0
+    sandbox.assert_exactly_one_each(TEXTS)
+
+
+def test_a_state_that_begins_waits_for_the_lock(sandbox: Sandbox, server: FaultServer) -> None:
+    """Also if there is no state file yet."""
+    assert sandbox.run("apply").code == 0
+    lost = sandbox.state()["provenance"]["ids"][0]
+    for path in sandbox.folder.glob(f"{STATE}*"):
+        path.unlink()
+    first = Session.open(LocalState(sandbox.folder / STATE), Claim(server.url, "apply"))
+    try:
+        words = ["state", "init", "--continue", lost, "-y", "--lock-timeout", "60s"]
+        env = {**sandbox.environment(), "TASKCTL_BACKEND": server.url}
+        second = start(words, sandbox.folder, env)
+        second.until_said("Waiting for it")
+    finally:
+        first.close()
+    second.communicate()
+    assert second.returncode == 0
     sandbox.assert_exactly_one_each(TEXTS)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.console.output import Output
+from reconciler.state.location import Claim
 from reconciler.state.model import State
 from reconciler.state.shared import SharedState
 from tests.support.fault_server import Fault, Rule
@@ -352,13 +353,13 @@ def test_a_shared_state_that_others_create_meanwhile_keeps_their_tasks(
         recorded = json.loads(pulled[pulled.rindex('{"formatVersion') :])["state"]["tasks"]
         return {ref: task["taskId"] for ref, task in recorded.items()}
 
-    def after_others(self: SharedState, state: State) -> bool:
+    def after_others(self: SharedState, state: State, claim: Claim) -> bool:
         if not theirs:
             theirs["begun"] = ""
             assert here.run_words(["state", "init", "git:origin", *place, "--new"]).code == 0
             assert here.run("apply", *shared).code == 0
             theirs.update(tasks())
-        return create(self, state)
+        return create(self, state, claim)
 
     monkeypatch.setattr(SharedState, "create", after_others)
     ended = here.run_words(["state", "init", "git:origin", *place, "--continue", lost, "-y"])
