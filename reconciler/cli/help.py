@@ -24,6 +24,9 @@ NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 
 
 OWN = "Options"
+ELSEWHERE = {"json": "--format json", "chdir": "-C"}
+"""Options of other programs, without dashes, and the options that do the same here."""
+
 SECTIONS = {
     "target": "Which tasks",
     **dict.fromkeys(
@@ -117,6 +120,31 @@ class WithExamples(click.Command):
         shared = _shared_options(self.formats, self) if self.formats else []
         more = [_HELP_ALL] if everyday else []
         super().__init__(name, params=[*params, *shared, *more], **kwargs)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        self._check_dashes(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def _check_dashes(self, ctx: click.Context, args: Sequence[str]) -> None:
+        """Rejects `-out=x`, which click would read as `-o ut=x`, and options of other programs."""
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        known = {name for param in options for name in param.opts}
+        valued = {name for param in options if not param.is_flag for name in param.opts}
+        words = iter(args)
+        for word in words:
+            given = word.partition("=")[0]
+            if word == "--" or (isinstance(self, click.Group) and not word.startswith("-")):
+                return
+            if given in known or len(given) < 3 or not given.startswith("-"):
+                if word in valued:
+                    next(words, None)
+                continue
+            name = given.lstrip("-")
+            near = ELSEWHERE.get(name, f"--{name}")
+            if near.split(" ")[0] in known:
+                from reconciler.cli.usage import UsageError
+
+                raise UsageError("option", given=given, near=near)
 
     def get_help_option(self, ctx: click.Context) -> click.Option:
         del ctx
