@@ -61,6 +61,16 @@ GROUPS = {
 
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
+ELSEWHERE = {
+    "version": "--version",
+    "help": "--help",
+    "list": "status",
+    "ls": "status",
+    "diff": "plan",
+    "destroy": "cancel",
+}
+"""Commands of other programs, and their equivalents."""
+
 EXAMPLES = (
     ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
     ("taskctl plan --backend local", "show a plan on the embedded service, which needs no account"),
@@ -102,8 +112,9 @@ class Commands(WithExamples, click.Group):
 
         from reconciler.cli.usage import UsageError
 
-        if near := get_close_matches(name, COMMANDS, n=1, cutoff=0.7):
-            raise UsageError("similarCommand", name=name, near=near[0])
+        near = get_close_matches(name, COMMANDS, n=1, cutoff=0.7)
+        if name in ELSEWHERE or near:
+            raise UsageError("similarCommand", name=name, near=ELSEWHERE.get(name) or near[0])
         raise UsageError("command", name=name)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[object]]:

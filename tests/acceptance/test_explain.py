@@ -28,7 +28,9 @@ def test_all_codes_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown == [code.value for code in codes()]
 
 
-@pytest.mark.parametrize(("given", "near"), [("TC2011", "TC201"), ("unknown-property", None)])
+@pytest.mark.parametrize(
+    ("given", "near"), [("TC2011", "TC201"), ("201", "TC201"), ("unknown-property", None)]
+)
 def test_an_unknown_code_is_an_error(
     given: str, near: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:

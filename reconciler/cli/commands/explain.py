@@ -43,7 +43,8 @@ def _code(text: str) -> Code:
 
     from reconciler.model.diagnostics import TaskctlError
 
-    near = get_close_matches(text.upper(), known, n=1, cutoff=0.8)
+    number = [code for code in known if code == f"TC{text}"]
+    near = number or get_close_matches(text.upper(), known, n=1, cutoff=0.8)
     if near:
         raise TaskctlError.of(Code.UNKNOWN_CODE, "similar", given=text, near=near[0])
     raise TaskctlError.of(Code.UNKNOWN_CODE, given=text)
