@@ -15,7 +15,14 @@ from reconciler.app.settings import Connection, Settings
 from reconciler.app.ui import Ui
 from reconciler.manifest.repository import outer_repository, refuse_link_out, resolved
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has_errors
+from reconciler.model.diagnostics import (
+    Diagnostic,
+    ManifestError,
+    Place,
+    TaskctlError,
+    has_errors,
+)
+from reconciler.model.value import replace
 from reconciler.system.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -96,7 +103,9 @@ class Context:
         """Valid manifests. Otherwise, raises ManifestError with every problem of every file."""
         manifests = self.load(paths, now, whole=whole)
         if has_errors(manifests.diagnostics):
-            raise ManifestError(manifests.diagnostics)
+            raise ManifestError(
+                [_with_key(problem, manifests) for problem in manifests.diagnostics]
+            )
         return manifests
 
     @cached_property
@@ -398,3 +407,12 @@ class Context:
             return found
         self.ui.detail("no_budget", org=org_name, why=found)
         return None
+
+
+def _with_key(problem: Diagnostic, manifests: Manifests) -> Diagnostic:
+    """The problem, with the hint to use `--target` if a key or entry was given as a PATH."""
+    if problem.code is not Code.UNREADABLE_FILE or problem.case or problem.file is None:
+        return problem
+    is_key = any(problem.file in (t.key, t.key.partition("@")[0]) for t in manifests.tasks)
+    facts = {**problem.args, "key": problem.file}
+    return replace(problem, case="key", args=facts) if is_key else problem

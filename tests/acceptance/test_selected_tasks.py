@@ -47,6 +47,21 @@ def recorded(folder: Path) -> set[str]:
     return {ref.split("/")[1] for ref in state["tasks"]}
 
 
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_key_in_place_of_a_path_is_a_target(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    text = MANIFEST + "  up: {forEach: {app: [x]}, message: 'Upgrade {{ app }}.'}\n"
+    (folder / "tasks/a.yaml").write_text(text)
+    for key in ("costs", "up", "up@x"):
+        assert run([command, key, *LOCAL]) == 1
+        assert f"--target {key}\n" in capsys.readouterr().err
+    assert run([command, "cost-report", *LOCAL]) == 1
+    said = capsys.readouterr().err
+    assert "TC101" in said
+    assert "--target" not in said
+
+
 def test_only_keys_are_printed_one_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def keys(*words: str) -> list[str]:
         capsys.readouterr()
