@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -257,3 +257,23 @@ def _checked(
             values[key.replace("-", "_")] = KEYS[key](value, home)
         except RemarkError as problem:
             yield source.problem_of_value(problem, key)
+
+
+_OF_PATHS = (Code.UNREADABLE_FILE, Code.NO_MANIFESTS, Code.OUTSIDE_REPOSITORY)
+
+
+def at_settings(settings: Settings, problems: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """The problems; those of a path that the configuration file sets are located in that file."""
+    keys = dict.fromkeys(settings.paths, "paths")
+    if settings.policy is not None:
+        keys[settings.policy] = "policy"
+    return [_at_setting(settings, problem, keys) for problem in problems]
+
+
+def _at_setting(settings: Settings, problem: Diagnostic, keys: Mapping[str, str]) -> Diagnostic:
+    path = str(problem.args.get("directory", problem.file))
+    if settings.config_file is None or problem.code not in _OF_PATHS or path not in keys:
+        return problem
+    file = settings.root / settings.config_file
+    source = TomlSource(disk.read_start(file, limits.CONFIG_BYTES), file.as_posix())
+    return source.problem_of_item(problem, keys[path], path)

@@ -84,7 +84,7 @@ class Context:
         invalid."""
         from reconciler.manifest.loader import load
 
-        return load(
+        manifests = load(
             tuple(paths) or self.settings.paths,
             root=self.settings.root,
             also=self.settings.paths if whole and paths else None,
@@ -92,6 +92,12 @@ class Context:
             now=now or self.clock.now,
             tracked=self._tracked,
         )
+        if paths or not has_errors(manifests.diagnostics):
+            return manifests
+        from reconciler.app.configuration import at_settings
+
+        located = at_settings(self.settings, manifests.diagnostics)
+        return replace(manifests, diagnostics=tuple(located))
 
     def read(
         self,
@@ -117,7 +123,12 @@ class Context:
         from reconciler.manifest.policy import read_policy
 
         path, config = self.settings.root / name, self.settings.config_file or ""
-        policy = read_policy(path, name, config, self._tracked)
+        try:
+            policy = read_policy(path, name, config, self._tracked)
+        except ManifestError as problem:
+            from reconciler.app.configuration import at_settings
+
+            raise ManifestError(at_settings(self.settings, problem.diagnostics)) from problem
         self.ui.detail("policy", file=name)
         return policy
 

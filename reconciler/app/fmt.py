@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.app.configuration import at_settings
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.discovery import Finder, unreadable_file
@@ -38,7 +39,9 @@ def fmt(ctx: Context, paths: Sequence[str], *, check: bool) -> FmtReport:
     report = FmtReport(check)
     finder = Finder(ctx.settings.root)
     finder.find(ctx.settings.names(paths) or ctx.settings.paths)
-    report.diagnostics += finder.diagnostics
+    report.diagnostics += (
+        finder.diagnostics if paths else at_settings(ctx.settings, finder.diagnostics)
+    )
     for name in sorted(finder.files):
         _format_file(ctx.settings.root, report, name, finder)
     return report

@@ -100,6 +100,17 @@ class TomlSource:
         found = Diagnostic(problem.code, Severity.ERROR, problem.case, problem.facts, at)
         return self._at(found, self._values.get(key))
 
+    def problem_of_item(self, problem: Diagnostic, key: str, item: str) -> Diagnostic:
+        """The problem, located at a text in the value of a key."""
+        span = self._values.get(key)
+        if span is not None:
+            text = re.compile(f"([\"'])(?:\\./)?{re.escape(item)}/?\\1")
+            for number, line in enumerate(self._lines[span.line - 1 :], span.line):
+                if (found := text.search(line)) is not None:
+                    span = _span(number, found, 0)
+                    break
+        return self._at(replace(problem, at=Place(path=(key,))), span)
+
     def _at(self, problem: Diagnostic, span: Span | None) -> Diagnostic:
         """The problem, located at a part of the file; with that line unless the file may have
         credentials."""
@@ -143,5 +154,5 @@ def _error(case: str, **facts: Arg) -> Diagnostic:
     return Diagnostic(Code.INVALID_CONFIG, Severity.ERROR, case, facts)
 
 
-def _span(line: int, found: re.Match[str], name: str) -> Span:
+def _span(line: int, found: re.Match[str], name: str | int) -> Span:
     return Span(line, found.start(name) + 1, max(1, len(found[name].rstrip())))

@@ -15,6 +15,7 @@ from reconciler.manifest.repository import in_git, repositories_around, reposito
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
+from reconciler.model.glob import is_glob, other_sign
 from reconciler.model.suggestions import Suggestions
 
 FOLDER = "tasks"
@@ -112,6 +113,9 @@ class Finder:
         try:
             identity = _identity(place.stat())
         except FileNotFoundError as problem:
+            if is_glob(name) or other_sign(name) is not None:
+                self.diagnostics.append(error(Code.UNREADABLE_FILE, "wildcard", at=Place(name)))
+                return
             near = _similar_path(place, name, self._suggestions)
             self.diagnostics.append(near or unreadable_file(name, problem))
             return

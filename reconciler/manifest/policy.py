@@ -191,9 +191,8 @@ def read_policy(path: File, name: str, config: str, tracked: TrackedFiles) -> Po
             content = disk.read_resolved(real, limits.MANIFEST_BYTES)
             refused = top and tracked.refusal(top, real, name, content)
     except OSError as problem:
-        unreadable = error(
-            Code.UNREADABLE_FILE, "policy", at=Place(name), reason=problem.strerror, config=config
-        )
+        at, reason = Place(name), problem.strerror
+        unreadable = error(Code.UNREADABLE_FILE, "policy", at=at, reason=reason)
         raise ManifestError([unreadable]) from problem
     if refused:
         raise ManifestError([refused.in_file(name, 1, 1)])

@@ -44,6 +44,38 @@ def test_paths_are_the_locations_of_manifests(
     assert capsys.readouterr().out == "3 tasks in 1 file: valid.\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "words"),
+    [
+        ('paths = ["agent"]', "1:10: error: paths: ", 'did you mean "agents"?'),
+        ('paths = [\n  "agents",\n  "agnts/",\n]', "3:3: error: paths: ", 'mean "agents"?'),
+        ('paths = ["agents/*.yaml"]', "1:10: error: paths: ", "cannot have wildcards"),
+        ('paths = ["agents/below"]', "1:10: error: paths: ", "no manifests"),
+        ("paths = ['a.yaml']", "1:10: error: paths: ", "[TC101]"),
+        ('policy = "p.yaml"', "1:10: error: policy: ", "[TC101]"),
+    ],
+)
+def test_a_problem_of_a_path_is_located_in_the_file(
+    repository: Path, capsys: pytest.CaptureFixture[str], text: str, shown: str, words: str
+) -> None:
+    (repository / "taskctl.toml").write_text(text)
+    reads_policy = [["validate"], ["plan", *LOCAL]]
+    for command in reads_policy if "policy" in text else [*reads_policy, ["fmt", "--check"]]:
+        assert run(command) == 1
+        said = "".join(capsys.readouterr())
+        assert f"taskctl.toml:{shown}" in said
+        assert words in said
+        assert re.search(r"\n +\| +\^", said)
+
+
+def test_a_path_on_the_command_line_is_not_located_in_the_file(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "taskctl.toml").write_text('paths = ["agent"]')
+    assert run(["validate", "agent"]) == 1
+    assert capsys.readouterr().err.startswith("agent: error: no such file or directory; did you")
+
+
 def test_paths_replace_the_default_locations(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,8 +85,8 @@ def test_the_policy_applies_in_subdirectories(
     assert "tasks/a.yaml:4:3: error: tasks.one.role: policy: " in capsys.readouterr().err
     (repository / "rules/policy.yaml").unlink()
     assert run(["-C", "tasks", "validate", "a.yaml"]) == 1
-    (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith("rules/policy.yaml: error: ")
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said.startswith("taskctl.toml:1:10: error: policy: ")
     assert said.endswith("[TC101]")
 
 
