@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution
@@ -64,7 +65,8 @@ class InitOptions(Value, frozen=True):
 
 @dataclass
 class InitReport:
-    """File names as the user would write them: `written`, `kept`, and `shown` with their text.
+    """File names as the user would write them: `written`, `kept`, and `shown` with their text. Of
+    the kept files, `current` are as `init` would write them.
     `folder` is the directory, empty for the current one; `tasks`: its manifests, if the
     configuration of a directory above it applies; `placeholders`: the remaining placeholders in
     workflows."""
@@ -73,6 +75,7 @@ class InitReport:
     tasks: str = ""
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    current: list[str] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
     placeholders: list[str] = field(default_factory=list)
 
@@ -139,12 +142,21 @@ class _Starter:
             finder.find(())
         if finder.files:
             self.report.kept += [self._prefix + name for name in sorted(finder.files)]
+            if org is not None:
+                self._show_organization(finder.files, org)
             return
         text = template_text("example.yaml")
         if org is not None:
             text = text.replace("# orgName: my-org", f"orgName: {org}")
         self._create(EXAMPLE, text)
         self._create(SCHEMA, schema_text("manifest"))
+
+    def _show_organization(self, manifests: Mapping[str, Path], org: str) -> None:
+        """Shows the organization for a manifest that has none; one is enough."""
+        for name, path in sorted(manifests.items()):
+            if not _ORG_NAME.search(disk.read_start(path, limits.MANIFEST_BYTES)):
+                self.report.shown.append((self._prefix + name, f"orgName: {org}\n"))
+                return
 
     def update_schema(self) -> None:
         """Updates the copy that an earlier version of taskctl wrote."""
@@ -203,7 +215,11 @@ class _Starter:
 
     def create_or_show(self, name: str, text: str, *, write: bool) -> None:
         """Creates a file, or shows the text to copy if it exists."""
-        if write and not self._create(name, text):
+        if not write or self._create(name, text):
+            return
+        if _read(self._folder / name) == text.encode():
+            self.report.current.append(self._prefix + name)
+        else:
             self.report.shown.append((name, text))
 
     def _create(self, name: str, text: str) -> bool:
@@ -236,6 +252,7 @@ def _read(path: Path) -> bytes:
     return found or b""
 
 
+_ORG_NAME = re.compile(rb"^[ \t]*+[\"']?orgName\b", re.MULTILINE)
 _ACTION = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _BRANCH = re.compile(r"[A-Za-z][\w./-]{0,200}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")

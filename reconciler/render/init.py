@@ -23,7 +23,10 @@ def init_document(report: InitReport) -> dict[str, object]:
 def init_text(report: InitReport, commands: Commands) -> str:
     """The written files, texts to copy into existing files, and the next steps."""
     done = [f"wrote  {safe.line(name)}\n" for name in report.written]
-    done += [f"kept   {safe.line(name)}\n" for name in report.kept[:MAX_KEPT]]
+    done += [
+        f"kept   {safe.line(name)}{' (up to date)' if name in report.current else ''}\n"
+        for name in report.kept[:MAX_KEPT]
+    ]
     if len(report.kept) > MAX_KEPT:
         done.append(f"kept   {len(report.kept) - MAX_KEPT} more\n")
     shown = [

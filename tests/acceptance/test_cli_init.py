@@ -171,6 +171,38 @@ def test_the_content_of_a_file_that_exists_is_shown_if_requested(
         assert f"    {row}".rstrip() in shown.splitlines()
 
 
+@pytest.mark.parametrize("option", ["--hook", "--workflow"])
+def test_the_content_of_a_file_that_is_up_to_date_is_not_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    assert run(["init", option]) == 0
+    capsys.readouterr()
+    assert run(["init", option]) == 0
+    out = capsys.readouterr().out
+    assert "exists. Add" not in out
+    name = ".pre-commit-config.yaml" if option == "--hook" else ".github/workflows/taskctl-plan.yml"
+    assert f"kept   {name} (up to date)\n" in out
+    assert "tasks/example.yaml\n" in out
+    if option == "--workflow":  # the first text that differs is shown
+        (folder / ".github/workflows/taskctl-run.yml").write_text("name: mine\n")
+        assert run(["init", option]) == 0
+        out = capsys.readouterr().out
+        assert out.count("exists. Add") == out.count("taskctl-run.yml exists. Add") == 1
+
+
+def test_an_organization_for_manifests_that_exist_is_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["init"]) == 0
+    (folder / "own.tasks.yaml").write_text("version: 1\norgName: other\ntasks: {}\n")
+    capsys.readouterr()
+    assert run(["init", "--org", "ACME"]) == 0
+    out = capsys.readouterr().out
+    assert "tasks/example.yaml exists. Add what it lacks of:\n\n    orgName: ACME\n" in out
+    assert out.count("exists. Add") == 1
+    assert "# orgName: my-org" in (folder / "tasks/example.yaml").read_text()
+
+
 def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     everything = ["init", "--hook", "--workflow"]
     for name in ALL[:5]:
