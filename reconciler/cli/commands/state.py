@@ -84,12 +84,12 @@ def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     "rm",
     *(SELECTED, YES, *EDITS),
     examples=[
-        ("taskctl state rm old-key", "remove the record; the task keeps running"),
+        ("taskctl state rm old-key", "remove the record; the task is not affected"),
         ("taskctl state rm 'old-*'", "remove several records, after confirmation"),
     ],
 )
 def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
-    """Remove records. The tasks keep running. Asks for confirmation if several match."""
+    """Remove records. The tasks are not affected. Asks for confirmation if several match."""
     from reconciler.app.state import remove_records
 
     code = _show_edits(call, *remove_records(call.ctx, selectors, yes=yes))
