@@ -16,12 +16,14 @@ from reconciler.tasks.status import TaskStatus, remedy
 
 class StatusReport(Value, frozen=True):
     """The tasks in the order of the table, at `read_at`. `remedies` has the command for each task
-    without success that has one. `diagnostics` are about expectations that cannot be read."""
+    without success that has one. `diagnostics` are about expectations that cannot be read.
+    `is_new`: the state has no tasks."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     diagnostics: tuple[Diagnostic, ...] = ()
     remedies: Mapping[TaskRef, tuple[str, ...]] = field(default_factory=dict)
+    is_new: bool = False
 
 
 def status(
@@ -33,7 +35,8 @@ def status(
     if states:
         statuses = tuple(status for status in statuses if status.state in states)
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
-    return StatusReport(statuses, ctx.now(), problems, _remedies(tasks, statuses))
+    is_new = not (tasks.state.records or tasks.state.attempts)
+    return StatusReport(statuses, ctx.now(), problems, _remedies(tasks, statuses), is_new)
 
 
 def _remedies(

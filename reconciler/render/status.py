@@ -34,6 +34,9 @@ def status_rows(report: StatusReport, style: Style) -> list[str]:
     """The table, one row per task in the given order, then the counts. Below a task are its
     reasons, its open requests, the command that it needs and, with `verbose`, its address."""
     statuses, now = report.statuses, report.read_at
+    if report.is_new:
+        command = style.commands.completed("    taskctl apply")
+        return ["No tasks are recorded yet. To create the tasks of the manifests, run:", command]
     if not statuses:
         return ["No matching tasks are recorded."]
     below = [list(_rows_below(status, report, style)) for status in statuses]

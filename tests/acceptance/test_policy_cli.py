@@ -59,7 +59,7 @@ def test_a_saved_plan_is_checked_against_the_current_policy(
     assert run(["apply", "p.taskctl", *LOCAL]) == 1
     assert LINE in capsys.readouterr().err
     assert run(["status", *LOCAL]) == 0
-    assert "No matching tasks are recorded." in capsys.readouterr().out
+    assert "No tasks are recorded yet." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", ["json", "sarif", "github", "junit", "markdown", "html"])

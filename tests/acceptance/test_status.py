@@ -89,7 +89,11 @@ def test_gone_and_not_visible_tasks_are_distinguished(
 
 
 def test_status_without_tasks(place: LiveTasks) -> None:
-    assert place.run("status", "--exit-code")[:2] == (0, "No matching tasks are recorded.\n")
+    code, out, _ = place.run("status", "--exit-code")
+    assert (code, out.splitlines()[0][:30]) == (0, "No tasks are recorded yet. To ")
+    assert out.splitlines()[1].startswith("    taskctl apply")
+    place.apply({"good": LIVES["good"]})
+    assert place.run("status", "--status", "gone")[1] == "No matching tasks are recorded.\n"
 
 
 def test_an_unsupported_format_is_an_error_in_text(place: LiveTasks) -> None:
