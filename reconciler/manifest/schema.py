@@ -29,6 +29,16 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 
+def _not_a_manifest(data: object) -> Finding:
+    """With the similar key if `tasks` is misspelled."""
+    from reconciler.manifest.schema_findings import similar
+
+    for key in islice(data, 10) if isinstance(data, dict) else ():
+        if similar(key, ["tasks"]):
+            return Finding(Code.NOT_A_MANIFEST, (key,), "similar", {"near": "tasks"}, on_key=True)
+    return Finding(Code.NOT_A_MANIFEST, ())
+
+
 def check(data: object, *, generated: bool = False) -> Iterator[Finding]:
     """A document's violations of the manifest schema, as they are found; with `generated`, those of
     generated tasks, whose keys may differ from declared keys."""
@@ -36,7 +46,7 @@ def check(data: object, *, generated: bool = False) -> Iterator[Finding]:
     if accelerator is not None and accelerator.is_valid(data):
         return
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
-        yield Finding(Code.NOT_A_MANIFEST, ())
+        yield _not_a_manifest(data)
         return
     from reconciler.manifest.schema_findings import findings, without_consequences
 
