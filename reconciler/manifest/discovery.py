@@ -11,10 +11,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from reconciler.manifest.links import Resolver
-from reconciler.manifest.repository import in_git, repositories_around, repository_root, resolved
+from reconciler.manifest.repository import (
+    CONFIG,
+    in_git,
+    refuse_untrusted,
+    repositories_around,
+    repository_root,
+    resolved,
+)
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 from reconciler.model.glob import is_glob, other_sign
 from reconciler.model.suggestions import Suggestions
 
@@ -63,8 +70,18 @@ class Finder:
         """The default locations; an error if none has a manifest."""
         self._standard_locations()
         if not self.files and not self.diagnostics:
-            inside = self._real_root.name == FOLDER
-            self.diagnostics.append(error(Code.NO_MANIFESTS, "inside" if inside else ""))
+            self.diagnostics.append(self._no_manifests())
+
+    def _no_manifests(self) -> Diagnostic:
+        if self._real_root.name == FOLDER:
+            return error(Code.NO_MANIFESTS, "inside")
+        repository = repository_root(self._real_root)
+        for above in self._real_root.parents if self._real_root != repository else ():
+            if _is_project(above, self._real_root, in_repository=repository is not None):
+                return error(Code.NO_MANIFESTS, "above", folder=normalized(os.path.relpath(above)))
+            if above == repository:
+                break
+        return error(Code.NO_MANIFESTS)
 
     def _standard_locations(self) -> None:
         """`tasks/` and `*.tasks.yaml`."""
@@ -168,6 +185,19 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 def is_manifest_name(name: str) -> bool:
     """Whether a file with that name in a given directory is read as a manifest."""
     return name.endswith(SUFFIXES) and not name.endswith(DATA_SUFFIXES)
+
+
+def _is_project(above: Path, folder: Path, *, in_repository: bool) -> bool:
+    """Whether taskctl is used in a directory above `folder`: outside of repositories, that has a
+    configuration, which does not apply to `folder`."""
+    try:
+        if in_repository:
+            with os.scandir(above / FOLDER) as entries:
+                return any(is_manifest_name(entry.name) for entry in entries)
+        refuse_untrusted(above / CONFIG, folder)
+        return (above / CONFIG).is_file()
+    except (OSError, TaskctlError):
+        return False
 
 
 def _is_folder(path: Path) -> bool:

@@ -120,6 +120,31 @@ def test_without_manifests_init_is_suggested(
     assert files(folder) == []
 
 
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_manifests_in_a_directory_above_are_suggested(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    is_repository: bool,
+) -> None:
+    assert run(["init"]) == 0
+    if is_repository:
+        (folder / ".git").mkdir()
+        (folder / "taskctl.toml").unlink()
+    (folder / "sub/below").mkdir(parents=True)
+    for below, up in (("sub", ".."), ("sub/below", "../..")):
+        monkeypatch.chdir(folder / below)
+        capsys.readouterr()
+        assert run(["validate"]) == 1
+        said = capsys.readouterr().err
+        assert "[TC802]" in said
+        assert f"    taskctl plan -C {up}\n" in said
+        assert run(["-C", up, "validate"]) == 0
+    monkeypatch.chdir(folder)
+    assert run(["-C", "sub", "validate"]) == 1
+    assert "    taskctl plan -C .\n" in capsys.readouterr().err
+
+
 def test_git_ignores_files_that_can_be_recreated(folder: Path) -> None:
     subprocess.run(["git", "init", "--quiet"], check=True)
     assert run(["init", "-q"]) == run(["apply", "--backend", "local", "--yes", "-q"]) == 0
