@@ -151,7 +151,7 @@ class Recipient(Value, frozen=True):
     def show_last_message(self) -> None:
         """Shows the task's status and its last message."""
         words, ui = self.status.summary.words, self.tasks.ctx.ui
-        note, request = "last_words" if words else "last_status", ""
+        note, request = "last_words" if words else "task_status", ""
         if self.status.approvals:
             asks = any(approval.is_question for approval in self.status.approvals)
             note, request = "task_asks" if asks else "task_waits", self.status.approvals[0].id

@@ -128,7 +128,8 @@ def _state(facts: tuple[str, ...]) -> str:
     tasks = f"{int(count):,} task{'s' * (count != '1')}"
     last = f", the last on {date}" if date else ""
     by = f" by {users}" if users else ""
-    own = f"{declared} of your {all_declared} keys" if int(declared) else "none of your keys"
+    yours = f"{all_declared} key{'s' * (all_declared != '1')}"
+    own = f"{declared} of your {yours}" if int(declared) else "none of your keys"
     return f"  {name}  {tasks}{last}{by}, {own}" + (f" ({keys})" if keys else "")
 
 

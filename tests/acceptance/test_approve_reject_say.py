@@ -170,7 +170,7 @@ def test_say_reaches_an_idle_task_and_a_busy_one_refuses_it(place: LiveTasks) ->
     place.time.advance(0.2)
     code, out, err = place.run("say", "good", "And more.")
     assert (code, out) == (0, "acme/good: Message sent.\n")
-    assert err.startswith("acme/good is done: ")
+    assert err.startswith("acme/good: done (")
     assert place.run("say", "good", " ")[0] == 1
     said = [body["content"] for body in bodies(place, "good") if body["type"] == "user_message"]
     assert list(map(without_reference, said)) == ["finishing", "And more."]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 import reconciler
 from reconciler.messages.catalog import AREAS, Message, codes, entry, messages_of, section
 from reconciler.messages.remarks import templates
@@ -69,6 +71,12 @@ def test_every_case_has_a_wording() -> None:
         assert summary, code
         assert "\n" not in summary, code
         assert not re.search(r"[{}](?![{}\]`])", detail.replace("{ }", "")), code
+
+
+@pytest.mark.parametrize(("count", "words"), [("1", "1 of your 1 key"), ("2", "1 of your 2 keys")])
+def test_numbers_of_keys_have_their_plural(count: str, words: str) -> None:
+    facts = ("kibor", "1", "", "", "", "1", count)
+    assert fill("{of:states}", {"of": facts}) == f"  kibor  1 task, {words}"
 
 
 def test_every_code_and_case_is_reported() -> None:
