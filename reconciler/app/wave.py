@@ -42,7 +42,7 @@ from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import adopt_found, described
 from reconciler.plan.ages import AttemptAges, waited_totals
 from reconciler.plan.confirmed import Confirmed
-from reconciler.plan.digest import SavedPlan, differences, refuse_unexpected
+from reconciler.plan.digest import SavedPlan, differences, nothing_left, refuse_unexpected
 from reconciler.plan.explanation import Duplicate, Explanation, Found
 from reconciler.plan.facts import Facts
 from reconciler.plan.hold import with_held
@@ -233,6 +233,8 @@ class Wave:
         request = self._request
         if (reviewed := request.reviewed) is not None:
             at, found = Place(request.paths[0]), differences(reviewed, SavedPlan.of(plan))
+            if nothing_left(reviewed, plan):
+                raise TaskctlError.of(Code.SAVED_PLAN_STALE, "nothingLeft", at=at)
             if stale := [
                 error(Code.SAVED_PLAN_STALE, case, at=at, **facts) for case, facts in found
             ]:

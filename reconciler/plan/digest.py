@@ -17,9 +17,9 @@ from reconciler.model.options import PlanOptions, flag_of
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity
 from reconciler.model.typed_json import builtins_of
-from reconciler.model.value import Stored
+from reconciler.model.value import Stored, replace
 from reconciler.plan.periods import periods_of
-from reconciler.plan.plan import Effect, Plan, PlannedTask
+from reconciler.plan.plan import Action, Effect, Plan, PlannedTask
 
 VERSION = 4
 """Increase it when equal plans get a different digest."""
@@ -127,6 +127,15 @@ def differences(then: SavedPlan, now: SavedPlan) -> Iterator[tuple[str, dict[str
     for case, keys in sides.items():
         if keys:
             yield case, {"keys": tuple(sorted(keys))}
+
+
+def nothing_left(then: SavedPlan, plan: Plan) -> bool:
+    """Whether the saved plan is stale only because its tasks exist by now, as declared."""
+    now = SavedPlan.of(plan)
+    began = {"lineage": now.lineage} if not then.lineage else {}
+    cases = {case for case, _ in differences(replace(then, **began), now)}
+    existing = {str(task.ref) for task in plan.tasks if task.action is Action.UNCHANGED}
+    return not now.tasks and cases == {"less"} and then.tasks.keys() <= existing
 
 
 def refuse_unexpected(plan: Plan, expected: str) -> None:

@@ -136,6 +136,24 @@ def test_a_saved_plan_keeps_the_selection(folder: Path, capsys: pytest.CaptureFi
     assert recorded(folder) == {"costs"}
 
 
+def test_a_saved_plan_that_was_applied_has_nothing_left(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def problem() -> str:
+        capsys.readouterr()
+        assert run(["apply", *LOCAL, "p"]) == 1
+        said = capsys.readouterr().err
+        assert "[TC653]" in said
+        return said
+
+    assert run(["plan", *LOCAL, "--out", "p"]) == 0
+    assert run(["apply", *LOCAL, "p"]) == 0
+    assert "nothing left to apply" in problem()
+    edited = MANIFEST.replace("Look at", "Watch")  # then it does not exist as it was declared
+    (folder / "tasks/a.yaml").write_text(edited)
+    assert "nothing left" not in problem()
+
+
 def test_an_unknown_selection_is_an_error_before_any_request(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
