@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.app.context import Context
+from reconciler.app.workspace import may_apply
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, TaskctlError
 from reconciler.model.remarks import Arg, Remark, remark
@@ -66,6 +67,14 @@ def _service(ctx: Context) -> Remark:
     return Remark("found.service/proxy", {**facts, "proxy": host})
 
 
+def _apply(ctx: Context) -> Remark | None:
+    """Whether the configuration lets this user apply. Others may plan."""
+    if (required := ctx.settings.apply_as) is None:
+        return None
+    case, who = "" if may_apply(ctx) else "/other", ctx.client.identity()
+    return Remark(f"found.apply{case}", {"required": required, "who": who.name})
+
+
 def _state(ctx: Context) -> Remark:
     """The location of the state, and the number of its tasks."""
     location, state = ctx.location, ctx.read_state()
@@ -116,14 +125,19 @@ def _references(ctx: Context) -> Remark | None:
 CHECKS: dict[str, Callable[[Context], Remark | None]] = {
     "token": _token,
     "service": _service,
+    "apply": _apply,
     "state": _state,
     "git": _git,
     "references": _references,
 }
 """The checks, in order. None: there is nothing to check."""
 
-_NEEDED = {"service": ("token",), "references": ("token", "service", "state")}
+_NEEDED = {
+    "service": ("token",),
+    "apply": ("token", "service"),
+    "references": ("token", "service", "state"),
+}
 """The checks that a check needs."""
 
-_OF_REMOTE = ("token", "service", "git", "references")
+_OF_REMOTE = ("token", "service", "apply", "git", "references")
 """The checks that the embedded service does not need."""

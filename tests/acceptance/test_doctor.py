@@ -79,7 +79,7 @@ def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     with running_server(tmp_path / "service.db") as url:
         code, outcomes, codes = doctor.run(url)
     assert (code, codes) == (0, [])
-    assert set(outcomes) == set(CHECKS) - {"references"}  # there are none yet
+    assert set(outcomes) == set(CHECKS) - {"apply", "references"}  # not set, and none yet
     assert set(outcomes.values()) == {"ok"}
     assert sorted(doctor.folder.iterdir()) == before
 
@@ -199,6 +199,24 @@ def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:
     (doctor.folder / ".git").mkdir()
     with running_server(tmp_path / "service.db") as url:
         assert doctor.failed(url) == (["git"], [Code.GIT_UNUSABLE])
+
+
+def test_whether_this_user_may_apply(
+    doctor: Doctor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def row() -> str:
+        capsys.readouterr()
+        assert run(["doctor", "-C", str(doctor.folder), "--backend", url]) == 0
+        (found,) = [r for r in capsys.readouterr().out.splitlines() if r.split()[1] == "Apply"]
+        return found
+
+    config = doctor.folder / "taskctl.toml"
+    with running_server(tmp_path / "service.db") as url:
+        config.write_text('apply-as = "login:octocat"\n')
+        found = re.search(r"only as login:octocat .*: (\S+) can plan, but not apply", row())
+        assert found is not None
+        config.write_text(f'apply-as = "login:{found[1]}"\n')
+        assert row() == f"ok      Apply    as login:{found[1]} (`apply-as`)"
 
 
 def test_text_has_a_row_for_each_check(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
