@@ -121,15 +121,39 @@ class Undeclared:
         of the tasks to forget."""
         for record, removal in self._to_forget:
             yield _forget(record, removal, states.get(record.ref))
+        new_keys = self._new_keys()
         for record in self._orphans:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
             entry = record.generated.entry if record.generated is not None else None
             explanation = remark(case, ref=str(record.ref), entry=entry)
+            if case == "orphaned.row" and (to := new_keys.get(record.ref)) is not None:
+                facts = {"ref": str(record.ref), "entry": entry, "to": str(to), "new": to.key}
+                explanation = remark("orphaned.newRow", **facts)
             if (new := suspected.get(record.ref)) is not None:
                 is_row = new.declared_key == entry
                 name = new.key if is_row else new.declared_key
                 explanation = remark("orphaned.renamed", new=name)
             yield plan_for(record, Action.ORPHANED, Reason.REMOVED, explanation)
+
+    def _new_keys(self) -> dict[TaskRef, TaskRef]:
+        """For each entry with one orphan and one key without a task, these two: a value of the
+        entry may have been renamed."""
+        old: dict[TaskRef, list[TaskRef]] = {}
+        new: dict[TaskRef, list[TaskRef]] = {}
+        for record in self._orphans:
+            if record.generated is not None:
+                entry = TaskRef(record.ref.org_name, record.generated.entry)
+                old.setdefault(entry, []).append(record.ref)
+        if not old:
+            return {}
+        for ref, task in self._desired.items():
+            if task.entry in old and ref not in self._state.records:
+                new.setdefault(task.entry, []).append(ref)
+        return {
+            olds[0]: news[0]
+            for entry, olds in old.items()
+            if len(olds) == len(news := new.get(entry, [])) == 1
+        }
 
     def _removal_of(self, ref: TaskRef) -> Removal | None:
         return next((removal for removal in self._removed if removal.matches(*ref)), None)

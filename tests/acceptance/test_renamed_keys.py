@@ -141,3 +141,25 @@ def test_a_lost_task_is_created_again_under_the_new_key_only(here: InProcess) ->
     ended = here.run("apply", "--allow-recreate")
     assert ended.results() == {"new": "created"}, ended.stdout
     assert set(here.sandbox.recorded()) == {"new", "k1"}
+
+
+def test_a_row_that_replaces_another_may_have_its_record(here: InProcess) -> None:
+    """Its prompt contains its value, so it differs: apply does not wait for an answer."""
+
+    def hints(rows: list[str]) -> str:
+        generated(here, rows)
+        planned = {task["key"]: task for task in here.run("plan").document["tasks"]}
+        assert planned["audit@alpha"]["action"] == "orphaned"
+        return json.dumps(planned["audit@alpha"]["hints"])
+
+    generated(here, ["alpha", "beta"])
+    here.run("apply")
+    for rows in (["beta"], ["beta", "gamma", "delta"]):
+        assert "state mv" not in hints(rows)
+    assert "taskctl state mv acme/audit@alpha acme/audit@gamma" in hints(["beta", "gamma"])
+    assert "state mv" not in hints(["delta", "gamma"])
+    hint = hints(["beta", "gamma"])
+    (move,) = (line for each in json.loads(hint) for line in each["commands"] if " mv " in line)
+    assert here.run_words([*shlex.split(move)[1:], "--yes"]).code == 0
+    assert set(here.run("plan").actions().values()) == {"unchanged", "changed"}
+    assert len(tasks_of(here)) == 2
