@@ -95,11 +95,11 @@ def test_say_and_cancel_show_that_a_task_is_unmet(place: LiveTasks) -> None:
     applied(place, up=task(f"answering {BAD}", data=SCHEMA))
     place.finish(up="unmet")
     code, out, err = place.run("cancel", "up", "-y")
-    assert (code, "acme/up is unmet" in err, "is done" in out + err) == (0, True, False)
+    assert (code, "acme/up: unmet" in err, "is done" in out + err) == (0, True, False)
     code, out, err = place.run("say", "up", f"answering {GOOD}")
-    assert (code, "acme/up is unmet" in err, "is done" in out + err) == (0, True, False)
+    assert (code, "acme/up: unmet" in err, "is done" in out + err) == (0, True, False)
     place.finish(up="done")
-    assert "acme/up is done" in place.run("cancel", "up", "-y")[2]
+    assert "acme/up: done" in place.run("cancel", "up", "-y")[2]
 
 
 def test_unmet_counts_as_failed(place: LiveTasks) -> None:
