@@ -20,7 +20,11 @@ TASKS = as_tasks({f"k{number:02}": f"{PROMPT} {number}" for number in range(40)}
 FILL = 0.9
 
 
-@pytest.fixture(scope="module", params=["file", *marked(PLACES)])
+GIT = pytest.param("git", marks=pytest.mark.tools)  # it takes ten times as long
+KINDS = ["file", *(GIT if name == "git" else name for name in marked(PLACES))]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def kind(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedPlace | None]:

@@ -305,6 +305,7 @@ def test_a_retry_that_has_no_slot_is_held(here: InProcess) -> None:
 def test_interrupted_while_the_others_are_read_again(here: InProcess) -> None:
     write(here, "ab", {"stopAfter": 1})
     lose(here, "b", becomes(here, "a", "failed"))
+    here.sandbox.settle = "100ms"
     choose, process = here.server.choose, here.sandbox.start("apply")
 
     def interrupting(call: Call) -> Fault | None:
@@ -324,7 +325,7 @@ def test_interrupted_while_the_others_are_read_again(here: InProcess) -> None:
 def test_killed_at_any_point_of_a_hold(here: InProcess) -> None:
     """The next apply holds the row, or finds its attempt first."""
     write(here, "ab", {"stopAfter": 1})
-    words = here.sandbox.arguments("apply", "--parallelism", "1", "--settle-time", "1s")
+    words = here.sandbox.arguments("apply", "--parallelism", "1", "--settle-time", "100ms")
 
     def killed(point: int | None) -> crash_points.Run:
         for path in here.sandbox.folder.glob("taskctl.state.json*"):

@@ -111,6 +111,7 @@ def task_id(place: LiveTasks, key: str) -> str:
     return next(str(task["taskId"]) for task in tasks if task["key"] == key)
 
 
+@pytest.mark.tools  # it runs the workflow about thirty times
 def test_everything_that_a_month_prints_can_be_run(team: Team) -> None:
     for week in (begin, answer, correct, edit, start_again, clean_up):
         week(team)

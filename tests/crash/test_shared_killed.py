@@ -118,10 +118,10 @@ def test_killed_at_a_request(served: Served, requests: list[str]) -> None:
 
 
 def test_killed_at_a_request_to_git(tmp_path: Path) -> None:
-    """Five points; with the other servers, and at all points, in `make soak`."""
+    """Three points; with the other servers, and at all points, in `make soak`."""
     with serving("git", tmp_path) as served:
         chosen = points(requests_of(served))
-        for point in chosen[:: len(chosen) // 5 + 1]:
+        for point in chosen[:: len(chosen) // 3 + 1]:
             kill_at(served, point)
 
 
