@@ -46,12 +46,14 @@ def adopt_found(
         remarks = [about(attempt, case)]
     else:
         case = "reference" if task is not None else "reference.orphaned"
-        remarks = [remark(case), *described(found.remote, backend)]
+        remarks = [remark(case)]
     if old is not None and old.task_id != found.record.task_id:
         remarks.append(remark("attempt.replaces", old=old.task_id))
     fields: PlannedFields = {"remote": found.remote, "task_id": found.remote.id}
     if attempt is not None:
         fields["attempt"] = attempt
+    else:
+        fields["description"] = tuple(described(found.remote, backend))
     subject = task if task is not None else found.record
     return plan_for(subject, Action.ADOPT, Reason.REFERENCE, *remarks, **fields)
 
@@ -72,12 +74,6 @@ def why_open(attempt: Attempt, verdict: Open) -> Iterator[Remark]:
 def about(attempt: Attempt, case: str, **facts: str) -> Remark:
     """A remark about an attempt, which is named by its time in UTC, to the second."""
     return remark(case, at=f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC", **facts)
-
-
-DESCRIPTIONS = frozenset(
-    {"adopt.named", "adopt.unnamed", "adopt.local", "adopt.date", "adopt.date_by", "adopt.by"}
-)
-"""The cases of the remarks of `described`."""
 
 
 def described(remote: RemoteTask, backend: str) -> Iterator[Remark]:

@@ -123,17 +123,29 @@ class Undeclared:
             yield _forget(record, removal, states.get(record.ref))
         new_keys = self._new_keys()
         for record in self._orphans:
-            case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
-            entry = record.generated.entry if record.generated is not None else None
-            explanation = remark(case, ref=str(record.ref), entry=entry)
-            if case == "orphaned.row" and (to := new_keys.get(record.ref)) is not None:
-                facts = {"ref": str(record.ref), "entry": entry, "to": str(to), "new": to.key}
-                explanation = remark("orphaned.newRow", **facts)
-            if (new := suspected.get(record.ref)) is not None:
-                is_row = new.declared_key == entry
-                name = new.key if is_row else new.declared_key
-                explanation = remark("orphaned.renamed", new=name)
-            yield plan_for(record, Action.ORPHANED, Reason.REMOVED, explanation)
+            yield self._orphaned(record, suspected.get(record.ref), new_keys.get(record.ref))
+
+    def _orphaned(
+        self, record: Record, new: DesiredTask | None, new_key: TaskRef | None
+    ) -> PlannedTask:
+        """Plans the record of a key that is not declared. `new`: a task that may be the same job
+        under a new name; `new_key`: the only new key of its entry."""
+        entry = record.generated.entry if record.generated is not None else None
+        is_row, facts = (
+            self._periods.is_generating(record),
+            {"ref": str(record.ref), "entry": entry},
+        )
+        if new is not None:
+            name = new.key if new.declared_key == entry else new.declared_key
+            explanation = remark("orphaned.renamed", new=name)
+        elif not is_row:
+            explanation = remark("orphaned", **facts)
+        elif new_key is None:
+            explanation = remark("orphaned.row", **facts)
+        else:
+            explanation = remark("orphaned.newRow", **facts, to=str(new_key), new=new_key.key)
+        reason = Reason.NOT_GENERATED if is_row else Reason.REMOVED
+        return plan_for(record, Action.ORPHANED, reason, explanation)
 
     def _new_keys(self) -> dict[TaskRef, TaskRef]:
         """For each entry with one orphan and one key without a task, these two: a value of the

@@ -81,6 +81,7 @@ class Reason(StrEnum):
     RECREATE = "recreate"  # gone, and allowed by --allow-recreate: apply creates it again
     LISTED = "listed"  # forget: listed under `removed` in a manifest
     REMOVED = "removed"  # orphaned: no longer in any manifest
+    NOT_GENERATED = "notGenerated"  # orphaned: its entry no longer generates it
     PILOT = "pilot"  # held: the pilot of the rollout is not done
     AT_ONCE = "atOnce"  # held: the entry has as many unfinished tasks as `atOnce` allows
     OVERLAP = "overlap"  # held: the task of an earlier period is not over
@@ -129,6 +130,7 @@ class Reason(StrEnum):
                 | Reason.RECREATE
                 | Reason.LISTED
                 | Reason.REMOVED
+                | Reason.NOT_GENERATED
                 | Reason.FULL
                 | Reason.STOPPED
                 | Reason.SAME
@@ -191,7 +193,8 @@ class Change(Stored, frozen=True):
 class PlannedTask(Value, frozen=True):
     """One task, and the effect of apply on it.
 
-    `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
+    `remarks` are facts for the reader (see `explanation`), and `description` are facts about the
+    found task, which a table shows in columns. `attempt` is the attempt that created
     the task (`REFERENCE`) or is open. `candidate`: a person who sees this task can say whether the
     attempt created it. `patch` are the settings to set in place;
     `only_recorded` are further settings that the record gets from the manifest. `waits_for` hold
@@ -206,6 +209,7 @@ class PlannedTask(Value, frozen=True):
     task_id: str | None = None
     diff: tuple[Change, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    description: tuple[Remark, ...] = ()
     desired: DesiredTask | None = None
     record: Record | None = None
     remote: RemoteTask | None = None
@@ -230,8 +234,8 @@ class PlannedTask(Value, frozen=True):
 
     @property
     def explanation(self) -> tuple[Remark, ...]:
-        """Its remarks, or the default remark for its reason."""
-        return self.remarks or (Remark(self.reason.value),)
+        """Its remarks, or the default remark for its reason, and the description of its task."""
+        return (*(self.remarks or (Remark(self.reason.value),)), *self.description)
 
     @property
     def updated(self) -> tuple[str, ...]:

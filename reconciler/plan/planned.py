@@ -25,6 +25,7 @@ class PlannedFields(TypedDict, total=False):
     record: Record | None
     remote: RemoteTask | None
     attempt: Attempt
+    description: tuple[Remark, ...]
     moved_from: TaskRef | None
     candidate: RemoteTask | None
     waits_for: tuple[TaskRef, ...]

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.model.canonical import digest
 from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.model.value import Value
-from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.style import labelled
 from reconciler.render.task_view import Block, TaskView
@@ -35,7 +35,6 @@ task."""
 SIMILAR = 4
 """From this number on, similar tasks are a group with a line for each."""
 
-_REMOVED = ({"orphaned"}, {"orphaned.renamed"})
 _KEYS, _IDS = 3, 20  # listed; the others are counted
 
 
@@ -90,11 +89,7 @@ class EntryView(Value, frozen=True):
     @property
     def is_removed(self) -> bool:
         """Whether the entry is no longer in any manifest, so that all of its tasks are orphaned."""
-        return set(self.counts) == {Action.ORPHANED} and self._cases in _REMOVED
-
-    @property
-    def _cases(self) -> set[str]:
-        return {remark.case for view in self.tasks for remark in view.task.explanation}
+        return all(view.task.reason is Reason.REMOVED for view in self.tasks)
 
     @property
     def template(self) -> Inputs | None:
@@ -111,8 +106,7 @@ class EntryView(Value, frozen=True):
     def summary(self) -> str:
         """`40 tasks: 2 to create, 38 held`, or just `40 to create`."""
         if self.is_removed:
-            renamed = "renamed or " * ("orphaned.renamed" in self._cases)
-            return f"{len(self.tasks):,} tasks of an entry that was {renamed}removed"
+            return f"{len(self.tasks):,} tasks of an entry that is no longer in any manifest"
         parts = [f"{n:,} {labelled(a, n, COUNTED)}" for a in Action if (n := self.counts[a])]
         total = sum(self.counts.values())
         return f"{total:,} tasks: {', '.join(parts)}" if len(parts) > 1 else parts[0]

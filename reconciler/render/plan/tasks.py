@@ -11,9 +11,7 @@ from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.messages.remarks import templates, word_remarks
 from reconciler.messages.template import Words
 from reconciler.model.diagnostics import Severity
-from reconciler.model.remarks import Remark
 from reconciler.model.wire import console_url
-from reconciler.plan.adoption import DESCRIPTIONS
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render import cells, safe
 from reconciler.render.style import Locate
@@ -34,13 +32,6 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
         return "" if self.why == meaning(self.task.action) else self.why
 
     @property
-    def shared_remarks(self) -> tuple[Remark, ...]:
-        """Its remarks; for a found task, without those that describe it."""
-        if self.task.found is None:
-            return self.task.remarks
-        return tuple(remark for remark in self.task.remarks if remark.case not in DESCRIPTIONS)
-
-    @property
     def values(self) -> Mapping[str, str]:
         """The values that an entry generates the task from."""
         return self.task.generated.values if self.task.generated is not None else {}
@@ -49,7 +40,7 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
         """Equal for tasks that have the same remarks, except for names and values."""
         task = self.task
         paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
-        cases = [remark.case for remark in self.shared_remarks]
+        cases = [remark.case for remark in task.remarks]
         return [task.action.value, task.reason.value, cases, sorted(paths)]
 
 

@@ -178,7 +178,7 @@ class _Writer(Value, frozen=True):
         if first.note and not group.notes_differ:
             rows += cells.wrap_words(safe.line(first.note), self.inner.width)
         is_unchanged, task_id = first.task.action is Action.UNCHANGED, first.task_id
-        if is_one and task_id and not is_unchanged and not mention(first.task.remarks, task_id):
+        if is_one and task_id and not is_unchanged and not mention(first.task.explanation, task_id):
             rows.append(palette.dim(f"task ID {safe.line(task_id)}"))
         rows += change_rows(first.diff, self.inner)
         rows += hint_rows(first.hints, self.inner)
@@ -193,7 +193,7 @@ class _Writer(Value, frozen=True):
     def _found(self, group: TaskGroup) -> Iterator[str]:
         """The tasks that were found for several keys, as a table."""
         yield self._head(group.first, self.palette.bold(f"{len(group.tasks)} tasks"), "")
-        note = word_remarks(group.first.shared_remarks).note
+        note = word_remarks(group.first.task.remarks).note
         head, *rows = found_rows((v.task for v in group.tasks), several=self.several)
         rows = [*cells.wrap_words(note, self.inner.width), self.palette.dim(head), *rows]
         yield from (f"{_INDENT}{row}" for row in rows)

@@ -56,7 +56,7 @@ def test_a_removed_entry_leaves_orphans_of_all_periods() -> None:
 def test_an_orphaned_row_of_the_current_period_is_listed() -> None:
     gone = replace(reviewed("2026-11", "x"), ref=TaskRef("acme", "review@row@2026-11"))
     found = plan([review()], state([gone]), due=DUE)
-    assert actions(found)["review@row@2026-11"] == "orphaned/removed"
+    assert actions(found)["review@row@2026-11"] == "orphaned/notGenerated"
 
 
 def test_rows_that_an_entry_no_longer_generates_are_labeled_as_such() -> None:
