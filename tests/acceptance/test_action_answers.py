@@ -13,6 +13,8 @@ from tests.support.action_runner import Runner, Step
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import STATE, TOKEN
 
+pytestmark = pytest.mark.tools
+
 
 @pytest.fixture
 def runner(place: LiveTasks, tmp_path: Path) -> Runner:

@@ -245,6 +245,7 @@ def test_no_input_of_gitlab_changes_the_pipeline(name: str, value: str) -> None:
         gitlab_jobs(**{"command": "say", name: value})
 
 
+@pytest.mark.tools
 def test_the_jobs_of_gitlab_run_one_command(asked: LiveTasks, tmp_path: Path) -> None:
     """Never for all tasks below a path, never a request that its author did not see, and exactly
     the plan that was shown."""

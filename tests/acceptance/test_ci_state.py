@@ -17,6 +17,8 @@ from tests.support.ci_runner import CI, KILLED, job_steps
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.sandbox import as_tasks, prompts
 
+pytestmark = pytest.mark.tools
+
 TEXTS = prompts(5)
 SETTLE = 60
 FAULTS = [

@@ -18,6 +18,8 @@ from tests.support.fault_server import FaultServer
 from tests.support.run_workflow import pipeline_of
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
+pytestmark = pytest.mark.tools
+
 MODULES = ("sitecustomize", "usercustomize", "click", "json", "subprocess", "pip", "venv")
 PROGRAMS = ("bash", "sh", "git", "ssh", "python", "python3", "taskctl", "env", "cat", "mkdir")
 

@@ -19,6 +19,8 @@ from tests.support.measured import (
     write_tasks,
 )
 
+pytestmark = pytest.mark.tools
+
 __all__ = ["measure"]
 
 _TWICE = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}

@@ -15,6 +15,8 @@ from tests.support.git_server import git
 from tests.support.hostile_git import hostile_host, large_object, write_ref
 from tests.support.measured import Measure, measure, write_tasks
 
+pytestmark = pytest.mark.tools
+
 __all__ = ["measure"]
 
 MIB = 1 << 20

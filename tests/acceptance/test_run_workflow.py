@@ -20,6 +20,8 @@ from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.run_workflow import fields_of, start, workflow
 from tests.support.sandbox import TOKEN
 
+pytestmark = pytest.mark.tools
+
 CONFIG = 'run-workflow = "taskctl-run.yml"\nstate = "git:origin"\n'
 LINE = re.compile(r"^ *(?:[│|] *)?(gh workflow run .*?) *$", re.MULTILINE)
 

@@ -16,6 +16,8 @@ from tests.support.checkout import git
 from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
 
+pytestmark = pytest.mark.tools
+
 WAITING = {"waiting": "41\n"}
 
 
