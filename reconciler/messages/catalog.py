@@ -157,7 +157,7 @@ def messages_of(code: Code) -> list[str]:
 
 
 _OPTIONAL = ("s", "at", "more", "paren", "until")
-"""The formats of facts that may be absent, and so bring their own separators."""
+"""The formats of facts that may be absent; their text includes the separator."""
 
 
 def _outline(template: str) -> str:

@@ -27,7 +27,7 @@ class Commands:
         return "\n".join(line for each in text.split("\n") for line in self._completed(each))
 
     def block(self, commands: str) -> tuple[str, ...]:
-        """The lines for several commands, one a line; a comment that several have is there once."""
+        """The lines for several commands; a comment that several of them have is printed once."""
         return tuple(dict.fromkeys(self.completed(commands).split("\n"))) if commands else ()
 
     def _completed(self, line: str) -> Iterator[str]:

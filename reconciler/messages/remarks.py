@@ -40,8 +40,8 @@ def _commands(template: str, facts: Mapping[str, Arg], commands: Commands) -> tu
 
 
 def fill_in(template: str, facts: Mapping[str, Arg]) -> str:
-    """The template with the `facts` in its placeholders; also with remarks among them. Raises
-    KeyError if a fact is missing."""
+    """The template with the `facts` in its placeholders. A fact may be a remark, or a tuple of
+    remarks. Raises KeyError if a fact is missing."""
     if not any(map(_is_remark, facts.values())):
         return fill(template, facts)
     return fill(template, {name: _in_words(fact) for name, fact in facts.items()})

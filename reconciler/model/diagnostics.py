@@ -111,7 +111,7 @@ def warning(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) 
 
 
 def note(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """Advice that depends on intent; plan shows it, hooks do not."""
+    """Advice that a user may have reasons to ignore: `plan` shows it, `validate` does not."""
     return Diagnostic(code, Severity.NOTE, case, args, at)
 
 
@@ -165,7 +165,7 @@ def _most(severity: Severity) -> int:
 def more(
     file: str | None, code: Code, severity: Severity, count: int, after: Place = NOWHERE
 ) -> Diagnostic:
-    """A diagnostic that counts others."""
+    """The diagnostic that stands for `count` diagnostics that are not shown."""
     facts: dict[str, Arg] = {"count": count, "code": code.value}
     return Diagnostic(
         Code.MORE_PROBLEMS, severity, "", facts, Place(file, after.line, after.column)

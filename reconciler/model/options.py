@@ -12,7 +12,7 @@ from reconciler.model.value import Stored
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 MAX_DURATION = timedelta(days=36_500)
-"""A later point in time may not exist."""
+"""A longer duration may lead beyond the last date that Python can represent."""
 
 _PART = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
 

@@ -30,7 +30,7 @@ def remark(case: str, /, **facts: Arg) -> Remark:
 
 
 class RemarkError(ValueError):
-    """A problem whose location only the caller knows, who reports it."""
+    """A problem that the caller reports, because only the caller knows its location."""
 
     def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
         super().__init__(code.value, case)
@@ -44,7 +44,7 @@ def said(text: str) -> Remark:
 
 
 def map_fact(change: Callable[[Any], Any], kind: type, fact: Any) -> Any:
-    """Applies `change` to the fact if it is of this `kind`; to each value of a tuple."""
+    """Applies `change` to a fact of this `kind`, or to each such value in a tuple."""
     if isinstance(fact, tuple):
         return tuple(map_fact(change, kind, each) for each in fact)
     return change(fact) if isinstance(fact, kind) else fact

@@ -18,9 +18,9 @@ from reconciler.model.value import Stored, Value, field
 
 
 class Expectation(Stored, frozen=True):
-    """The expected result of a task: at least that many pull requests (`merged`: that are merged),
-    and data in its answer that satisfies the JSON Schema `data` (None: no data is needed). `at` is
-    its location in a manifest."""
+    """The expected result of a task. `pull_requests` is their minimum number; with `merged`, only
+    merged ones count. `data` is a JSON Schema for the data in the answer (None: no data is needed).
+    `at` is the location in a manifest."""
 
     pull_requests: int = 0
     data: Mapping[str, object] | None = None
@@ -39,7 +39,7 @@ class Expectation(Stored, frozen=True):
 
     @property
     def digest(self) -> str:
-        """The digest in a recorded success."""
+        """The digest by which a recorded success refers to this expectation."""
         return digest(list(self._asks()))
 
 
@@ -165,7 +165,7 @@ NO_TASK = TaskRef("", "")
 
 
 class TaskId(NamedTuple):
-    """A task at the service, which finds IDs within an organization."""
+    """The ID of a task, which is unique within its organization."""
 
     org_name: str
     id: str
@@ -228,7 +228,7 @@ class Removal(Value, frozen=True):
 
     @property
     def stars(self) -> int:
-        """What a comparison with a key costs."""
+        """The number of `*` in the glob: a comparison with a key takes time for each."""
         return self.pattern.count(glob.STAR)
 
     def matches(self, org_name: str | None, key: str) -> bool:

@@ -88,8 +88,8 @@ def decode_outline(kind: type[T], data: bytes | bytearray | Raw) -> T:
 
 
 def decode_as(kind: type[T], data: bytes | Raw) -> T:
-    """A JSON value of exactly that type, nested only so deeply that everything can walk through it.
-    Raises ShapeError."""
+    """A JSON value of exactly that type, with a limited depth, so that recursive functions can
+    process it. Raises ShapeError."""
     found = decode_outline(kind, data)
     if _may_be_deep(data, limits.STORED_DEPTH) and _is_deep(data, limits.STORED_DEPTH):
         raise ShapeError("", "deep")
@@ -183,6 +183,6 @@ def with_checksum(data: bytes) -> bytes:
 
 
 def is_intact(data: bytes) -> bool:
-    """Whether it begins with the checksum of the rest."""
+    """Whether a JSON object begins with the checksum of its rest."""
     found = _MEMBER.match(data)
     return found is not None and found[1] == b"%08x" % zlib.crc32(memoryview(data)[found.end() :])

@@ -46,8 +46,8 @@ MAX_INTERIM = 100
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads the bytes of a response within the time limits of its exchange, to one percent of the
-    remaining time: setting the timeout takes a system call, which lets other threads run."""
+    """Reads the bytes of a response within the time limits of its exchange. The socket's timeout is
+    set only if it differs by more than one percent, because that takes a system call."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
         self._raw, self._sock, self._exchange = raw, sock, exchange
@@ -58,7 +58,7 @@ class _TimedReader(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         self._count += 1
-        if self._count > limits.RESPONSE_PARTS:  # records of TLS with a byte each
+        if self._count > limits.RESPONSE_PARTS:  # such as TLS records of one byte each
             raise TooLargeError
         timeout, previous = self._exchange.read_timeout(), self._sock.gettimeout() or 0.0
         if not 0.99 * previous <= timeout <= previous:
@@ -71,8 +71,8 @@ class _TimedReader(io.RawIOBase):
 
 
 class _LineReader(io.BufferedReader):
-    """Limits the lines that are read of a response. Each chunk begins with one, and costs as much
-    time as thousands of bytes; a compressed chunk may also be empty."""
+    """Limits the number of lines in a response. Each chunk begins with a line, and even an empty
+    chunk takes as much time as thousands of bytes."""
 
     _count = 0
 
@@ -148,7 +148,7 @@ class _Connection(HTTPConnection):
             self._outgoing.append(data)
 
     def put_back(self) -> None:
-        """Call it when the response was read to its end."""
+        """Notes that the response was read to its end, so that the connection is idle."""
         self.idle_since = self._clock() if self._clock is not None else NEVER_USED
 
     def close(self) -> None:

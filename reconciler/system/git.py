@@ -92,7 +92,7 @@ def run_git(
 
 
 class _Start:
-    """Reads what a process prints to its end, and keeps the start."""
+    """Reads the output of a process to its end, and keeps its first `most` bytes."""
 
     def __init__(self, stream: IO[bytes] | None, most: int) -> None:
         self._kept = bytearray()
@@ -107,7 +107,7 @@ class _Start:
                 self._kept += chunk[: most - len(self._kept)]
 
     def read(self) -> tuple[bytes, bool]:
-        """The start, and whether it is all."""
+        """The kept bytes, and whether they are the whole output."""
         self._thread.join(TIMEOUT)
         return bytes(self._kept), self._is_whole
 
@@ -126,7 +126,8 @@ def _wait(process: subprocess.Popen[bytes], watch: Callable[[], object]) -> None
 def start_git(
     folder: Path, *words: str, env: Mapping[str, str], own: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """A process that responds to its input. Raises FileNotFoundError without git."""
+    """Starts a git command that reads requests from its standard input, and writes responses to its
+    standard output. Raises FileNotFoundError without git."""
     command = ["git", *_OPTIONS, *words]
     return subprocess.Popen(  # noqa: S603 - git, without a shell
         command,
@@ -197,7 +198,7 @@ def is_safe(folder: Path, listed: list[str]) -> bool:
 
 
 def _parts(path: Path) -> Iterator[Path]:
-    """The path, its target, and the directory in a `.git` file."""
+    """The path; for a link, also its target; for a `.git` file, also the directory that it names."""
     yield path
     if path.is_symlink():
         yield (path := Path(os.path.realpath(path)))

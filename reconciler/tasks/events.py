@@ -17,7 +17,7 @@ from reconciler.model.value import Moment, Stored, replace
 from reconciler.model.wire import USER_EVENT_TYPES, pull_request_id
 
 MAX_WORDS = 1 << 20
-"""A longer answer is cut, and then has one more character than this."""
+"""Characters of an answer. A longer answer is cut to one more, so that readers notice the cut."""
 
 Event = Mapping[str, Any]
 """An `AgentConsoleEvent` of the API document, as the service sent it."""
@@ -120,8 +120,8 @@ class ToolCall(Stored, frozen=True):
 
 
 def parked_calls_in(event: Event) -> tuple[ToolCall, ...]:
-    """The tool calls in a final message, except those marked for the cloud: the service does not
-    run them."""
+    """The tool calls in a final message that the service does not run: all but those marked for
+    the cloud."""
     body = body_of(event)
     calls = body.get("tool_calls") if body.get("is_final") is True else None
     found = [

@@ -49,7 +49,7 @@ class ListedPullRequest(NamedTuple):
 
     @property
     def text(self) -> str:
-        """`acme/net#12`, after the host unless that is the forge's public host."""
+        """`acme/net#12`; `HOST/acme/net#12` unless the host is the forge's public host."""
         org, name = self.repo["org"], self.repo["name"]
         host = self._host
         public = _PUBLIC.get(self._forge)
