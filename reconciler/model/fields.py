@@ -22,7 +22,8 @@ class Field(Value, frozen=True):
     - `sent`: part of the create request; otherwise a PATCH right after creation sets it.
     - `patched`: its creator can change it later, so the plan shows remote changes of it; otherwise
       it is fixed at creation.
-    - `drifts`: no client can change it after creation, but the service may, and plans then show the change.
+    - `drifts`: no client can change it after creation, but the service may; plans then show the
+      change.
     - `returned`: the API returns it; otherwise it cannot be compared.
     - `careful`: its values from the least to the most careful, if it restricts the agent.
     - `imported`: import writes the service's value as is; message and name need special handling.

@@ -46,7 +46,7 @@ class Scrubber:
         spellings = {how for s in kept for how in (s, quote(s, safe=""), quote_plus(s))}
         self._secrets = sorted(spellings, key=len, reverse=True)
         self._in_bytes = [secret.encode() for secret in self._secrets]
-        # In JSON, such characters may be escaped: then the body does not contain the secret's bytes.
+        # JSON may escape these characters: the body then does not contain the secret's bytes.
         may_be_escaped = any(set(secret) & set('"\\/') for secret in spellings)
         self._escape = re.compile(rb'\\["\\/u]' if may_be_escaped else rb"\\u")
 

@@ -326,14 +326,15 @@ class Retired(_Event, frozen=True):
 
 
 class BaselineMoved(_Event, frozen=True):
-    """An organization's tasks were explained up to its newest: those of this state are recorded."""
+    """All tasks of an organization were explained, and those of this state were recorded."""
 
     baseline: Baseline
 
 
 class Learned(_Event, frozen=True):
-    """A person has answered for lost states, or references were seen: joins the provenance. If the
-    state `continues` another one from now on, baselines say nothing about that one's tasks."""
+    """A person has answered for lost states, or references were seen: both are added to the
+    provenance. If the state `continues` another state from now on, its baselines are dropped,
+    because they do not cover the tasks of that state."""
 
     provenance: Provenance
     continues: bool = False

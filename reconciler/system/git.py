@@ -198,7 +198,7 @@ def is_safe(folder: Path, listed: list[str]) -> bool:
 
 
 def _parts(path: Path) -> Iterator[Path]:
-    """The path; for a link, also its target; for a `.git` file, also the directory that it names."""
+    """The path, the target of a link, and the directory that a `.git` file names."""
     yield path
     if path.is_symlink():
         yield (path := Path(os.path.realpath(path)))

@@ -43,9 +43,9 @@ def delivery_error(
     command: tuple[str, ...] = (),
     cancels: bool = False,
 ) -> Diagnostic:
-    """The error after `caller` sent `what` to a task: "the message", "the cancellation", or empty if
-    the task was only read. `command`: the command that the creator can run instead; `cancels`: it
-    asked the agent to stop."""
+    """The error after `caller` sent `what` to a task: "the message", "the cancellation", or empty
+    if the task was only read. `command`: the command that the creator can run instead; `cancels`:
+    it asked the agent to stop."""
     place = Place(key=record.ref.key)
     facts: dict[str, Arg] = {"ref": str(record.ref), "what": what}
     if isinstance(failed, Lost):
