@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reconciler.model.clock import Clock
     from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
-    from reconciler.remote.credentials import Resolved
+    from reconciler.remote.credentials import ResolvedSetting
     from reconciler.state.location import Claim, StateLocation
     from reconciler.state.lock import LastApply
     from reconciler.state.model import State
@@ -340,7 +340,7 @@ class Context:
         return self.client.service_clock() or self.clock.now()
 
     @cached_property
-    def default_org(self) -> Resolved | None:
+    def default_org(self) -> ResolvedSetting | None:
         """The organization of tasks whose manifest does not set it, and its source. Raises
         TaskctlError."""
         from reconciler.remote.credentials import home, resolve_org

@@ -24,7 +24,7 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, only_new
 from reconciler.apply.rounds import run_in_rounds
-from reconciler.apply.run import Run, Source
+from reconciler.apply.run import Run, RunCallbacks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Place,
@@ -270,13 +270,13 @@ class Wave:
             recurrences=self._space.manifests.recurrences,
         )
         executor = Executor(apply_ctx, ctx.connection.parallelism)
-        source = Source(
+        callbacks = RunCallbacks(
             self._explain_again,
             self._planned,
             lambda attempt, task: self._is_created(attempt, task, progress.close),
         )
         confirmed = self._confirmed or Confirmed.of(plan)
-        run = Run(apply_ctx, executor, source, progress.waiting, confirmed)
+        run = Run(apply_ctx, executor, callbacks, progress.waiting, confirmed)
         plan_again = partial(self._plan_again, exactly(plan))
         try:
             report = run_in_rounds(run, plan, self._round.explanation, plan_again)

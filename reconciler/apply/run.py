@@ -28,7 +28,7 @@ _ABOUT_CREATES = (Code.INVALID_REPLACE, Code.NOT_MERGED, Code.RETRIES_LEFT)
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 
-class Source(NamedTuple):
+class RunCallbacks(NamedTuple):
     """The functions that a run needs. `explain` reads the service and records the tasks that it
     finds; it raises RemoteError. `found` plans the recording of a found task. `confirms` asks a
     person whether the attempt created this task and, if so, records it."""
@@ -54,11 +54,11 @@ class Run:
         self,
         ctx: ApplyContext,
         executor: Executor,
-        source: Source,
+        callbacks: RunCallbacks,
         waiting: Callable[[Waiting], None],
         confirmed: Confirmed,
     ) -> None:
-        self._ctx, self._executor, self._source = ctx, executor, source
+        self._ctx, self._executor, self._callbacks = ctx, executor, callbacks
         self._settling, self._confirmed = Settling(ctx, waiting), confirmed
         self.held: dict[TaskRef, PlannedTask] = {}
         self._tasks: dict[TaskRef, PlannedTask] = {}
@@ -149,7 +149,7 @@ class Run:
         ):
             look = min(_LAST_LOOK, look * 2)
             try:
-                explanation = self._source.explain()
+                explanation = self._callbacks.explain()
             except RemoteError as problem:
                 self._problem = problem.causes
                 continue
@@ -171,7 +171,7 @@ class Run:
         formers = {self._former(task) for task in self._tasks.values()}
         found = list(found)
         self._moving |= {each.record.ref for each in found if each.record.ref in formers}
-        planned = [self._source.found(each) for each in found if each.record.ref not in formers]
+        planned = [self._callbacks.found(each) for each in found if each.record.ref not in formers]
         if planned:
             self._tasks |= {task.ref: task for task in planned}
             self._results |= self._executor.run(planned)
@@ -184,7 +184,7 @@ class Run:
         candidate = verdict.candidate
         if candidate is not None and candidate.id not in self._asked:
             self._asked.add(candidate.id)
-            if self._source.confirms(attempt, candidate):
+            if self._callbacks.confirms(attempt, candidate):
                 self._chosen(attempt, candidate)
         return tuple(why_open(attempt, verdict))
 

@@ -87,7 +87,7 @@ class Terminated(SystemExit):
         super().__init__(128 + signal.SIGTERM)
 
 
-class Commands(WithExamples, click.Group):
+class CommandGroup(WithExamples, click.Group):
     """The commands; each is the `command` of the module with its name, imported when it is
     called."""
 
@@ -131,7 +131,7 @@ class Commands(WithExamples, click.Group):
                 formatter.write_dl(list(group.items()))
 
 
-app = Commands(
+app = CommandGroup(
     "taskctl",
     formats=ALL_FORMATS,
     examples=EXAMPLES,

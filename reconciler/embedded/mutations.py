@@ -12,7 +12,7 @@ from typing import cast
 from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
 from reconciler.embedded.requests import CreateRequest, PatchRequest, event_document
 from reconciler.embedded.tasks import UNNAMED, StoredTask
-from reconciler.embedded.wsgi import JsonObject, User, to_json
+from reconciler.embedded.wsgi import ApiUser, JsonObject, to_json
 from reconciler.model import glob
 
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
@@ -24,7 +24,7 @@ class TaskWriter:
     """Changes tasks on behalf of a user, in a write transaction."""
 
     connection: sqlite3.Connection
-    user: User
+    user: ApiUser
     scenario: Scenario
     now_ms: int
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from typing import cast
 
 from reconciler.embedded.lifecycle import stamp
-from reconciler.embedded.wsgi import ApiError, JsonObject, User, to_json
+from reconciler.embedded.wsgi import ApiError, ApiUser, JsonObject, to_json
 
 UNNAMED = "New task"
 
@@ -86,7 +86,7 @@ COLUMNS = ", ".join(field.name for field in fields(StoredTask))
 
 
 def find_task(
-    connection: sqlite3.Connection, org_name: str, task_id: str, user: User
+    connection: sqlite3.Connection, org_name: str, task_id: str, user: ApiUser
 ) -> StoredTask | None:
     """The task, if it exists and is visible to the user, as its creator or because it is shared."""
     row = connection.execute(
@@ -106,7 +106,7 @@ SqlValue = str | int
 
 
 def page_of_tasks(
-    connection: sqlite3.Connection, org_name: str, user: User, query: Query, now_ms: int
+    connection: sqlite3.Connection, org_name: str, user: ApiUser, query: Query, now_ms: int
 ) -> str:
     """A `ListAgentTasksResponse` of the API document, in JSON. Raises ApiError 400 for an invalid
     value of one of its parameters, and for another order; filters are ignored."""

@@ -40,7 +40,7 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class ApiUser:
     """A caller: a stable id that does not reveal the token, and a name to display."""
 
     id: str
@@ -57,7 +57,7 @@ class ApiRequest:
     API document."""
 
     environ: WSGIEnvironment
-    user: User
+    user: ApiUser
     params: Mapping[str, str]
 
     @property
@@ -125,12 +125,12 @@ def path_of(environ: WSGIEnvironment) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def user_of(token: str) -> User:
+def user_of(token: str) -> ApiUser:
     digest = hashlib.sha256(b"taskctl identity\0" + _bytes(token)).hexdigest()
-    return User(id=digest[:32], login=f"user-{digest[:6]}")
+    return ApiUser(id=digest[:32], login=f"user-{digest[:6]}")
 
 
-def authenticate(header: str | None, expected: str | None, identity: str | None = None) -> User:
+def authenticate(header: str | None, expected: str | None, identity: str | None = None) -> ApiUser:
     """The caller named by an `Authorization` header (`token X` or `Bearer X`).
 
     `expected` is the only valid token; with None, every token is valid. Each token is a separate

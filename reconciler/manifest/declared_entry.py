@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.periods import Period, Recurrence
 from reconciler.manifest.schema_findings import similar
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 from reconciler.model.task import Expectation, Recurring, TaskRef
 from reconciler.model.value import Value, replace
 
@@ -50,7 +50,7 @@ class DeclaredEntry(Value, frozen=True):
         """The current period: other time zones may be two periods ahead."""
         return self.latest.previous().previous() if self.latest is not None else None
 
-    def nearest(self, org_name: str | None, key: str, suggestions: Suggestions) -> str | None:
+    def nearest(self, org_name: str | None, key: str, searches: SimilaritySearches) -> str | None:
         """The most similar key that it can generate."""
         rows, named = sorted(self.rows.get(org_name, ())), ""
         if self.recurrence is not None and self._due is not None:
@@ -58,7 +58,7 @@ class DeclaredEntry(Value, frozen=True):
             if self.recurrence.unit.named(named) is None:
                 named = self._due.name
         known = [f"{row}@{named}" if named else row for row in rows]
-        near = similar(key, known) if suggestions.may_compare(key, known) else None
+        near = similar(key, known) if searches.may_compare(key, known) else None
         return near if near is not None and self.can_generate(org_name, near) else None
 
     def recurring(self) -> dict[TaskRef, Recurring]:

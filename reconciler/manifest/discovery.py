@@ -23,7 +23,7 @@ from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 from reconciler.model.glob import is_glob, other_sign
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 
 FOLDER = "tasks"
 SUFFIXES = (".yaml", ".yml")
@@ -44,7 +44,7 @@ class Finder:
         self._real_root = resolved(root)
         self._top = repository_root(root) or self._real_root
         self._data: list[str] = []
-        self._suggestions = Suggestions()
+        self._searches = SimilaritySearches()
         self._files_seen: set[tuple[int, int]] = set()
         self._folders_seen: set[tuple[int, int]] = set()
 
@@ -133,7 +133,7 @@ class Finder:
             if is_glob(name) or other_sign(name) is not None:
                 self.diagnostics.append(error(Code.UNREADABLE_FILE, "wildcard", at=Place(name)))
                 return
-            near = _similar_path(place, name, self._suggestions)
+            near = _similar_path(place, name, self._searches)
             self.diagnostics.append(near or unreadable_file(name, problem))
             return
         except (OSError, ValueError) as problem:
@@ -234,7 +234,7 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _similar_path(place: Path, name: str, suggestions: Suggestions) -> Diagnostic | None:
+def _similar_path(place: Path, name: str, searches: SimilaritySearches) -> Diagnostic | None:
     """The diagnostic for a PATH that does not exist, with a manifest or directory of a similar
     name; None unless exactly one is similar."""
     from reconciler.manifest.schema_findings import similar
@@ -245,7 +245,7 @@ def _similar_path(place: Path, name: str, suggestions: Suggestions) -> Diagnosti
     except OSError:
         return None
     known = [each for each in known if not each.startswith(".")]
-    near = similar(place.name, known) if suggestions.may_compare(place.name, known) else None
+    near = similar(place.name, known) if searches.may_compare(place.name, known) else None
     if near is None:
         return None
     return error(

@@ -35,7 +35,7 @@ from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 from reconciler.model.value import Value, replace
 from reconciler.system import disk
 
@@ -72,7 +72,7 @@ class NamedFiles:
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
         self._resolver = Resolver()
         self._checks: dict[tuple[FilePath, FilePath], _Folder] = {}
-        self._suggestions = Suggestions()
+        self._searches = SimilaritySearches()
 
     def read(self, document: Document, given: str) -> NamedFile | Finding:
         """The file that a manifest calls `given`, or the reason why it cannot be read."""
@@ -145,7 +145,7 @@ class NamedFiles:
                 listed = [entry.name for entry in islice(entries, _LISTED)]
         except OSError:
             return finding
-        if not self._suggestions.may_compare(real.stem, listed):
+        if not self._searches.may_compare(real.stem, listed):
             return finding
         names = {
             FilePath(name).stem: name

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reconciler.model import limits
 
 
-class Resolved(NamedTuple):
+class ResolvedPath(NamedTuple):
     """A path without links, existing or not. `left`: how many more parts the targets of its links
     may have; if negative, `path` is the directory of the first link that was not followed."""
 
@@ -33,19 +33,19 @@ class Resolver:
     after that is an error when the file is opened."""
 
     def __init__(self) -> None:
-        self._folders: dict[tuple[Path, tuple[str, ...]], Resolved] = {}
+        self._folders: dict[tuple[Path, tuple[str, ...]], ResolvedPath] = {}
 
-    def resolve(self, home: Path, given: str) -> Resolved:
+    def resolve(self, home: Path, given: str) -> ResolvedPath:
         """The path `given`, relative to the directory `home`, which has no links."""
         *parents, name = Path(given).parts or (os.curdir,)
         key = home, tuple(parents)
         folder = self._folders.get(key)
         if folder is None:
-            folder = self._folders[key] = _followed(Resolved(str(home)), parents)
+            folder = self._folders[key] = _followed(ResolvedPath(str(home)), parents)
         return folder if folder.is_cut_off else _followed(folder, [name])
 
 
-def _followed(start: Resolved, parts: Sequence[str]) -> Resolved:
+def _followed(start: ResolvedPath, parts: Sequence[str]) -> ResolvedPath:
     real, left = start
     rest = list(reversed(parts))
     while rest:
@@ -62,7 +62,7 @@ def _followed(start: Resolved, parts: Sequence[str]) -> Resolved:
         if left < 0:
             break
         rest += reversed(Path(target).parts)
-    return Resolved(real, left)
+    return ResolvedPath(real, left)
 
 
 def _target(path: str) -> str | None:

@@ -10,7 +10,7 @@ from reconciler.manifest.finding import Facts, Finding
 from reconciler.manifest.schema_findings import similar
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 from reconciler.model.task import DesiredTask
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Names:
         for task in known:
             self._keys.setdefault(task.org_name, {})[task.key] = task
             self._organizations.setdefault(task.key, set()).add(task.org_name)
-        self._suggestions = Suggestions()
+        self._searches = SimilaritySearches()
         self._entries: dict[str, list[DeclaredEntry]] = {}
         for entry in entries:
             self._entries.setdefault(entry.name, []).append(entry)
@@ -72,7 +72,7 @@ class _Names:
         if own:
             if any(entry.can_generate(task.org_name, name) for entry in own):
                 return None
-            near = own[0].nearest(task.org_name, name, self._suggestions)
+            near = own[0].nearest(task.org_name, name, self._searches)
             return "generated-similar" if near else "generated", near
         if not sign and name in self._entries and not any(e.rows for e in self._entries[name]):
             return None  # it has no rows
@@ -82,7 +82,7 @@ class _Names:
             # The default organization, once it is known, may equal a manifest's organization.
             return None if None in (task.org_name, *elsewhere) else ("organization", None)
         known = (*self._keys.get(task.org_name, ()), *self._entries)
-        near = similar(name, known) if self._suggestions.may_compare(name, known) else None
+        near = similar(name, known) if self._searches.may_compare(name, known) else None
         return "similar" if near else "", near
 
 

@@ -45,7 +45,7 @@ _RECORD_BYTES = 4096
 """The bytes of a new task's record without its inputs."""
 
 
-class User(NamedTuple):
+class PlanUser(NamedTuple):
     """The user of a plan. `may_apply`: the configuration lets this user apply."""
 
     identity: Identity
@@ -61,7 +61,7 @@ class HoldRules:
         state: State,
         tasks: Mapping[TaskRef, PlannedTask],
         standing: Standing,
-        user: User,
+        user: PlanUser,
         recurring: Mapping[TaskRef, Recurring],
         removed: Sequence[Removal],
     ) -> None:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
 from reconciler.model.task_state import TaskState
 from reconciler.model.work import comparable_text, is_same_work
@@ -26,7 +26,7 @@ class Renames:
     def __init__(self, orphans: Iterable[Record | Attempt]) -> None:
         self._known: dict[tuple[str, str], list[Record | Attempt]] = {}
         self._keys: dict[str, list[str]] = {}
-        self._suggestions = Suggestions()
+        self._searches = SimilaritySearches()
         for task in orphans:
             self._keys.setdefault(task.ref.org_name, []).append(task.ref.key)
             texts = (text for inputs in _versions(task) for text in _texts(inputs))
@@ -39,7 +39,7 @@ class Renames:
         keys = self._keys.get(old.org_name)
         if not keys:
             return None
-        may_compare = self._suggestions.may_compare(old.key, keys)
+        may_compare = self._searches.may_compare(old.key, keys)
         return tuple(get_close_matches(old.key, keys, n=1)) if may_compare else ()
 
     def find(self, task: DesiredTask) -> Record | Attempt | None:

@@ -35,7 +35,7 @@ _KEPT, _ENDED, _GONE = (remark(f"replace.{what}") for what in ("keep", "ended", 
 REPLACE, RETRY = "--replace", "--retry"
 
 
-class Request(NamedTuple):
+class ReplacementRequest(NamedTuple):
     """`name` is KEY or ORG/KEY, or a glob of either; `task_id` is the task to replace. None: with
     `--replace`, it is replaced if it differs from its manifest in a setting that is fixed at
     creation. `flag` is the option."""
@@ -45,7 +45,7 @@ class Request(NamedTuple):
     flag: str
 
     @classmethod
-    def parse(cls, text: str, flag: str) -> Request:
+    def parse(cls, text: str, flag: str) -> ReplacementRequest:
         name, equals, task_id = text.partition("=")
         return cls(name, task_id if equals else None, flag)
 
@@ -81,16 +81,16 @@ class Requests(NamedTuple):
     """The requests of each option, in the order in which they are matched: those with a task ID
     first, and later requests before earlier requests. The first match counts."""
 
-    replace: tuple[Request, ...] = ()
-    retry: tuple[Request, ...] = ()
+    replace: tuple[ReplacementRequest, ...] = ()
+    retry: tuple[ReplacementRequest, ...] = ()
 
 
 def requests_of(options: PlanOptions) -> Requests:
     return Requests(_requests(options.replace, REPLACE), _requests(options.retry, RETRY))
 
 
-def _requests(texts: Sequence[str], flag: str) -> tuple[Request, ...]:
-    requests = (Request.parse(text, flag) for text in reversed(texts))
+def _requests(texts: Sequence[str], flag: str) -> tuple[ReplacementRequest, ...]:
+    requests = (ReplacementRequest.parse(text, flag) for text in reversed(texts))
     return tuple(sorted(requests, key=lambda request: request.task_id is None))
 
 
@@ -106,13 +106,15 @@ def exactly(plan: Plan) -> PlanOptions:
     return replace(plan.options, retry=tuple(again))
 
 
-def _is_retried(task: PlannedTask, retries: Sequence[Request]) -> bool:
+def _is_retried(task: PlannedTask, retries: Sequence[ReplacementRequest]) -> bool:
     if task.reason is Reason.SETTLING:
         return request_for(task.desired, retries) is not None
     return task.action in (Action.REPLACE, Action.HELD)
 
 
-def request_for(task: DesiredTask | None, requests: Iterable[Request]) -> Request | None:
+def request_for(
+    task: DesiredTask | None, requests: Iterable[ReplacementRequest]
+) -> ReplacementRequest | None:
     """The request for a task; None also for a task with `taskID`, which is never created."""
     if task is None or task.task_id is not None:
         return None
@@ -142,7 +144,7 @@ def check_requests(
 
 
 def _problem(
-    request: Request,
+    request: ReplacementRequest,
     desired: Sequence[DesiredTask],
     state: State,
     selected: Collection[TaskRef] | None,
@@ -169,7 +171,9 @@ def _problem(
     return _invalid(request, case, task)
 
 
-def _unknown(request: Request, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
+def _unknown(
+    request: ReplacementRequest, desired: Sequence[DesiredTask], state: State
+) -> Diagnostic:
     if any(request.names(ref) for ref in state.records):
         return _invalid(request, "undeclared")
     known = {str(task.ref) if TaskRef.has_org(request.name) else task.key for task in desired}
@@ -209,7 +213,7 @@ def left_facts(task: DesiredTask, record: Record, state: TaskState | None) -> di
 
 
 def problems(
-    requests: Sequence[Request],
+    requests: Sequence[ReplacementRequest],
     tasks: Iterable[PlannedTask],
     states: Mapping[TaskRef, TaskState],
 ) -> Iterator[Diagnostic]:
@@ -256,7 +260,7 @@ def left_for_later(options: PlanOptions, tasks: Iterable[PlannedTask]) -> Iterat
         yield note(Code.RETRIES_LEFT, count=count)
 
 
-def _not_due(request: Request, task: DesiredTask, record: Record) -> Diagnostic:
+def _not_due(request: ReplacementRequest, task: DesiredTask, record: Record) -> Diagnostic:
     again = f"{request.name}={record.task_id}"
     facts: dict[str, Arg] = {"task_id": record.task_id, "again": again}
     if request.task_id is None and not record.former:
@@ -268,7 +272,7 @@ def _not_due(request: Request, task: DesiredTask, record: Record) -> Diagnostic:
 
 
 def _invalid(
-    request: Request, case: str, task: DesiredTask | None = None, **facts: Arg
+    request: ReplacementRequest, case: str, task: DesiredTask | None = None, **facts: Arg
 ) -> Diagnostic:
     at = _place(task) if task is not None else Place()
     return error(

@@ -16,7 +16,7 @@ from reconciler.plan import replacement, updates
 from reconciler.plan.ages import AttemptAges
 from reconciler.plan.explanation import Declared, Duplicate, Explanation, OtherState
 from reconciler.plan.facts import Facts
-from reconciler.plan.hold import HoldRules, User, merges, stopped
+from reconciler.plan.hold import HoldRules, PlanUser, merges, stopped
 from reconciler.plan.keys import moved_ref, record_of
 from reconciler.plan.names import Undeclared
 from reconciler.plan.needs import is_anothers
@@ -159,7 +159,7 @@ def _held(
     """Holds the tasks to create that have to wait for other tasks."""
     organizations = inputs.selection.organizations
     standing = Standing(inputs.desired, state, tasks, facts.progress, organizations)
-    who = User(facts.identity, may_apply=inputs.may_apply)
+    who = PlanUser(facts.identity, may_apply=inputs.may_apply)
     rules = HoldRules(inputs.desired, state, tasks, standing, who, inputs.recurring, inputs.removed)
     return rules.held_tasks(retried)
 

@@ -21,7 +21,7 @@ LOCAL_IDENTITY = "local"
 _ENCRYPTED = "$pulumiSecureStore"
 
 
-class Resolved(NamedTuple):
+class ResolvedSetting(NamedTuple):
     """A setting, its source, and the sources tried before (for -v)."""
 
     value: str
@@ -108,7 +108,7 @@ def resolve_org(
     backend: Backend,
     service_default: Callable[[], str | None] | None = None,
     repository: Path | None = None,
-) -> Resolved | None:
+) -> ResolvedSetting | None:
     """The organization for tasks without an organization, or None.
 
     From `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in
@@ -127,7 +127,7 @@ def resolve_org(
     for source, read in sources:
         value = (read() or "").strip()
         if value:
-            return Resolved(value, source, tuple(trace))
+            return ResolvedSetting(value, source, tuple(trace))
         trace.append(source)
     return None
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, timedelta
 from reconciler.messages.remarks import word_remarks
 from reconciler.render import cells, safe
 from reconciler.render.style import Palette, Style
-from reconciler.tasks.conversation import ConversationEntry, Kind
+from reconciler.tasks.conversation import ConversationEntry, EntryKind
 from reconciler.tasks.events import Approval, text_in
 
 TOOL_ROWS = 4  # the rows that show the output of a tool, without -v
@@ -17,7 +17,7 @@ _NARROWEST = 10  # columns of text
 _NAME = 11  # columns
 _GUTTER = 10 + _NAME  # the time of day and the name
 
-_NAMES = {Kind.FINAL: "assistant", Kind.CALL: "tool", Kind.UNKNOWN: "other"}
+_NAMES = {EntryKind.FINAL: "assistant", EntryKind.CALL: "tool", EntryKind.UNKNOWN: "other"}
 
 
 class ConversationText:
@@ -49,17 +49,17 @@ class ConversationText:
     def _content(self, entry: ConversationEntry) -> list[str]:
         text = entry.text if entry.note is None else word_remarks([entry.note]).note
         match entry.kind:
-            case Kind.CALL:
+            case EntryKind.CALL:
                 return [self._line(f"{entry.label} {entry.text}")]
-            case Kind.TOOL:
+            case EntryKind.TOOL:
                 return self._tool(entry)
-            case Kind.APPROVAL if entry.approval is not None:
+            case EntryKind.APPROVAL if entry.approval is not None:
                 return approval_rows(entry.approval, self._inner, terminal=self._terminal)
-            case Kind.ANSWER:
+            case EntryKind.ANSWER:
                 text = f"{entry.label}: {entry.text}" if entry.text else entry.label
-            case Kind.UNKNOWN:
+            case EntryKind.UNKNOWN:
                 return [self._line(f"unknown event type {entry.label}")]
-            case Kind.CANCELLED:
+            case EntryKind.CANCELLED:
                 return [self._line(text)]
             case _:
                 pass
@@ -133,10 +133,10 @@ def _paint(palette: Palette, entry: ConversationEntry) -> Callable[[str], str]:
     if entry.is_bad:
         return palette.red
     return {
-        Kind.USER: palette.blue,
-        Kind.ASSISTANT: palette.green,
-        Kind.FINAL: palette.green,
-        Kind.APPROVAL: palette.yellow,
-        Kind.WARNING: palette.yellow,
-        Kind.ANSWER: palette.cyan,
+        EntryKind.USER: palette.blue,
+        EntryKind.ASSISTANT: palette.green,
+        EntryKind.FINAL: palette.green,
+        EntryKind.APPROVAL: palette.yellow,
+        EntryKind.WARNING: palette.yellow,
+        EntryKind.ANSWER: palette.cyan,
     }.get(entry.kind, palette.dim)

@@ -13,7 +13,7 @@ CONTEXT = 2  # unchanged lines shown around a change
 DIFF_ROWS = 40  # the rows that show the change of one field, without -v
 
 
-class Excerpt(NamedTuple):
+class PromptExcerpt(NamedTuple):
     """Shows only the first `kept` lines of a prompt with more than `most` lines."""
 
     most: int
@@ -25,12 +25,12 @@ class Excerpt(NamedTuple):
         return lines - self.kept if lines > self.most else 0
 
 
-USUAL = Excerpt(40, 20)
-OF_MANY = Excerpt(6, 5)
+USUAL = PromptExcerpt(40, 20)
+OF_MANY = PromptExcerpt(6, 5)
 """The excerpt in a plan with many prompts."""
 
 
-def prompt_rows(text: str, style: Style, excerpt: Excerpt) -> list[str]:
+def prompt_rows(text: str, style: Style, excerpt: PromptExcerpt) -> list[str]:
     """The prompt, or an excerpt; all with `style.verbose`."""
     lines = lines_of(text.strip("\n"))
     left = 0 if style.verbose else excerpt.lines_left(text)

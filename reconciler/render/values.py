@@ -16,7 +16,7 @@ from reconciler.render.style import Style
 from reconciler.render.text_diff import (
     USUAL,
     DiffLine,
-    Excerpt,
+    PromptExcerpt,
     diff_lines,
     diff_rows,
     prompt_rows,
@@ -64,7 +64,7 @@ def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
     return settings, prompt if isinstance(prompt, str) else None
 
 
-def setting_rows(inputs: Inputs, style: Style, excerpt: Excerpt = USUAL) -> list[str]:
+def setting_rows(inputs: Inputs, style: Style, excerpt: PromptExcerpt = USUAL) -> list[str]:
     """The inputs of a new task: settings, entities, and the prompt or an `excerpt` of it."""
     settings, prompt = settings_of(inputs)
     entities = settings.pop("entities", None)

@@ -24,7 +24,7 @@ from reconciler.tasks.events import (
 )
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
     FINAL = "final"
@@ -46,7 +46,7 @@ class ConversationEntry(Value, frozen=True):
     tool failed, or a request was rejected. A `note` replaces the text.
     """
 
-    kind: Kind
+    kind: EntryKind
     at: datetime | None
     text: str = ""
     label: str = ""
@@ -56,7 +56,7 @@ class ConversationEntry(Value, frozen=True):
 
 
 def _note(at: datetime | None, case: str, /, **facts: str) -> ConversationEntry:
-    return ConversationEntry(Kind.NOTE, at, note=remark(f"log.{case}", **facts))
+    return ConversationEntry(EntryKind.NOTE, at, note=remark(f"log.{case}", **facts))
 
 
 Entries = Iterator[ConversationEntry]
@@ -83,7 +83,7 @@ class Conversation:
         match kind_of(event):
             case "user_message":
                 prompt, _ = split_prompt(text_in(body, "content"))
-                return ConversationEntry(Kind.USER, at, prompt)
+                return ConversationEntry(EntryKind.USER, at, prompt)
             case "user_confirmation":
                 return self._answer(body, at)
             case "user_cancel":
@@ -91,7 +91,7 @@ class Conversation:
             case "tool_result" | "exec_tool_call":
                 return _note(at, "outside")
             case kind:
-                return ConversationEntry(Kind.UNKNOWN, at, label=kind)
+                return ConversationEntry(EntryKind.UNKNOWN, at, label=kind)
 
     def _answer(self, body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
         rejected = body.get("ok") is not True
@@ -100,9 +100,9 @@ class Conversation:
         message = request.message if request else ""
         text = text_in(body, "instructions") or message
         if request is not None and request.is_question and text != message:
-            return ConversationEntry(Kind.ANSWER, at, text, "answered")
+            return ConversationEntry(EntryKind.ANSWER, at, text, "answered")
         label = "rejected" if rejected else "approved"
-        return ConversationEntry(Kind.ANSWER, at, text, label, is_bad=rejected)
+        return ConversationEntry(EntryKind.ANSWER, at, text, label, is_bad=rejected)
 
     def _agent(self, event: Event) -> Entries:
         body, at = body_of(event), time_of(event)
@@ -115,16 +115,16 @@ class Conversation:
             case "user_approval_request":
                 request = approval_in(event) or Approval("", message, body)
                 yield ConversationEntry(
-                    Kind.APPROVAL, at, request.message, request.kind, approval=request
+                    EntryKind.APPROVAL, at, request.message, request.kind, approval=request
                 )
             case "warning":
-                yield ConversationEntry(Kind.WARNING, at, message)
+                yield ConversationEntry(EntryKind.WARNING, at, message)
             case "error":
-                yield ConversationEntry(Kind.ERROR, at, message, is_bad=True)
+                yield ConversationEntry(EntryKind.ERROR, at, message, is_bad=True)
             case "cancelled":
                 running = body.get("operation_was_running") is True
                 note = remark("log.interrupted" if running else "log.cancelled")
-                yield ConversationEntry(Kind.CANCELLED, at, is_bad=True, note=note)
+                yield ConversationEntry(EntryKind.CANCELLED, at, is_bad=True, note=note)
             case "set_task_name":
                 yield _note(at, "named", name=text_in(body, "name"))
             case "context_compression_event":
@@ -133,26 +133,26 @@ class Conversation:
                 yield from _entities(body, at)
             case kind:
                 if kind not in _SILENT:
-                    yield ConversationEntry(Kind.UNKNOWN, at, label=kind)
+                    yield ConversationEntry(EntryKind.UNKNOWN, at, label=kind)
 
 
 def _message(body: Mapping[str, object], at: datetime | None) -> Entries:
     text = text_in(body, "content")
     if text.strip():
-        kind = Kind.FINAL if body.get("is_final") is True else Kind.ASSISTANT
+        kind = EntryKind.FINAL if body.get("is_final") is True else EntryKind.ASSISTANT
         yield ConversationEntry(kind, at, text)
     calls = body.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
         if isinstance(call, Mapping):
             arguments, name = _flat(call.get("args")), text_in(call, "name")
-            yield ConversationEntry(Kind.CALL, at, arguments, name)
+            yield ConversationEntry(EntryKind.CALL, at, arguments, name)
 
 
 def _tool(body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
     content = body.get("content")
     text = content if isinstance(content, str) else _flat(content)
     failed = body.get("is_error") is True
-    return ConversationEntry(Kind.TOOL, at, text, text_in(body, "name"), failed)
+    return ConversationEntry(EntryKind.TOOL, at, text, text_in(body, "name"), failed)
 
 
 def _entities(body: Mapping[str, object], at: datetime | None) -> Entries:

@@ -12,7 +12,7 @@ import pytest
 from pulumi_cloud_sdk import models
 
 from reconciler.app import import_
-from reconciler.embedded.wsgi import User
+from reconciler.embedded.wsgi import ApiUser
 from reconciler.importing.declaration import read_opening
 from reconciler.manifest.fmt import format_manifest
 from reconciler.model import limits
@@ -194,7 +194,7 @@ def test_the_organization_is_that_of_the_manifests(place: LiveTasks) -> None:
 
 def test_mine_needs_a_user_with_a_name(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     task_id = created(place.api, "finishing it")
-    monkeypatch.setattr(User, "info", lambda _: {})
+    monkeypatch.setattr(ApiUser, "info", lambda _: {})
     code, out, err = place.run("import", "--mine", "--org", "acme", "--write", "a.yaml")
     assert (code, out) == (1, "")
     assert "[TC842]" in err

@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import TaskResult
-from reconciler.apply.run import Run, Source
+from reconciler.apply.run import Run, RunCallbacks
 from reconciler.apply.settling import Waiting
 from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
@@ -224,11 +224,11 @@ class World:
         done = self.executor.run(task for task in tasks if task.applies)
         return {ref.key: result for ref, result in done.items()}
 
-    def run_of(self, plan: Plan, source: Source, max_creates: int | None = None) -> Run:
-        return self.run_confirmed(replace(Confirmed.of(plan), max_creates=max_creates), source)
+    def run_of(self, plan: Plan, callbacks: RunCallbacks, max_creates: int | None = None) -> Run:
+        return self.run_confirmed(replace(Confirmed.of(plan), max_creates=max_creates), callbacks)
 
-    def run_confirmed(self, confirmed: Confirmed, source: Source) -> Run:
-        return Run(self.ctx, self.executor, source, self.awaited.append, confirmed)
+    def run_confirmed(self, confirmed: Confirmed, callbacks: RunCallbacks) -> Run:
+        return Run(self.ctx, self.executor, callbacks, self.awaited.append, confirmed)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:
         return plan(declared, self.session.state, **more).tasks

@@ -23,7 +23,7 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport
 from reconciler.apply.rounds import run_in_rounds
-from reconciler.apply.run import Run, Source
+from reconciler.apply.run import Run, RunCallbacks
 from reconciler.embedded.app import App
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError, StateError
@@ -409,8 +409,8 @@ class _Run:
             listed=self._listed,
         )
         executor = Executor(ctx, 2)
-        source = Source(self._explain, self._planned, lambda attempt, task: False)
-        run = Run(ctx, executor, source, lambda waiting: None, Confirmed.of(plan))
+        callbacks = RunCallbacks(self._explain, self._planned, lambda attempt, task: False)
+        run = Run(ctx, executor, callbacks, lambda waiting: None, Confirmed.of(plan))
         report = run_in_rounds(run, plan, explanation, self._plan)
         if executor.creates.created:
             with suppress(RemoteError):

@@ -126,7 +126,7 @@ class _Entry:
             facts = {"count": len(kept), "limit": least}
             self._report(Code.TOO_FEW_TASKS, ("forEach",), facts=facts)
         made.vocabulary = Vocabulary.of(
-            self._axes, self._room.suggestions, recurs=made.recurrence is not None
+            self._axes, self._room.searches, recurs=made.recurrence is not None
         )
         self._check_templates(made.vocabulary)
         if not self._has_errors():

@@ -10,7 +10,7 @@ from reconciler.manifest.expand.template import Vocabulary
 from reconciler.manifest.finding import Finding
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 from reconciler.model.task import TaskOrigin
 
 
@@ -49,7 +49,7 @@ class Room:
     tasks: int = limits.TASKS
     values: int = limits.ROW_VALUES
     bytes: int = limits.GENERATED_BYTES
-    suggestions: Suggestions = field(default_factory=Suggestions)
+    searches: SimilaritySearches = field(default_factory=SimilaritySearches)
 
     def take(self, size: int) -> bool:
         """Whether a task of this size fits."""

@@ -18,7 +18,7 @@ from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.schema_findings import similar
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 from reconciler.model.value import Value
 
 _OPEN = "{{"
@@ -115,11 +115,11 @@ class Vocabulary(Value, frozen=True):
 
     axes: Mapping[str, Sequence[Row]]
     known: Values
-    suggestions: Suggestions
+    searches: SimilaritySearches
 
     @classmethod
     def of(
-        cls, axes: Mapping[str, Sequence[Row]], suggestions: Suggestions, *, recurs: bool
+        cls, axes: Mapping[str, Sequence[Row]], searches: SimilaritySearches, *, recurs: bool
     ) -> Vocabulary:
         values: dict[str, str | None] = {}
         axes = {axis: _different(rows) for axis, rows in axes.items()}
@@ -130,7 +130,7 @@ class Vocabulary(Value, frozen=True):
                         values[name] = value
         if recurs:
             values |= period_values(Period(date(2000, 1, 1), Unit.DAY))
-        return cls(axes, values, suggestions)
+        return cls(axes, values, searches)
 
     def errors(self, text: str, path: Path) -> Iterator[Finding]:
         """The errors of the template at `path`."""
@@ -161,7 +161,7 @@ class Vocabulary(Value, frozen=True):
         if name in _DATES and "period.name" in texts:
             fields.append("period.name")
         near = fields[0] if fields else None
-        if near is None and self.suggestions.may_compare(name, texts):
+        if near is None and self.searches.may_compare(name, texts):
             near = similar(name, texts)
         if near is not None:
             case = "mapping-similar" if case == "mapping" else "unknown-similar"

@@ -15,7 +15,7 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.style import labelled
 from reconciler.render.task_view import Block, TaskView
-from reconciler.render.text_diff import OF_MANY, USUAL, Excerpt
+from reconciler.render.text_diff import OF_MANY, USUAL, PromptExcerpt
 
 V = TypeVar("V", bound=TaskView)
 
@@ -224,7 +224,7 @@ class PlanItems(NamedTuple):
     """The items of a plan, in order, and how much of each prompt is shown."""
 
     items: list[TaskGroup | EntryView]
-    excerpt: Excerpt
+    excerpt: PromptExcerpt
 
     def shortened(self) -> int:
         """The number of prompts that are not shown completely."""

@@ -21,7 +21,7 @@ from reconciler.render.plan.summary import budget_lines, outcome, plan_summary, 
 from reconciler.render.plan.tasks import PlannedView, found_rows, meaning, order, planned_views
 from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
-from reconciler.render.text_diff import USUAL, Excerpt
+from reconciler.render.text_diff import USUAL, PromptExcerpt
 from reconciler.render.values import (
     change_rows,
     hint_rows,
@@ -69,13 +69,13 @@ class _Writer(Value, frozen=True):
 
     def _items(
         self, shown: Iterator[PlannedView]
-    ) -> tuple[Iterable[TaskGroup | EntryView], Excerpt]:
+    ) -> tuple[Iterable[TaskGroup | EntryView], PromptExcerpt]:
         """The items, and the shown length of prompts. With -v, each task is an item."""
         if self.style.verbose:
             return (TaskGroup((task,)) for task in shown), USUAL
         return items_of(self.plan, shown)
 
-    def _item(self, item: TaskGroup | EntryView, excerpt: Excerpt) -> Iterator[str]:
+    def _item(self, item: TaskGroup | EntryView, excerpt: PromptExcerpt) -> Iterator[str]:
         if isinstance(item, EntryView):
             return self._entry(item, excerpt)
         if item.first.task.found is not None and len(item.tasks) > 1:
@@ -111,7 +111,7 @@ class _Writer(Value, frozen=True):
         yield head + first
         yield from (" " * cells.width(head) + row for row in rest)
 
-    def _entry(self, entry: EntryView, excerpt: Excerpt) -> Iterator[str]:
+    def _entry(self, entry: EntryView, excerpt: PromptExcerpt) -> Iterator[str]:
         """An entry: its settings once, a table of its tasks, and remarks."""
         first, name, style = entry.first, self._name(entry.ref), self.inner
         place = place_of(first.file, first.line)
@@ -168,7 +168,7 @@ class _Writer(Value, frozen=True):
         parts = f"… values of {counted(cut, 'task')} are cut; -v shows them" if cut else ""
         return [*rows, *map(self.palette.dim, filter(None, (parts, more)))]
 
-    def _group(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
+    def _group(self, group: TaskGroup, excerpt: PromptExcerpt) -> Iterator[str]:
         """A task, or the common parts of several tasks and a line for each."""
         first, palette, is_one = group.first, self.palette, len(group.tasks) == 1
         title = self._name(first.ref) if is_one else palette.bold(f"{len(group.tasks)} tasks")

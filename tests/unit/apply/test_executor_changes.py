@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.apply.report import Result
 from reconciler.apply.rounds import run_in_rounds
-from reconciler.apply.run import Source
+from reconciler.apply.run import RunCallbacks
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
@@ -263,8 +263,8 @@ def run_rounds(world: World, *declared: DesiredTask, **more: Any) -> Explanation
     made = plan(declared, world.session.state, seen, **more)
     decided = explained(Inputs(declared, world.session.state, PlanOptions()), seen)
     world.session.append(*decided.events)
-    source = Source(lambda: decided, lambda _: made.tasks[0], never)
-    run_in_rounds(world.run_of(made, source), made, decided, lambda _: (made, decided))
+    callbacks = RunCallbacks(lambda: decided, lambda _: made.tasks[0], never)
+    run_in_rounds(world.run_of(made, callbacks), made, decided, lambda _: (made, decided))
     return decided
 
 

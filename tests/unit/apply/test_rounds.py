@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.apply.rounds import run_in_rounds
-from reconciler.apply.run import Source
+from reconciler.apply.run import RunCallbacks
 from reconciler.apply.settling import MAX_GRACE
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import RemoteError
@@ -152,8 +152,8 @@ class Scenario:
         planned = make_plan(inputs, seen, explained(inputs, seen))
         found = self.explain(seen)
         self.announced = {pair for task in planned.tasks for pair in announced(task)}
-        source = Source(lambda: self.explain(self.read()), self.found, self.confirms)
-        run = self.world.run_of(planned, source, max_creates)
+        callbacks = RunCallbacks(lambda: self.explain(self.read()), self.found, self.confirms)
+        run = self.world.run_of(planned, callbacks, max_creates)
         return run_in_rounds(run, planned, found, self.plan_again)
 
 
@@ -516,7 +516,7 @@ def test_a_create_of_another_kind_than_confirmed_is_not_sent() -> None:
     world = World()
     shown = world.planned(desired("a"), desired("b"), desired("c"))
     confirmed = Confirmed(frozenset({(shown[0].ref, None), (shown[1].ref, "t-former")}))
-    run = world.run_confirmed(confirmed, Source(unread, lambda _: shown[0], never))
+    run = world.run_confirmed(confirmed, RunCallbacks(unread, lambda _: shown[0], never))
     run.start(Plan("https://api.example.com", (), shown), Explanation(world.session.state))
     assert results(run.report()) == {
         "a": Result.CREATED,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.render.conversation import ConversationText
 from reconciler.render.document import json_line
 from reconciler.render.style import Style
-from reconciler.tasks.conversation import Conversation, ConversationEntry, Kind
+from reconciler.tasks.conversation import Conversation, ConversationEntry, EntryKind
 from tests.support.agent_events import (
     agent_event,
     agent_message,
@@ -66,18 +66,18 @@ def test_each_kind_of_event_is_shown() -> None:
         agent_message("**Done**", final=True),
     )
     assert [entry.kind for entry in entries] == [
-        Kind.USER,
-        Kind.ASSISTANT,
-        Kind.CALL,
-        Kind.TOOL,
-        Kind.APPROVAL,
-        Kind.ANSWER,
-        Kind.WARNING,
-        Kind.ERROR,
-        Kind.CANCELLED,
-        Kind.NOTE,
-        Kind.UNKNOWN,
-        Kind.FINAL,
+        EntryKind.USER,
+        EntryKind.ASSISTANT,
+        EntryKind.CALL,
+        EntryKind.TOOL,
+        EntryKind.APPROVAL,
+        EntryKind.ANSWER,
+        EntryKind.WARNING,
+        EntryKind.ERROR,
+        EntryKind.CANCELLED,
+        EntryKind.NOTE,
+        EntryKind.UNKNOWN,
+        EntryKind.FINAL,
     ]
     assert entries[5].is_bad
 
@@ -171,5 +171,5 @@ def test_any_event_is_accepted(kind: str, more: dict[str, Any], odd: object) -> 
 def test_an_answer_without_a_text_has_no_colon() -> None:
     shown = ConversationText(Style(), terminal=False)
     for text, end in (("", " approved\n"), ("Go on.", " approved: Go on.\n")):
-        entry = ConversationEntry(Kind.ANSWER, None, text, "approved")
+        entry = ConversationEntry(EntryKind.ANSWER, None, text, "approved")
         assert shown.text([entry]).endswith(end)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.manifest.expand.template import Vocabulary, names, substitute
 from reconciler.manifest.finding import Finding
-from reconciler.model.suggestions import Suggestions
+from reconciler.model.similarity import SimilaritySearches
 
 KNOWN: dict[str, str | None] = {
     "region": "eu",
@@ -20,7 +20,7 @@ KNOWN: dict[str, str | None] = {
 
 
 def faults(text: str, known: dict[str, str | None]) -> list[Finding]:
-    return list(Vocabulary({}, known, Suggestions()).errors(text, ()))
+    return list(Vocabulary({}, known, SimilaritySearches()).errors(text, ()))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ _SEARCHES = 10
 _CHARACTERS = 1_000_000
 
 
-class Suggestions:
+class SimilaritySearches:
     """The searches that are left in a run."""
 
     def __init__(self) -> None:
