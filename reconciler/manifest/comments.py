@@ -39,7 +39,7 @@ _TASK = 2
 """The length of the path of a task, the outermost value whose findings can be ignored."""
 
 _BEFORE_KEY = -1
-"""The last step of a path in a mapping, between two values."""
+"""The last step of a path in a mapping whose next key has not been read."""
 
 
 def blocks(found: Finding) -> bool:
@@ -67,8 +67,8 @@ class IgnoreComments:
         self._by[ignore.code, ignore.path] = self._by[ignore.code, ignore.at[0]] = ignore
 
     def take(self, finding: Finding) -> bool:
-        """Whether a finding is ignored: by a comment at a key of its path or, if it has a position
-        instead of a path, on its line."""
+        """Whether a finding is ignored by a comment at a key of its path or, if it has a position
+        instead of a path, on its line. Marks these comments as used."""
         if not self._by or blocks(finding):
             return False
         path = finding.path
@@ -127,8 +127,8 @@ def read_ignore_comments(source: Source) -> IgnoreComments:
 
 
 def _paths_by_place(next_event: NextEvent, places: list[Position]) -> dict[Position, Path | None]:
-    """The path of the outermost key on the line of each position, in a task or in `defaults`, or
-    None. Positions in a quoted or block scalar, which are not comments, are omitted."""
+    """The path of the outermost key on the line of each position; None if no key of a task or of
+    `defaults` is there. Omits positions in a quoted or block scalar, which are not comments."""
     wanted = {line for line, _ in places}
     last = max(wanted, default=0)
     keys: dict[int, Path] = {}
@@ -171,8 +171,8 @@ def _edges(scalar: ScalarEvent) -> Iterator[Position]:
 
 
 _PROMPTS = ("message", "content", "prompt")
-# Compiled on first use, which few files need. Possessive, so that no text causes backtracking; with
-# an optional end, so that a prompt with the names of many others is searched once.
+# Compiled on first use, which few files need. Possessive, so that no text causes backtracking. The
+# end is optional, so that a text in which `message:` is repeated is searched only once.
 _CUT_OFF = (
     rb"""(?:message|content|prompt)["']?[ \t]*+:[ \t\r\n]++(?![|>'"#])"""
     rb"""(?:[^#\r\n:]|:[ \t\r\n]*+|(?<=[^ \t])\#)*+"""
@@ -184,8 +184,8 @@ _DIRECTIVE = r"#[ \t]*taskctl:"
 
 def cut_off_prompts(source: Source) -> Iterator[Finding]:
     """An error for each comment that cuts off a prompt: `message: Fix issue #412` is the prompt
-    `Fix issue`. It follows an unquoted prompt on the same line, or on the next line and indented
-    more than the key. taskctl's own comments do not count."""
+    `Fix issue`. The comment follows an unquoted prompt on the same line, or on the next line,
+    indented more than the key. taskctl's own comments do not count."""
     if not any(match[1] is not None for match in re.finditer(_CUT_OFF, source.body)):
         return
     text = source.text

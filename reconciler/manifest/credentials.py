@@ -36,7 +36,7 @@ _ASSIGNED = r"""(?ix)
     (?P<value>[0-9A-Za-z+/!@#%^&_.~=-]{8,})
     """
 _SHORTEST_SECRET = 16
-# Values that are obviously placeholders. Not checked for patterns with their own prefix.
+# Values that are obviously placeholders. Checked only for passwords in URLs and assigned secrets.
 _DUMMY = "(?i)example|changeme|redacted|placeholder|x{6}|0{8}|12345678"
 
 

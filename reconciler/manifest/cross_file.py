@@ -57,7 +57,7 @@ def compare(
 
 def _same_entries(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
     """Errors for an entry that two files declare for one organization: a rollout would count the
-    tasks of each file, and `after` the tasks of both."""
+    tasks of each file separately, but `after` would wait for those of both."""
     first: dict[_Ref, DesiredTask] = {}
     files: dict[_Ref, set[str]] = {}
     for task in tasks:

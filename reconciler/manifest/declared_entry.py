@@ -13,7 +13,7 @@ from reconciler.model.value import Value, replace
 
 
 class DeclaredEntry(Value, frozen=True):
-    """An entry. `rows` are the keys that its rows have without a period, by organization (None: the
+    """An entry. `rows` are the keys of its rows without the period, by organization (None: the
     default). `latest`: the last period that may be due in any time zone. `written`: see
     `Expansion`."""
 
@@ -27,7 +27,7 @@ class DeclaredEntry(Value, frozen=True):
     written: object = None
 
     def in_org(self, org_name: str) -> DeclaredEntry:
-        """The entry with the default organization."""
+        """The entry, with its rows of the default organization under `org_name`."""
         if None not in self.rows:
             return self
         rows = {name: keys for name, keys in self.rows.items() if name is not None}
@@ -35,7 +35,7 @@ class DeclaredEntry(Value, frozen=True):
         return replace(self, rows=rows)
 
     def can_generate(self, org_name: str | None, key: str) -> bool:
-        """Whether it has generated, generates or will generate a key."""
+        """Whether the entry generates a key in any period up to `latest`."""
         rows, recurrence = self.rows.get(org_name, frozenset()), self.recurrence
         if recurrence is None:
             return key in rows
@@ -47,11 +47,11 @@ class DeclaredEntry(Value, frozen=True):
 
     @property
     def _due(self) -> Period | None:
-        """The current period: other time zones may be two periods ahead."""
+        """The current period, two before `latest`: other time zones may be that far ahead."""
         return self.latest.previous().previous() if self.latest is not None else None
 
     def nearest(self, org_name: str | None, key: str, searches: SimilaritySearches) -> str | None:
-        """The most similar key that it can generate."""
+        """The most similar key that the entry can generate; None if there is none."""
         rows, named = sorted(self.rows.get(org_name, ())), ""
         if self.recurrence is not None and self._due is not None:
             named = key.rpartition("@")[2]
@@ -62,7 +62,7 @@ class DeclaredEntry(Value, frozen=True):
         return near if near is not None and self.can_generate(org_name, near) else None
 
     def recurring(self) -> dict[TaskRef, Recurring]:
-        """The recurring entry for plans, for each organization in which it has rows."""
+        """The entry for plans, in each organization in which it has rows, if it recurs."""
         recurrence = self.recurrence
         if recurrence is None:
             return {}
@@ -74,7 +74,7 @@ class DeclaredEntry(Value, frozen=True):
 
 
 def entries_of(documents: Iterable[Document]) -> tuple[DeclaredEntry, ...]:
-    """The entries of all documents whose tasks could be generated."""
+    """The expanded entries of all documents."""
     found = []
     for document in documents:
         rows: dict[str, dict[str | None, set[str]]] = {}

@@ -34,8 +34,8 @@ LONE_SUFFIX = ".tasks.yaml"
 
 
 class Finder:
-    """Collects manifest files by their names in messages, each file once. Their paths have no
-    links."""
+    """Collects each manifest file once: `files` are the paths, without links, by the names in
+    messages."""
 
     def __init__(self, root: Path) -> None:
         self.files: dict[str, Path] = {}
@@ -58,8 +58,7 @@ class Finder:
             self.diagnostics.append(error(Code.NO_MANIFESTS, "data", at=Place(self._data[0])))
 
     def find_others(self, paths: Sequence[str]) -> None:
-        """Finds the manifests at further `paths`, or at the default locations if there are none;
-        none need to exist."""
+        """Finds manifests like `find`, at further `paths`; nothing needs to exist there."""
         for path in paths:
             if (self._root / path).exists():
                 self._given(self._root / path, shown_name(self._root, path))
@@ -67,7 +66,7 @@ class Finder:
             self._standard_locations()
 
     def _default_locations(self) -> None:
-        """The default locations; an error if none has a manifest."""
+        """Adds the manifests at the default locations; an error if there are none."""
         self._standard_locations()
         if not self.files and not self.diagnostics:
             self.diagnostics.append(self._no_manifests())
@@ -84,7 +83,7 @@ class Finder:
         return error(Code.NO_MANIFESTS)
 
     def _standard_locations(self) -> None:
-        """`tasks/` and `*.tasks.yaml`."""
+        """Adds the manifests in `tasks/`, and `*.tasks.yaml`."""
         if _is_folder(self._root / FOLDER):
             self._given(self._root / FOLDER, FOLDER)
         for entry in self._entries(self._root, "."):
@@ -188,8 +187,8 @@ def is_manifest_name(name: str) -> bool:
 
 
 def _is_project(above: Path, folder: Path, *, in_repository: bool) -> bool:
-    """Whether taskctl is used in a directory above `folder`: outside of repositories, that has a
-    configuration, which does not apply to `folder`."""
+    """Whether taskctl is used in the directory `above`: in a repository, its `tasks/` has a
+    manifest; elsewhere, it has a configuration file, which does not apply to `folder`."""
     try:
         if in_repository:
             with os.scandir(above / FOLDER) as entries:
@@ -201,7 +200,7 @@ def _is_project(above: Path, folder: Path, *, in_repository: bool) -> bool:
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether it is a directory; False if that is unknown, as for a link loop."""
+    """Whether a path is a directory; False if that is unknown, as for a link loop."""
     try:
         return path.is_dir()
     except OSError:
@@ -223,8 +222,8 @@ def normalized(path: str) -> str:
 
 
 def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """The real name, relative to `root`, of each PATH and manifest file that is absolute or leads
-    through a link, so that no file counts twice; not of those with too many links."""
+    """The real name of each PATH and manifest file, relative to `root`: without links, so that no
+    file counts twice. Omits names with too many links."""
     home, resolver = resolved(root), Resolver()
     found = {}
     for name in set(names):

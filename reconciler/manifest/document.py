@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class PromptFile:
     """A prompt file. `text` is None if it cannot be used; `has_braces`: it contains `{{`.
 
-    `findings` are located in the file itself. `users` are manifests and their task keys.
+    `findings` are located in the file itself. `users` are the manifests and
+    keys of the tasks that use the file.
     """
 
     def __init__(self, *, has_braces: bool) -> None:
@@ -111,8 +112,8 @@ class Document:
 
 
 def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -> list[Finding]:
-    """The findings. Those in generated tasks move to their entry, one for each row, or a single
-    finding if all tasks of the entry have it."""
+    """The findings, with those in generated tasks moved to their entry: one for each row, or a
+    single finding if all tasks of the entry have it."""
     if not origins:
         return list(findings)
     groups: dict[object, list[Finding]] = {}

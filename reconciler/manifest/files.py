@@ -40,19 +40,18 @@ from reconciler.model.value import Value, replace
 from reconciler.system import disk
 
 _PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
-"""Texts that may be the path of a file: few prompts are one line that ends with a suffix, or one
-word."""
+"""Prompts for which a file is looked up, because they may be its path: one line that ends with a
+suffix, or one word with a `/`."""
 
 _WORD = r"(?!\w+://)[^\s{}]*[^\s{}/]\.(?:md|markdown|txt|prompt)"
-"""Texts that are no prompt: one word, with the suffix of a text."""
-
+"""Prompts that can only be a path: one word with the suffix of a text file."""
 
 _LISTED = 1_000
-"""Files of a directory among which a similar name is searched."""
+"""The maximum number of files of a directory that are searched for a similar name."""
 
 
 class NamedFile(Value, frozen=True):
-    """`name` is the file's name in messages; `content` has at most one byte more than allowed."""
+    """`name` is the file's name in messages; `content` ends one byte after the limit."""
 
     name: str
     content: bytes
@@ -134,8 +133,8 @@ class NamedFiles:
     def _with_similar(
         self, finding: Finding, case: str, given: str, real: FilePath, folder: FilePath
     ) -> Finding:
-        """The finding, or with another `case` and the name, if exactly one file in the same
-        directory has a similar name and may be read. Reveals no untracked file."""
+        """The finding; if exactly one file in the same directory has a similar name, with that name
+        and `case`. Never reveals a hidden or an untracked file."""
         from reconciler.manifest.schema_findings import similar
 
         if real == self._home(folder)[1]:
@@ -246,7 +245,7 @@ class NamedFiles:
 
 
 class _Folder(NamedTuple):
-    """What is wrong with all files of a directory in a repository."""
+    """Reasons why no file of a directory in a repository may be read."""
 
     in_git: bool
     is_hidden: bool
@@ -263,13 +262,13 @@ _TOO_MANY_LINKS = Finding(Code.UNREADABLE_FILE, (), "links", {"most": limits.LIN
 
 
 def _is_deep(path: str, top: FilePath) -> bool:
-    """Whether a path in `top` has too many parts below it. Each costs a few system calls."""
+    """Whether a path has too many parts below `top`; each part costs a few system calls."""
     start = os.path.join(top, "")  # noqa: PTH118
     return path.startswith(start) and path.count(os.sep, len(start)) >= limits.PATH_PARTS
 
 
 def _prompts(data: object) -> Iterator[tuple[Path, str]]:
-    """The prompts in a manifest."""
+    """The prompts written in a manifest, and their paths."""
     tasks = data.get("tasks") if isinstance(data, dict) else None
     for key, task in tasks.items() if isinstance(tasks, dict) else ():
         message = task.get("message") if isinstance(task, dict) else None
