@@ -32,8 +32,8 @@ from reconciler.system import disk
 
 
 class Schemas:
-    """Reads and checks the schemas of a run, each once, however many tasks expect it. They share
-    the policy's `timer`, if there is a policy."""
+    """Reads and checks the schemas of a run, each once, however many tasks expect it. `timer`
+    is that of the policy, if there is a policy."""
 
     def __init__(self, timer: Timer | None = None) -> None:
         self._left = limits.SCHEMA_VALUES
@@ -109,7 +109,7 @@ def read_expectations(document: Document, files: NamedFiles, schemas: Schemas) -
 
 
 def _is_of_all(found: Finding) -> bool:
-    """Whether it is about all schemas together."""
+    """Whether a finding is that the schemas of the run together have too many values."""
     return found.code is Code.INVALID_EXPECTATION and found.case == "values"
 
 

@@ -72,7 +72,7 @@ class Finding(Value, frozen=True):
         return replace(self, position=(line, column))
 
     def at_row(self, file: str | None, line: int) -> Finding:
-        """The same finding about a task generated from that row, of the manifest without `file`."""
+        """The same finding about a task generated from a row of `file` (None: the manifest)."""
         return replace(self, row=DataRow(file or "", line))
 
     def in_named_file(self, file: str) -> Finding:
@@ -107,7 +107,7 @@ def _task_key(path: Path) -> str | None:
 
 
 class _Location(Value, frozen=True):
-    """The location of a finding: `width` is 0 if its part does not end on this line."""
+    """The location of a finding. `width` is 0 if the text to mark does not end on this line."""
 
     line: int
     column: int
@@ -133,7 +133,7 @@ def located(
     unknown = [f.path for f in every if f.position is None]
     spans = locate(events(), unknown) if unknown and events is not None else {}
     lines = LineIndex(text)
-    # A credential can be written in many ways, so it is not searched in single lines.
+    # A credential may have escapes or several lines: check the whole text, not each excerpt.
     excerpts = excerpts and all(f.secret is None for f in every) and not may_have_credentials(text)
     diagnostics = []
     for finding in every:

@@ -41,6 +41,6 @@ def format_manifest(content: bytes, file: str) -> Formatted:
 
 
 def _has_same_meaning(source: Source, made: Source) -> bool:
-    """Whether the data is the same, and the text, with its comments, except for white space."""
+    """Whether the data is the same and, except for white space, the text with its comments."""
     texts = {each.body.translate(None, b" \t\r\n") for each in (source, made)}
     return not made.findings and made.data == source.data and len(texts) == 1

@@ -155,8 +155,8 @@ def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[Ne
 def _checked(
     content: bytes, text: str, base: Mapping[str, Any], file: str, tasks: Sequence[NewTask]
 ) -> Added:
-    """The result. Raises _NotReadBackError unless it reads as the data `base` plus the tasks, and
-    ManifestError for invalid tasks."""
+    """The added tasks. Raises _NotReadBackError unless `content` reads as the data `base` plus the
+    tasks, and ManifestError for invalid tasks."""
     if len(content) > limits.MANIFEST_BYTES:
         at, limit = Place(file), limits.MANIFEST_BYTES >> 20
         raise ManifestError([error(Code.IMPORT_TARGET, "large", at=at, limit=limit)])
@@ -275,8 +275,8 @@ def _block(text: str, column: int) -> list[str]:
 
 
 def _folded(text: str, column: int) -> list[str]:
-    """The text in double quotes, with a line for each of its lines: a backslash at its end escapes
-    the line break, in addition to the escaped line feed before it."""
+    r"""The text in double quotes, with a line for each of its lines. All but the last end with
+    `\n\`: an escaped line feed, and a backslash that makes YAML ignore the real line break."""
     rows = [_escaped(line) for line in text.removesuffix("\n").split("\n")]
     more = [" " * column + ("\\" if row.startswith(" ") else "") + row for row in rows[1:]]
     end = '\\n"' if text.endswith("\n") else '"'

@@ -1,5 +1,5 @@
 """Keywords of JSON Schema that would be ignored, so that forbidden values would be allowed:
-misspelled keywords, and those that the schema's draft does not have there. Pure."""
+misspelled keywords, and those that the schema's draft ignores. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMED_SCHEMAS = frozenset(
         *("dependentSchemas", "dependencies"),
     }
 )
-"""Keywords whose value has schemas under names."""
+"""Keywords whose value maps names to schemas."""
 
 _APPLYING = frozenset(
     {
@@ -55,8 +55,8 @@ def ignored_keywords(schema: object, draft: Collection[str]) -> Iterator[tuple[P
     keyword that was probably meant, and keywords that the draft ignores, each with an empty text.
     `draft` has the keywords of the draft.
 
-    Follows local references. Names that begin with `x-` are never misspelled. The schema's levels
-    must be limited.
+    Follows local references. Names that begin with `x-` are never misspelled. Recursive: the
+    depth of the schema must be limited.
     """
     seen: set[int] = set()  # by identity, for mappings that aliases share
 
@@ -85,8 +85,8 @@ def ignored_keywords(schema: object, draft: Collection[str]) -> Iterator[tuple[P
 
 
 def _is_ignored(name: str, schema: Mapping[str, object], draft: Collection[str]) -> bool:
-    """Whether the draft ignores this keyword of a schema. Drafts before `dependentRequired` ignore
-    all keywords next to `$ref`."""
+    """Whether the draft ignores this keyword of a schema. Drafts without `dependentRequired`
+    (before 2019-09) ignore all keywords next to `$ref`."""
     if name not in _KEYWORDS or name in _CONTAINERS:
         return False
     if name in _PARTS_OF_LIMITS and isinstance(schema[name], bool):

@@ -84,7 +84,7 @@ class _Layout:
         self._text = text
         self._done: list[str] = []
         self._parts: list[str] = []  # of the current line
-        self._shift = 0  # columns that it moved to the right
+        self._shift = 0  # columns by which the current line moved to the right
         self._at = 0  # the text is copied up to here
         self._blank = False  # an empty line precedes the next line
         self._levels: tuple[Level, ...] = ()
@@ -96,7 +96,7 @@ class _Layout:
 
     @property
     def _line(self) -> str:
-        """The current line, of which a flow collection may be a megabyte."""
+        """The current line, kept in parts because a flow collection may be a megabyte long."""
         return "".join(self._parts)
 
     @_line.setter
@@ -204,7 +204,7 @@ class _Layout:
         if last in _OPENING and kind in _CLOSING:
             return ""
         if last == "FlowMappingStart" or (kind == "FlowMappingEnd" and last != "Value"):
-            return " " if token.start > self._at else ""  # formatters disagree: left as it is
+            return " " if token.start > self._at else ""  # keep it: formatters disagree
         if last in _OPENING:
             return ""
         if kind in _CLOSING or kind == "FlowEntry":

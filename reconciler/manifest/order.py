@@ -75,7 +75,7 @@ class _Names:
             near = own[0].nearest(task.org_name, name, self._searches)
             return "generated-similar" if near else "generated", near
         if not sign and name in self._entries and not any(e.rows for e in self._entries[name]):
-            return None  # it has no rows
+            return None  # the entry has no rows
         if key in self._entries or name in self._organizations:
             elsewhere = {org for entry in self._entries.get(key, ()) for org in entry.rows}
             elsewhere |= self._organizations.get(name, set())
@@ -96,8 +96,8 @@ def _same_period(task: DesiredTask, entry: DeclaredEntry) -> bool:
 
 
 def _cycles(tasks: Sequence[DesiredTask]) -> Iterator[tuple[DesiredTask, Finding]]:
-    """An error for a cycle, at each of its tasks that has an `after`. Each later row
-    waits for the rows that the matchers of its pilot pick; a pilot of any N rows is no edge."""
+    """An error for a cycle, at each of its tasks that has an `after`. Rows outside a pilot wait for
+    the rows that its matchers select; a pilot that is a number of rows adds no edge."""
     edges: dict[_Node, list[_Node]] = {}
     by_node: dict[_Node, DesiredTask] = {}
     for task in tasks:

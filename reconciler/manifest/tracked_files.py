@@ -24,20 +24,20 @@ from reconciler.system import disk
 
 _COMMAND = ("-c", "core.bare=false", "ls-files", "-z", "-v")
 _CHUNK = 1 << 16
-_NAME = 2  # the fields with --stage: letter, mode, name, stage
+_NAME = 2  # an index: the fields with --stage are letter, mode, name, stage
 _SHA256 = re.compile(rb"^[ \t]*+objectformat[ \t]*+=[ \t]*+\"?sha256", re.MULTILINE | re.IGNORECASE)
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
 class _Index(Value, frozen=True):
-    """The entries by their paths from the top: git's letter, and in a sparse checkout, where
-    another file may be left, also its mode and the name of its content."""
+    """The files in git's index, by path from the top: the status letter and, in a sparse checkout,
+    in which a different file may be left, also the mode and the name of the blob."""
 
     entries: dict[bytes, bytes]
 
     def refusal(self, path: bytes) -> str | None:
         """The case of OUTSIDE_REPOSITORY for a file that git does not track, or whose changes it
-        does not see: the content is not that of the repository."""
+        ignores (skip-worktree or assume-unchanged)."""
         letter = self.entries.get(path, b"")[:1]
         if not letter:
             return "untracked"
@@ -62,7 +62,7 @@ def _blob_name(content: bytes, length: int) -> str:
 
 
 class TrackedFiles:
-    """Runs git once for each repository, with the first file of it that a manifest refers to."""
+    """Runs git once for each repository, when a manifest first refers to a file in it."""
 
     def __init__(self) -> None:
         self._indexes: dict[Path, _Index | Finding] = {}
@@ -142,11 +142,10 @@ def _entries(output: IO[bytes] | None) -> Iterator[bytes]:
 
 
 def _repository(ours: Path, top: Path, own: Path) -> dict[str, str]:
-    """Fills an empty directory, and returns the variables with which git takes it, and the index
-    and the objects of a clone, for the repository of `top`. Raises OSError. The clone's
-    configuration can specify programs, other files, or a pipe that never ends.
-    """
-    disk.read_start(own / "HEAD", 0)  # else it is no repository
+    """Makes the empty directory `ours` a git directory for `top` that lacks the configuration of
+    the clone, which can specify programs, other files, or a pipe that never ends. Returns the
+    variables for git to use it with the index and objects of the clone. Raises OSError."""
+    disk.read_start(own / "HEAD", 0)  # raises if this is no repository
     if os.path.lexists(own / "index"):
         disk.read_start(own / "index", 0)  # does not wait for a pipe, unlike git
     common = own

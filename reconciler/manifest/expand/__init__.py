@@ -1,1 +1,1 @@
-"""One entry, many tasks: the values, periods and templates of an entry, and the generated tasks."""
+"""Expands entries into tasks: their values, periods and templates, and the generated tasks."""

@@ -1,4 +1,4 @@
-"""The tasks that an entry generates: axes x periods, each with its values and its row. Pure.
+"""The tasks that an entry generates, one for each combination of its axes' values. Pure.
 
 The caller reads files and passes the time. Every string of the entry is a template.
 """
@@ -53,7 +53,7 @@ OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
 """Properties of an entry that are not part of the generated tasks."""
 
 _WITHOUT_TEMPLATES = (OPTIONS - {"key"}) | {"expect"}
-"""A row of data must not define success."""
+"""Properties without templates; `expect`, because a row of data must not define success."""
 
 _RESERVED = frozenset({"exclude", "atLeast", "atMost", "period", "previous"})
 """Names below `forEach` that are not axes."""
@@ -173,8 +173,8 @@ class _Entry:
 
     def _matches(self, path: Path, among: Sequence[Combination]) -> Container[int]:
         """The positions of the combinations that match the list at `path`; none if it is not a
-        list. For a pilot, an item without a match is an error, unless the entry has no rows: no
-        task would wait for it."""
+        list. For a pilot, an item without a match is an error, unless the entry has no rows that
+        could wait for it."""
         listed = self._at(path)
         if listed is None:
             return ()

@@ -18,11 +18,12 @@ from reconciler.model.task import TaskOrigin
 class Expansion:
     """The generated tasks by key, in order, with their origins, and the findings.
 
-    `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
-    it. `inputs` is the template of the origins, filled once the prompt file has been read. `due` is
-    the period that may be created, `latest` the last period that may be due in any time zone.
-    `rows`: if no period is due, the keys of the rows without a period, with their `orgName`.
-    `written` is an entry that recurs, with its rows, which no period changes.
+    `values` are those of tasks whose prompt is in a file: they fill it, and `vocabulary` checks it.
+    `inputs` are the inputs with templates as written, for all `origins`; they are added once prompt
+    files have been read. `due` is the current period, None if it is not included; `latest` is the
+    last period that may be due in any time zone. `rows`: if no period is due, the keys of the rows
+    without a period, with their `orgName`. `written` is an entry that recurs, as written, with its
+    rows: the same in each period.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class Room:
     searches: SimilaritySearches = field(default_factory=SimilaritySearches)
 
     def take(self, size: int) -> bool:
-        """Whether a task of this size fits."""
+        """Reserves the bytes of a task or prompt; False if too few are left."""
         self.bytes -= size
         return self.bytes >= 0
 

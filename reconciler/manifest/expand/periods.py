@@ -39,7 +39,7 @@ class Unit(StrEnum):
 
 
 class Period(Value, frozen=True, order=True):
-    """One period, by its first day. `end` is the last day, inclusive."""
+    """A period, which `start` and `unit` define. `end` is the last day, inclusive."""
 
     start: date
     unit: Unit
@@ -72,8 +72,8 @@ class Period(Value, frozen=True, order=True):
         return period_of(self.start - timedelta(days=1), self.unit)
 
     def begins_at(self, zone: ZoneInfo) -> datetime:
-        """The instant at which it begins in `zone`, as UTC; if that day has no midnight, its first
-        instant."""
+        """The instant at which the period begins in `zone`, as UTC: the first instant of its first
+        day, which may have no midnight."""
         return datetime.combine(self.start, time(), zone).astimezone(UTC)
 
 
@@ -116,7 +116,7 @@ class Recurrence(Value, frozen=True):
         )
 
     def due(self, now: datetime) -> Period | None:
-        """The current period, unless it is not included."""
+        """The current period; None if it is not included."""
         period = period_at(now, self.unit, self.zone)
         return period if self.includes(period) else None
 

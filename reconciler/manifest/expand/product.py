@@ -15,7 +15,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
 Values = Mapping[str, str | None]
-"""Names with their texts; None for a mapping: only its fields are text."""
+"""Texts by name. A mapping is None, because only its fields (`stack.name`) are texts."""
 
 
 class Combination(NamedTuple):
@@ -79,8 +79,8 @@ class Matcher(NamedTuple):
 def matches(
     matchers: Sequence[Matcher], among: Sequence[Combination]
 ) -> tuple[set[int], list[int]]:
-    """The positions of the combinations that match, and the lines of matchers without a match. Sets
-    of positions are numbers with a bit for each, so many matchers with many names take no time."""
+    """The positions of the combinations that match, and the lines of matchers without a match. A
+    set of positions is an integer with a bit for each, so that sets are fast to intersect."""
     having = {item: 0 for matcher in matchers for item in matcher.required.items()}
     for n, each in enumerate(among):
         for item in having.keys() & each.values.items():

@@ -63,7 +63,7 @@ def names(text: str) -> Collection[str]:
 
 
 def substitute(text: str, values: Values) -> str:
-    """Fills a template without errors."""
+    """Fills a template that has no errors."""
     return Template(text).fill(values) if _OPEN in text else text
 
 
@@ -111,7 +111,7 @@ def _has_templates(value: object) -> bool:
 
 class Vocabulary(Value, frozen=True):
     """The names that any row of the axes defines and, if the entry recurs, the names of the period.
-    `axes` has the first of the rows that define the same names."""
+    Of the rows of an axis that define the same names, `axes` has the first."""
 
     axes: Mapping[str, Sequence[Row]]
     known: Values
