@@ -123,9 +123,9 @@ def load(
     tracked: TrackedFiles | None = None,
 ) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`; by default, at the standard locations)
-    and checks their tasks, also against `policy`. `also`: those at these paths, too, or at the
-    standard locations if it is empty. Calls `now` if an entry recurs. `tracked` are the
-    tracked files of the run.
+    and checks their tasks, also against `policy`. `also` (if not None): further paths, which
+    need not exist; the standard locations if it is empty. Calls `now` if an entry recurs. `tracked`
+    are the tracked files of the run.
 
     Never raises for the content of a manifest: every problem of every file is a diagnostic. Raises
     ManifestError for a policy that cannot be used.
@@ -174,7 +174,7 @@ class _Loading:
         entries = self._declared_entries()
         too_many = list(_too_many(tasks))
         self._diagnostics += too_many
-        # Comparing them all would take too long.
+        # Comparing too many tasks or globs would take too long.
         if self._check_stars() and not too_many:
             for task, finding in compare(tasks, unusable, removed, entries):
                 self._documents[task.file].findings.append(finding)
@@ -257,8 +257,8 @@ class _Loading:
             self._diagnostics += located(findings, file=name)
 
     def _check_stars(self) -> bool:
-        """Whether the globs of `removed` are within the limit. Adds an error to the first that is
-        not."""
+        """Whether the globs of `removed` have at most GLOB_STARS `*` together. Adds an error for
+        the first glob beyond the limit."""
         count = 0
         for document in self._documents.values():
             for number, removal in enumerate(document.removed):
@@ -285,7 +285,7 @@ class _Loading:
 
 
 def _too_many(tasks: Sequence[DesiredTask]) -> Iterator[Diagnostic]:
-    """Problems of all tasks of a run together."""
+    """Errors for a run with too many tasks or organizations."""
     organizations = {task.org_name: task for task in tasks}
     counted = (
         ("all", tasks, limits.TASKS),

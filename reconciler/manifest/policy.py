@@ -82,7 +82,7 @@ class Timer:
                 return work()
             finally:
                 has_returned = True
-        finally:  # also if the error is raised in the block above
+        finally:  # even if the error is raised in the inner `finally`
             left, _ = signal.setitimer(signal.ITIMER_VIRTUAL, *outer)
             self._left = min(self._left, left)
             signal.signal(signal.SIGVTALRM, handler)
@@ -100,8 +100,8 @@ class Policy(Value, frozen=True):
     timer: Timer
 
     def findings(self, tasks: Sequence[DesiredTask], data: object, size: int) -> list[Finding]:
-        """The violations by the tasks of one manifest, whose data is `data`, of `size` bytes: all,
-        or only errors once there are too many warnings.
+        """The violations by the tasks of a manifest, whose content is `data`, of `size` bytes. Once
+        there are too many warnings, only errors are added.
 
         Raises ManifestError if the policy cannot be evaluated."""
         found: dict[Finding, None] = {}
@@ -259,8 +259,8 @@ def _path_in_manifest(below: Path, key: str, data: Any) -> Path:
 
 
 def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
-    """The message without `errorMessage`: it never contains the value, which may be part of a
-    prompt."""
+    """The message for a schema without `errorMessage`: its case and facts. It never contains the
+    value, which may be part of a prompt."""
     if violation.rule == "required":
         return "required", {}
     if violation.rule is None or (violation.rule, violation.expected) == ("not", {}):

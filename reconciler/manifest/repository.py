@@ -1,4 +1,4 @@
-"""The repository of a directory. Files outside of it are neither read nor written for it."""
+"""The repository of a directory, and the paths that lead out of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _WORKSPACES = (
     *("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILDKITE_BUILD_CHECKOUT_PATH"),
     *("CIRCLE_WORKING_DIRECTORY", "BUILD_SOURCESDIRECTORY"),
 )
-"""Variables of CI systems, as in script/environment.sh."""
+"""Variables with the workspace of a CI job, also listed in script/environment.sh."""
 
 
 def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
@@ -49,7 +49,8 @@ def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
     there, the repository around it; in a CI job, the workspace, which may have other checkouts."""
     top = repository_root(folder)
     if top is not None:
-        inside = resolved(git_directory(top / ".git")).parents  # of the other's `.git/modules`
+        # The git directory of a submodule is in the `.git/modules` of the repository around it.
+        inside = resolved(git_directory(top / ".git")).parents
         around = next((folder.parent for folder in inside if folder.name == ".git"), top)
         top = around if top.is_relative_to(around) else top
     for text in filter(None, map(env.get, _WORKSPACES)):
@@ -74,7 +75,7 @@ def small_file(path: Path) -> bytes | None:
 
 
 def repositories_around(path: Path) -> list[Path]:
-    """The directories with `.git` above a path, as it is written."""
+    """The directories with `.git` above a path, whose links are not resolved."""
     return [folder for folder in path.parents if os.path.lexists(folder / ".git")]
 
 
@@ -108,8 +109,8 @@ def _refused(path: Path, folder: Path) -> TaskctlError | None:
 
 
 def resolved(path: Path) -> Path:
-    """The path with links resolved, existing or not; `Path.resolve` raises for link loops. After
-    hundreds of links, it is returned as it is: the system refuses to open it."""
+    """The path with links resolved, existing or not; `Path.resolve` raises for link loops. A path
+    with hundreds of links is returned as it is: the system refuses to open it."""
     try:
         return Path(os.path.realpath(path))
     except RecursionError:
@@ -128,9 +129,9 @@ def is_hidden(path: Path) -> bool:
 
 
 def path_inside(root: Path, name: str) -> Path | None:
-    """A path, relative to `root` and with links resolved, that is in the repository of `root` (else
-    in `root`), and not in `.git`; else, and if it has too many links, None. For names that come
-    from a state: nobody typed them."""
+    """The path `name`, relative to `root`, with links resolved; None if it is outside of the
+    repository (or of `root`, if that is in none), in `.git`, or has too many links. For names from
+    a state, which no user typed."""
     home = resolved(root)
     try:
         found = Resolver().resolve(home, name)

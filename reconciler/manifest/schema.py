@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def _not_a_manifest(data: object) -> Finding:
-    """With the similar key if `tasks` is misspelled."""
+    """The finding for data that is no manifest, with the similar key if `tasks` is misspelled."""
     from reconciler.manifest.schema_findings import similar
 
     for key in islice(data, 10) if isinstance(data, dict) else ():
@@ -156,7 +156,7 @@ def count_values(schema: object, most: int) -> int:
 
 def check_targets(schema: Mapping[str, object]) -> None:
     """Raises RemarkError for a `$ref` without a target, which `validator_of` reports only once it
-    is needed. It does not support schemas that contain schemas with a separate `$id`."""
+    is needed. Does not check a schema that contains schemas with their own `$id`."""
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
@@ -191,7 +191,7 @@ def _faults() -> Iterator[None]:
         raise
     except SchemaError as problem:
         path = tuple(problem.absolute_path)
-        # `type` is a name or a list of names: the error about the name lists them.
+        # `type` is a name or a list of names: the nested error about a name lists valid names.
         of_names = (e for e in problem.context or () if e.validator == "enum")
         facts: dict[str, Arg] = {"where": shown(path), "reason": problem.message}
         case = "schema" if path else "schema-root"
@@ -235,10 +235,10 @@ _run: ContextVar[_Run] = ContextVar("run")
 
 @cache
 def _observed(kind: Any) -> Any:
-    """A validator class that limits the depth of nested keywords: where Python's stack ends in the
-    library, Rust code panics. With `steps`, it also counts a step for each keyword (a schema may
-    refer to itself), for each error, and for a number of names or values of a keyword, and records
-    the schemas around each error. It is slow to make, so all schemas of a draft share it."""
+    """A validator class that limits the depth of nested keywords, because a RecursionError makes
+    Rust code of the library panic. With `steps`, it also counts a step for each keyword (a schema
+    may refer to itself), for each error, and for a number of names or values of a keyword, and
+    records the schemas around each error. It is slow to make: all schemas of a draft share it."""
     from jsonschema import validators
 
     def observed(name: str, rule: Any) -> Any:
@@ -249,13 +249,13 @@ def _observed(kind: Any) -> Any:
                 run.steps.take(1 + many // _PER_STEP)
             if run.depth == limits.NESTED_KEYWORDS:
                 raise RemarkError(Code.INVALID_POLICY, "recursion")
-            # For `false`, the library does not report the property.
+            # For a property with the schema `false`, the library does not report which it is.
             if name == "properties" and False in expected.values():
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
             run.depth += 1
             try:
                 for error in rule(validator, expected, value, schema) or ():
-                    # The message repeats the value, in each branch of an `anyOf`.
+                    # Save memory: the message repeats the value, in each branch of an `anyOf`.
                     error.message, error.args = "", ()
                     if run.steps is not None:
                         run.steps.take(1)

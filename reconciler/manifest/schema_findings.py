@@ -183,15 +183,15 @@ _MEANT = {
     "shared": "isShared",
     "title": "name",
 }
-"""Other names for settings, folded, and the correct names."""
+"""Other names for settings, in lower case without separators, and the correct names."""
 
 _SHORTEST = 4
-"""The minimum length of a name that counts as similar because another name begins with it."""
+"""The minimum length of names that are similar because one begins with the other."""
 
 
 def meant_property(name: str, known: Collection[str]) -> str | None:
-    """The property that was probably meant by `name`, if it is one of `known`. Also `NAME: VALUE`,
-    for a name that is a value of a setting."""
+    """The property that was probably meant by `name`, if it is one of `known`. For a name
+    that is a value of a setting (`auto`), `NAME: VALUE`."""
     meant = _MEANT.get(_folded(name))
     if meant is not None and re.split("[.:]", meant)[0] in known:
         return meant

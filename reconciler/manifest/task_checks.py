@@ -15,8 +15,8 @@ from reconciler.model.diagnostics import Path
 from reconciler.model.reference import PREFIX, reserved_line
 
 _PLACEHOLDER = r"\$\{[A-Za-z_]\w*\}|\bTODO\b"  # compiled if needed
-# Bidirectional embeddings, overrides and isolates, and tag characters. Marks of direction and
-# joiners stay: languages and emoji need them, and they hide nothing.
+# Bidirectional embeddings, overrides and isolates, and tag characters. Direction marks
+# and joiners are allowed: languages and emoji need them, and they hide nothing.
 _HIDDEN = r"[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
 
 
@@ -81,7 +81,7 @@ def _entities(path: Path, given: Mapping[str, object]) -> Iterator[Finding]:
         return
     for index, entity in enumerate(entities):
         yield from _blank_texts((*path, "entities", index), entity)
-    if "message" not in given and "taskID" in given:  # else the schema requires it
+    if "message" not in given and "taskID" in given:  # otherwise, the schema requires `message`
         yield Finding(
             Code.MISSING_PROPERTY, path, "entities", on_key=True, shown=(*path, "message")
         )

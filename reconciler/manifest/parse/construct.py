@@ -1,6 +1,7 @@
 """Parser events -> plain data. Iterative, so that deep nesting cannot exhaust the stack.
 
-Apart from the parser itself, this loop takes most of the time of reading a manifest, so it is flat.
+Apart from the parser itself, `Construction.run` takes most of the time of reading a manifest, so
+it seldom calls functions.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class Construction:
 
     `documents` are the documents that are not empty, each with its position in `starts`. `keys` has
     the positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`. `repeats`
-    are duplicate keys. With them or `findings`, the data must not be used, except to look for
-    further problems.
+    are duplicate keys. With `repeats` or `findings`, the data must not be used, except to look
+    for further problems.
     """
 
     def __init__(self, next_event: NextEvent, body: bytes) -> None:
@@ -89,7 +90,8 @@ class Construction:
         key: str | None = None
         positions: dict[str, Position] | None = None
         known = self._known
-        keys = {_MERGE_KEY: ""}  # so that `_key` gets it, at no cost for other keys
+        # A merge key becomes empty, so that `_key` handles it without a test of every other key.
+        keys = {_MERGE_KEY: ""}
         while (event := next_event()) is not None:
             kind = type(event)
             if kind is ScalarEvent:
@@ -157,7 +159,7 @@ class Construction:
         return value, frame.items, positions
 
     def _special(self, event: Any, frame: Frame) -> scalars.Scalar:
-        """A scalar with a tag, an anchor or escapes."""
+        """The value of a scalar that has a tag, an anchor or double quotes."""
         is_key = frame.awaits_key
         tag = None if event.ctag is None else str(event.ctag)
         value: scalars.Scalar = event.value
@@ -213,8 +215,9 @@ class Construction:
         return value
 
     def _key(self, event: Any, key: str, frame: Frame) -> str:
-        """Records the position of a key; returns another name for a duplicate, so that the first
-        value is kept, or for a merge key. Duplicates below a duplicate are not reported."""
+        """Records the position of a key, and returns it. Returns another name for a merge key, and
+        for a duplicate, so that the first value is kept. Duplicates below a duplicate are not
+        reported."""
         mapping, positions = frame.mapping, frame.positions
         if event.value == _MERGE_KEY:
             key = _MERGE_KEY
@@ -241,7 +244,7 @@ class Construction:
         self.documents, self.starts = [d for d, _ in used], [s for _, s in used]
 
     def _stream(self, event: Any) -> None:
-        """Starts and ends of the stream and its documents."""
+        """Starts a document; other events of the stream have no effect."""
         if not isinstance(event, DocumentStartEvent):
             return
         self._anchors.clear()
@@ -296,8 +299,8 @@ def _position(mark: Any) -> Position:
 
 
 def _measure(value: object) -> tuple[int, int]:
-    """The number of nodes and characters of an aliased value, and its depth. The time is
-    proportional to its content; nested aliases have been subtracted from `limits.ALIAS_VALUES`."""
+    """The number of nodes and characters of an aliased value, and its depth. The time
+    is limited, because nested aliases were already subtracted from `limits.ALIAS_VALUES`."""
     if isinstance(value, str):
         return 1 + len(value), 0
     if not isinstance(value, dict | list):

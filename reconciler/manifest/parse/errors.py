@@ -40,10 +40,11 @@ _CASES = (
 
 _AFTER_A_VALUE = ("indentation", "list", "mapping")
 _ESCAPED = {'"': '\\"', "'": "''"}
-"""The escapes of a quote within quotes of its kind."""
+"""Each kind of quote, as it is escaped within quotes of the same kind."""
 
 _KEY_CHARACTERS = 1_024
-"""YAML permits no longer key without `?`."""
+"""The maximum length of a key without `?` in YAML."""
+
 _LAST_KEY = r"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^\s,{}\[\]"'][^,{}\[\]]*+)[ \t]*$"""
 
 
@@ -82,7 +83,7 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
     """The finding for a parser's exception, at the most helpful location."""
     lines = re.split("\r\n|\r|\n", body.decode("utf-8", "replace"))
     for number, text in enumerate(lines, 1):
-        if re.match(r"(?:<{7}|\|{7}|>{7}) ", text):  # git writes it where two branches differ
+        if re.match(r"(?:<{7}|\|{7}|>{7}) ", text):  # a conflict marker of git
             return Finding(Code.INVALID_YAML, (), "conflict", position=(number, 1))
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     message = _message(error)

@@ -53,8 +53,8 @@ class Source:
     def diagnostics(
         self, findings: Iterable[Finding], file: str, *, excerpts: bool = False
     ) -> list[Diagnostic]:
-        """The diagnostics of findings in this file, each with its line and column; with `excerpts`,
-        if it is a manifest."""
+        """The diagnostics of findings in this file, each with its line and column and, for a
+        manifest, with `excerpts` of the text."""
         return located(findings, file=file, text=self.text, events=self.events, excerpts=excerpts)
 
     def tokens(self) -> NextEvent:
@@ -87,9 +87,9 @@ def read_source(content: bytes) -> Source:
 
 
 def _with_joined_surrogates(source: Source) -> bytes:
-    """The text; in a JSON document, the character instead of each pair such as `\\ud83d\\ude00`, as
-    Python's `json` writes a character that needs two UTF-16 units. YAML has no such pairs, and in
-    YAML that is not JSON, such a text may stand for itself."""
+    """The text; if it is JSON, with the character for each escaped surrogate pair, such as
+    `\\ud83d\\ude00`, which Python's `json` writes. YAML has no surrogate pairs: if the text is not
+    JSON, they may be literal text."""
     if not source.body.lstrip().startswith((b"{", b"[")) or _SURROGATES.search(source.body) is None:
         return source.body
     from reconciler.model.strict_json import JsonError, read_strict_json

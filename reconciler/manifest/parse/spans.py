@@ -36,10 +36,10 @@ Position = tuple[int, int]
 
 
 class SourceSpan(Value, frozen=True):
-    """The start of a value's key (of the value itself in a list), and its own first and last line.
+    """The start of a value and of its key (in a list, of the value twice), and its last line.
 
     Lines and columns count from 1, columns in characters. `key_width` and `width` are the lengths
-    of the key and the value, 0 if it does not end on its first line.
+    of the key and the value, 0 if they have more than one line.
     """
 
     key_line: int
