@@ -92,7 +92,7 @@ class Batch:
     _omissions: dict[str, list[Diagnostic]] = field(default_factory=dict)
 
     def add(self, read: Sequence[tuple[Candidate, Opening]]) -> None:
-        """Adds existing tasks."""
+        """Adds existing tasks under new keys."""
         declarations = [
             declare(each.task, opening, each.resource.members if each.resource else None)
             for each, opening in read
@@ -176,7 +176,7 @@ class Batch:
 
 
 def _without_credentials(text: str) -> str:
-    """Keys are shown even if prompts are not."""
+    """The text without credentials, for a key: keys are shown even if prompts are not."""
     for _, secret in credentials(text):
         text = text.replace(secret, " ")
     return text

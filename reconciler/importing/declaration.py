@@ -24,7 +24,7 @@ from reconciler.model.work import REDACTED, comparable_text
 
 UNNAMED = "New task"
 FIRST_EVENTS = 50
-"""The number of events to read for each task: they include the name that the agent gave it."""
+"""The number of first events to read for each task: the agent names the task in one of them."""
 
 
 class Opening(Value, frozen=True):
@@ -37,7 +37,7 @@ class Opening(Value, frozen=True):
 
     @property
     def text(self) -> str:
-        """The text to derive a key from."""
+        """The text to derive a key from; empty if the prompt is unknown or redacted."""
         text = "" if self.message is None else str(self.message["content"])
         return "" if REDACTED in text else text
 
@@ -147,7 +147,7 @@ def _omission(name: str, case: str) -> Diagnostic:
 
 
 def _message(opening: Opening, omissions: list[Diagnostic]) -> Any:
-    """Plain text if the message contains nothing else."""
+    """The message for the entry: plain text if it has nothing else, None if it is unknown."""
     given = opening.message
     if given is None or REDACTED in given["content"]:
         omissions.append(_omission("message", "noMessage" if given is None else "redacted"))
@@ -160,7 +160,7 @@ def _message(opening: Opening, omissions: list[Diagnostic]) -> Any:
 
 
 def _without_empty(value: Any) -> object:
-    """The service adds empty values for members that were not set."""
+    """The value without empty members, which the service adds for those that were not set."""
     if isinstance(value, Mapping):
         inner = {name: _without_empty(part) for name, part in value.items()}
         return {name: part for name, part in inner.items() if part not in (None, [], {})}

@@ -1,7 +1,8 @@
 """Agent tasks in a Pulumi YAML program or in the output of `pulumi stack export`.
 
 An error means that the resource cannot be imported as the same task. A warning is about something
-that only matters to Pulumi. No part of an agent task is dropped silently; all else is ignored.
+that only matters to Pulumi. No part of an agent task is dropped silently; other resources are
+ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from reconciler.model.value import Value, replace
 TYPE = "pulumiservice:api/agents:Task"
 
 # Pulumi's signatures of special values (sdk/go/common/resource): a member with the first name marks
-# an object as special, the second is its value for a secret, the third is an unknown value.
+# an object as special, the second is its value for a secret, the third stands for an unknown
+# value.
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -148,7 +150,7 @@ class _Reader:
         given = {name: value for name, value in inputs.items() if not name.startswith("__")}
         self._take(name, given, (*path, "inputs"), path, task_id)
 
-    # Resources of either
+    # Resources of programs and stacks
 
     def _take(
         self, name: str, given: Mapping[str, Any], path: Path, key: Path, task_id: str | None
@@ -208,8 +210,8 @@ class _Reader:
         return message["content"] if message.keys() == {"content"} else message
 
     def _is_plain(self, value: object, path: Path, *, known: bool) -> bool:
-        """Whether a value is literal; every part that is not is reported. Secrets of a task with a
-        known ID are only omitted, because the service has them."""
+        """Whether a value is literal; every part that is not is reported. A secret of a
+        task with a known ID is only a warning, because the service has the value."""
         problems = list(_not_plain(value, path))
         for where, case, name in problems:
             if known and case in ("secret", "value"):

@@ -19,8 +19,6 @@ class ImportResult(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """The reason why a task was skipped."""
-
     RECORDED = "recorded"
     REPLACED = "replaced"
     REPLACING = "replacing"
@@ -31,7 +29,7 @@ class SkipReason(StrEnum):
 
 
 class ImportedTask(Value, frozen=True):
-    """The result for one task or resource; `why` it was skipped."""
+    """The result for one task or resource; `why` is the reason if it was skipped."""
 
     key: str
     org_name: str | None
