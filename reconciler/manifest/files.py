@@ -225,7 +225,7 @@ class NamedFiles:
         return self._homes[folder]
 
     def _outside(self, real: FilePath, folder: FilePath) -> str | None:
-        """The case of OUTSIDE_REPOSITORY for a file that must not be read."""
+        """The case of OUTSIDE_REPOSITORY for a file that must not be read, None for other files."""
         _, top, is_repository = self._home(folder)
         if not real.is_relative_to(top):
             return "prompt" if is_repository else "prompt-directory"

@@ -52,7 +52,7 @@ class Added(Value, frozen=True):
 
 
 def task_faults(*tasks: NewTask) -> list[Finding]:
-    """The findings that make tasks invalid; paths are those in a manifest that contains them."""
+    """The errors in tasks that no comment can suppress, at their paths in a manifest."""
     source = Source(b"")
     settings = {task.key: task.settings for task in tasks}
     source.data = map_texts(str, {"version": 1, "tasks": settings})

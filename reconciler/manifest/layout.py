@@ -269,7 +269,7 @@ def _block_lines(text: str, at: int, head: str, parent: Level) -> tuple[list[str
     indent = parent.was + given if given else 0
     pad = " " * (parent.now + (given or STEP))
     moved: list[str] = []
-    count, end = 0, at  # without empty lines at its end: they are content only with `+`
+    count, end = 0, at  # without trailing empty lines: only `+` makes them content
     while at + 1 < len(text):
         stop = text.find("\n", at + 1)
         stop = len(text) if stop < 0 else stop

@@ -58,7 +58,7 @@ class _Names:
             self._entries.setdefault(entry.name, []).append(entry)
 
     def problem(self, task: DesiredTask, name: str) -> tuple[str, str | None] | None:
-        """The case of the error of a name, and a name that may be meant; None if it is correct."""
+        """The case of the error in a name, and the similar name, if any; None for a valid name."""
         if task.task_id is not None:
             return "taskID", None
         if name in (task.key, task.declared_key):

@@ -32,7 +32,7 @@ _ONE_TASK_ONLY = ("message", "taskID", "movedFrom", "after")
 
 
 def findings(violation: Violation, schema: Mapping[str, object]) -> Iterator[Finding]:
-    """The findings for a violation of the manifest schema, which is `schema`."""
+    """The findings for a violation of `schema`, the manifest schema."""
     path, value = violation.path, violation.value
     if "propertyNames" in violation.steps:
         code, case, facts = _invalid(violation)

@@ -36,7 +36,7 @@ Position = tuple[int, int]
 
 
 class SourceSpan(Value, frozen=True):
-    """The start of a value and of its key (in a list, of the value twice), and its last line.
+    """The start of a key, and the start and last line of its value. A list item is its own key.
 
     Lines and columns count from 1, columns in characters. `key_width` and `width` are the lengths
     of the key and the value, 0 if they have more than one line.
