@@ -91,8 +91,8 @@ Violations = Callable[[object], Iterator[Violation]]
 
 def validator_of(schema: Mapping[str, object], steps: Steps | None = None) -> Violations:
     """A function that finds a value's violations one by one; all `$ref`s must stay within the
-    schema. Both may raise RemarkError; after an error, the function must not be used again. For
-    policies, `steps` limits the work; otherwise, the caller limits the time."""
+    schema. This call and the function may raise RemarkError; the function must not be used after
+    that. For policies, `steps` limits the work; otherwise, the caller limits the time."""
     from referencing import Registry
 
     with _faults():

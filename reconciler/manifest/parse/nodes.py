@@ -56,7 +56,7 @@ Node = Scalar | Sequence | Mapping
 
 @dataclass(slots=True)
 class _Reader:
-    """Recursive: the depth of a manifest was limited when it was read."""
+    """Reads nodes recursively: the depth of a manifest was limited when it was read."""
 
     next_event: NextEvent
     anchors: dict[str, Node] = field(default_factory=dict)
