@@ -58,7 +58,7 @@ def of_statuses(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic
 
 
 def of_status(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic]) -> int:
-    """As of `of_statuses`, but a task that a person has cancelled is done."""
+    """Like `of_statuses`, but a task that a person has cancelled counts as done."""
     undecided = [status for status in statuses if not status.state.is_decided]
     return of_statuses(undecided, diagnostics)
 

@@ -84,7 +84,7 @@ def _click_message(error: click.ClickException) -> str:
 
 
 CLOSE = 0.75
-"""The minimum similarity of suggestions; for click, less is enough."""
+"""The minimum similarity of suggestions; click also suggests less similar names."""
 
 
 def _without_token(text: str) -> str:

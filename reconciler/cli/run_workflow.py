@@ -19,7 +19,7 @@ QUOTE = "'"
 _ANSWERS = ("approve", "reject", "say", "cancel")
 _EDITS = ("accept", "assign", "close", "dismiss", "init")
 COMMANDS = tuple(f"taskctl {c}" for c in ("apply", *(f"state {e}" for e in _EDITS), *_ANSWERS))
-"""How the commands begin that another user may have to run."""
+"""The beginnings of the commands that only the machine user may run."""
 
 _MODES = {name: name for name in ("update", "replace", "retry")} | {"allow_recreate": "recreate"}
 """The options of apply that are commands of the workflow."""

@@ -170,7 +170,7 @@ class Output:
         sys.stdout.flush()
 
     def _document_whole(self, text: str) -> None:
-        """The same, but a signal does not cut it off."""
+        """Writes to stdout; a signal takes effect only afterwards."""
         self.has_result = True
         FOOT.remove()
         write_whole(text)

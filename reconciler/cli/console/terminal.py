@@ -26,7 +26,7 @@ def wants_links(env: Mapping[str, str], *, terminal: bool) -> bool:
         return False
     if forced := env.get("FORCE_HYPERLINK"):
         return forced.strip() != "0"
-    if term.startswith(_MULTIPLEXERS):  # the variables are those of the terminal around it
+    if term.startswith(_MULTIPLEXERS):  # the variables describe the outer terminal
         return False
     version = env.get("VTE_VERSION", "")
     return (
