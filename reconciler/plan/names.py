@@ -11,7 +11,7 @@ from reconciler.model.similarity import SimilaritySearches
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
 from reconciler.model.task_state import TaskState
 from reconciler.model.work import comparable_text, is_same_work
-from reconciler.plan.keys import moved_ref
+from reconciler.plan.keys import moved_ref, record_of
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, is_left, plan_for
@@ -148,8 +148,8 @@ class Undeclared:
         return plan_for(record, Action.ORPHANED, reason, explanation)
 
     def _new_keys(self) -> dict[TaskRef, TaskRef]:
-        """For each entry with one orphan and one key without a task, these two: a value of the
-        entry may have been renamed."""
+        """For each entry with one orphan and one key that has no task and no attempt, these two: a
+        value of the entry may have been renamed."""
         old: dict[TaskRef, list[TaskRef]] = {}
         new: dict[TaskRef, list[TaskRef]] = {}
         for record in self._orphans:
@@ -159,13 +159,17 @@ class Undeclared:
         if not old:
             return {}
         for ref, task in self._desired.items():
-            if task.entry in old and ref not in self._state.records:
+            if task.entry in old and self._is_without_task(task):
                 new.setdefault(task.entry, []).append(ref)
         return {
             olds[0]: news[0]
             for entry, olds in old.items()
             if len(olds) == len(news := new.get(entry, [])) == 1
         }
+
+    def _is_without_task(self, task: DesiredTask) -> bool:
+        is_named = task.task_id is not None or record_of(task, self._state) is not None
+        return not (is_named or self._state.attempts_of({task.ref, moved_ref(task)}))
 
     def _removal_of(self, ref: TaskRef) -> Removal | None:
         return next((removal for removal in self._removed if removal.matches(*ref)), None)

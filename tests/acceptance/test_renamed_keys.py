@@ -163,3 +163,24 @@ def test_a_row_that_replaces_another_may_have_its_record(here: InProcess) -> Non
     assert here.run_words([*shlex.split(move)[1:], "--yes"]).code == 0
     assert set(here.run("plan").actions().values()) == {"unchanged", "changed"}
     assert len(tasks_of(here)) == 2
+
+
+@pytest.mark.parametrize("has", ["a record", "an attempt"])
+def test_a_row_that_has_its_own_task_gets_no_other_record(here: InProcess, has: str) -> None:
+    """`movedFrom` names its record, or an attempt may have created its task."""
+    rows = {"forEach": {"row": ["alpha", "beta"]}, "message": "do {{ row }}"}
+    single = as_tasks({"check-gamma": "do gamma"})
+    here.sandbox.write({"audit": rows, **(single if has == "a record" else {})})
+    assert here.run("apply").code == 0
+    rows["forEach"] = {"row": ["beta", "gamma"]}
+    if has == "a record":
+        rows["movedFrom"] = "check-{{ row }}"
+    here.sandbox.write({"audit": rows})
+    if has == "an attempt":
+        set_rules(here, Rule("create", LOST, contains="do gamma"), Rule("events", DOWN))
+        assert here.run("apply").results() == {"audit@gamma": "unresolved"}
+    ended = here.run("plan")
+    actions = ended.actions()
+    assert actions["audit@alpha"] == "orphaned"
+    assert actions["audit@gamma"] == ("move" if has == "a record" else "unresolved")
+    assert "state mv" not in ended.stdout
