@@ -19,7 +19,7 @@ from reconciler.model.service import Identity
 from reconciler.model.typed_json import builtins_of
 from reconciler.model.value import Stored, replace
 from reconciler.plan.periods import periods_of
-from reconciler.plan.plan import Action, Effect, Plan, PlannedTask
+from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
 
 VERSION = 4
 """Increase it when equal plans get a different digest."""
@@ -130,12 +130,23 @@ def differences(then: SavedPlan, now: SavedPlan) -> Iterator[tuple[str, dict[str
 
 
 def nothing_left(then: SavedPlan, plan: Plan) -> bool:
-    """Whether the saved plan is stale only because its tasks exist by now, as declared."""
+    """Whether the saved plan is stale only because the tasks that it would create, and no others,
+    exist by now, exactly as reviewed."""
     now = SavedPlan.of(plan)
     began = {"lineage": now.lineage} if not then.lineage else {}
     cases = {case for case, _ in differences(replace(then, **began), now)}
-    existing = {str(task.ref) for task in plan.tasks if task.action is Action.UNCHANGED}
-    return not now.tasks and cases == {"less"} and then.tasks.keys() <= existing
+    existing = {str(task.ref): task for task in plan.tasks if task.action is Action.UNCHANGED}
+    return (
+        not now.tasks
+        and cases == {"less"}
+        and all(key in existing and d in _created(existing[key]) for key, d in then.tasks.items())
+    )
+
+
+def _created(task: PlannedTask) -> tuple[str, str]:
+    """The digests of the creation of this task, now or in a later wave."""
+    new = PlannedTask(task.ref, Action.CREATE, Reason.NEW, task.file, desired=task.desired)
+    return digest(_done(new)), digest(_done(replace(new, action=Action.HELD)))
 
 
 def refuse_unexpected(plan: Plan, expected: str) -> None:

@@ -154,6 +154,31 @@ def test_a_saved_plan_that_was_applied_has_nothing_left(
     assert "nothing left" not in problem()
 
 
+def test_a_saved_plan_that_was_not_applied_is_stale(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its task exists, but not as it was reviewed."""
+
+    def write(settings: str) -> None:
+        text = MANIFEST.replace("What costs most.", f"What costs most., {settings}")
+        (folder / "tasks/a.yaml").write_text(text)
+
+    def problem() -> str:
+        capsys.readouterr()
+        assert run(["apply", *LOCAL, "p"]) == 1
+        return capsys.readouterr().err
+
+    write("approvalMode: manual")
+    assert run(["plan", *LOCAL, "--out", "p"]) == 0
+    write("approvalMode: auto")
+    assert run(["apply", *LOCAL, "--yes"]) == 0
+    assert "a new plan would no longer contain" in problem()
+    write("approvalMode: manual")
+    assert run(["plan", *LOCAL, "--update", "--out", "p"]) == 0
+    write("approvalMode: auto")
+    assert "a new plan would no longer contain" in problem()
+
+
 def test_an_unknown_selection_is_an_error_before_any_request(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
