@@ -255,11 +255,21 @@ class _Organization:
             reference = message.reference
             if reference is not None and reference.state not in answered:
                 tasks.setdefault(reference.state, []).append((task, reference))
-        found = [self._other(state, known) for state, known in tasks.items()]
+        declared = self._declared.tasks.items() if tasks else ()
+        moves = {old: ref for ref, task in declared if (old := moved_ref(task)) is not None}
+        found = [self._other(state, known, moves) for state, known in tasks.items()]
         return tuple(sorted(found, key=lambda each: (each.newest or _NEVER, each.id), reverse=True))
 
-    def _other(self, state: str, tasks: Sequence[tuple[RemoteTask, Reference]]) -> OtherState:
+    def _other(
+        self,
+        state: str,
+        tasks: Sequence[tuple[RemoteTask, Reference]],
+        moves: Mapping[TaskRef, TaskRef],
+    ) -> OtherState:
+        """`moves` are the keys that have a former key, by that key."""
         keys = tuple(dict.fromkeys(reference.key for _, reference in tasks))
+        refs = {TaskRef(self.org_name, key): key for key in keys}
+        former = {ref for ref in refs if (new := moves.get(ref)) is not None and new not in refs}
         logins = {task.creator_login or "" for task, _ in tasks}
         dates = [task.created_at for task, _ in tasks if task.created_at is not None]
         return OtherState(
@@ -268,7 +278,9 @@ class _Organization:
             newest=max(dates, default=None),
             logins=tuple(sorted(logins - {""})),
             keys=keys,
-            declared=tuple(k for k in keys if TaskRef(self.org_name, k) in self._declared.tasks),
+            declared=tuple(
+                key for ref, key in refs.items() if ref in self._declared.tasks or ref in former
+            ),
             is_own=self._facts.identity.login in logins,
         )
 

@@ -90,7 +90,7 @@ class Block(NamedTuple):
 
 class OtherState(NamedTuple):
     """A state that has created tasks in an organization, by its references. `declared` are those of
-    its keys that the manifests declare."""
+    its keys that the manifests declare, or name as the former key of another."""
 
     id: str
     tasks: int

@@ -676,6 +676,21 @@ def test_only_a_state_with_declared_keys_is_suggested(here: InProcess) -> None:
     assert all(ended.stderr.index(lost) < ended.stderr.index(each) for each in newer)
 
 
+def test_a_state_with_the_former_name_of_a_key_is_suggested(
+    here: InProcess, be: Callable[[str], None]
+) -> None:
+    here.sandbox.write(of("old", isShared=True))
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    lose(here)
+    here.sandbox.write({"new": {"message": "Do new.", "movedFrom": "old"}})
+    for name in ("me", "other"):
+        be(name)
+        ended = here.run_words(["plan", "--backend", here.server.url])
+        assert f"taskctl state init --continue {lost}" in ended.stderr
+        assert "1 of your 1 key" in ended.stderr
+
+
 def test_a_new_state_asks_nothing_and_reads_nothing(here: InProcess) -> None:
     others(here, 2, "a")
     here.sandbox.write(of("a", "b"))
