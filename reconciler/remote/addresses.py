@@ -20,10 +20,10 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Backend(NamedTuple):
-    """A service, and the source of its address.
+    """A service, and the option, variable or file that names it.
 
-    `name` identifies it in states and plans: a URL, `local`, or `local:PATH`. `notes` are about
-    skipped settings.
+    `name` identifies the service in states and plans: a URL, `local`, or `local:PATH`. `notes` are
+    about skipped settings.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Backend(NamedTuple):
 
     @property
     def local_db(self) -> Path | None:
-        """The embedded service's file, relative to the working directory; None for a real
-        service."""
+        """The embedded service's file, relative to the working directory; None for other
+        services."""
         if not self.is_local:
             return None
         return Path(self.name.partition(":")[2] or LOCAL_DB)
@@ -52,7 +52,7 @@ def backend_name(text: str, home: Path, source: str = "--backend") -> str:
     """The normalized name of a backend: a URL (see `service_url`), `local`, or `local:PATH`, which
     is `local` for the default file.
 
-    A path is relative to the working directory; `~` stands for `home`. `source` is for the message.
+    A path is relative to the working directory; `~` stands for `home`. Messages show `source`.
     Raises TaskctlError if the name is invalid.
     """
     kind, colon, path = text.strip().partition(":")

@@ -25,18 +25,17 @@ from reconciler.system.cache import UserCache
 T = TypeVar("T")
 _VERSION = 1
 _MAX_ENTRY = 1 << 16
-"""Bytes of a value. Larger values are read again each time, so that the cache stays small."""
+"""The maximum bytes of a value. Larger values are not cached, so that the cache stays small."""
 _MAX_FILE = 64 << 20
-"""Bytes of a file, from which the oldest entries are dropped."""
+"""The maximum bytes of the entries in a file; the oldest entries are dropped."""
 
 
 class TaskCache(Generic[T]):
-    """Values of one kind by task, in a JSON file in the user's cache for each `kind`, `service` and
+    """Values by task, in the user's cache: a JSON file for each `kind` of value, `service` and
     `caller`.
 
-    `service` is the address that identifies the service. A file or an entry that cannot be read or
-    written is ignored, and so is a value with a text that `scrub` changes, because it contains the
-    token.
+    `service` is the address of the service. Ignores files and entries that cannot be read or
+    written, and values with a text that `scrub` changes, because they contain the token.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class TaskCache(Generic[T]):
 
     @cached_property
     def _entries(self) -> dict[str, Raw]:
-        """The entries in the file, decoded when they are needed: there may be very many."""
+        """The entries in the file. Each is decoded only when it is needed: there may be many."""
         data = self._files.read(self._name, most=limits.CACHED_FILE_BYTES) or b"{}"
         try:
             content = members(data)

@@ -37,7 +37,7 @@ from reconciler.remote.sanitize import shown_text
 from reconciler.remote.transport import Transport
 
 BUDGET_TIMEOUT = 10.0
-"""Seconds; short, because only a forecast depends on it: the service enforces the budget."""
+"""Seconds. Short, because the budget is only used for a forecast: the service enforces it."""
 
 
 def _utc_now() -> datetime:
@@ -45,8 +45,7 @@ def _utc_now() -> datetime:
 
 
 class Client:
-    """A client of the service that `transport` sends requests to. `wall_clock` is a parameter for
-    tests."""
+    """A client of the service to which `transport` sends requests. `wall_clock` is for tests."""
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Client:
 
     @property
     def known_identity(self) -> Identity | None:
-        """The identity if it was read; no request is sent."""
+        """The identity if `identity` has already read it, without a request."""
         return self._identity
 
     def identity(self) -> Identity:
@@ -88,8 +87,8 @@ class Client:
             return self._identity
 
     def default_org(self) -> str | None:
-        """The service's default organization, or None. Raises RemoteError, also for an invalid
-        name, which would become part of addresses and commands."""
+        """The user's default organization at the service, or None. Raises RemoteError, also for an
+        invalid name, because names become part of URLs and commands."""
         request = Request("GET", "/api/user/organizations/default")
         response = self._send(request)
         if responses.service_sent(response, 400, 404):
@@ -103,8 +102,8 @@ class Client:
         return name
 
     def token_budget(self, org_name: str) -> Budget | Remark:
-        """The Neo token budget of the token's user, or the reason why there is none (without
-        secrets)."""
+        """The Neo token budget of the access token's user, or the reason, without secrets, why it
+        is unknown."""
         path = f"/api/orgs/{_segment(org_name)}/neo/token-budget"
         try:
             response = self._transport.send_once(Request("GET", path), BUDGET_TIMEOUT)
@@ -132,7 +131,7 @@ class Client:
         return task_pages(read, org_name, where)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
-        """See Service. Raises RemoteError if the response is about another task."""
+        """See `Service.get_task`. Raises RemoteError also if the response is about another task."""
         try:
             return self._task("GET", org_name, task_id)
         except responses.NotFoundError:
@@ -167,7 +166,8 @@ class Client:
     def post_to_task(
         self, org_name: str, task_id: str, body: Mapping[str, object], suffix: str = ""
     ) -> ServiceResponse:
-        """Posts to a task once, because it may act on a duplicate. Raises NoResponseError."""
+        """Posts to a task, without retries: a duplicate may have an effect. Raises
+        NoResponseError."""
         path = _task_path(org_name, task_id) + suffix
         return self._transport.post(Request("POST", path, encode_json(body)))
 
@@ -185,8 +185,8 @@ class Client:
         return outcome
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, object]) -> RemoteTask:
-        """See Service. Retried like a read, because it is idempotent. Raises RemoteError, with
-        status 404 also for another user's task."""
+        """See `Service.patch_task`. Retried like a read, because the request is idempotent. Raises
+        RemoteError, with status 404 also for another user's task."""
         return self._task("PATCH", org_name, task_id, encode_json(changes))
 
     def task_url(self, org_name: str, task_id: str) -> str | None:
@@ -212,9 +212,9 @@ class Client:
         self, first: Request, name: str, query: Mapping[str, str], size: int
     ) -> tuple[ReadPage, str]:
         """A function that reads a page of a list, and the address of the list for messages.
-        `first` lacks the query; `name` is the member with the entries, of which a page has `size`,
-        or a tenth from the first page on that is too large. It never grows again: that would skip
-        entries if the service counted pages."""
+        `first` is the request without its query, `name` the member of responses with the entries,
+        and `size` the entries of a page. If a page is too large, `size` is divided by ten for the
+        rest of the list. It never grows again: if page tokens count pages, that skips entries."""
 
         def read(token: str | None) -> Page:
             nonlocal size
@@ -244,8 +244,8 @@ class Client:
         return read, self._transport.address(first)
 
     def _read(self, request: Request) -> object:
-        """The response's JSON without the token. Raises RemoteError unless it is a 2xx with
-        JSON."""
+        """The JSON of the response, with the token redacted. Raises RemoteError unless the response
+        is a 2xx with JSON."""
         return self._decode(request, self._send(request))
 
     def _send(self, request: Request) -> ServiceResponse:
@@ -285,8 +285,8 @@ def _segment(text: str) -> str:
 class ServiceClock:
     """The service's clock, from the `Date` header of its responses (which a proxy may have set).
 
-    Advances with `clock` (monotonic, in seconds), even if `Date` is constant, and never runs
-    backwards. Thread-safe."""
+    Between responses, it advances with `clock` (monotonic, in seconds). It never runs backwards.
+    Thread-safe."""
 
     def __init__(self, clock: Callable[[], float], wall_clock: Callable[[], datetime]) -> None:
         self._clock, self._wall_clock = clock, wall_clock
@@ -303,7 +303,7 @@ class ServiceClock:
     def note(self, response: ServiceResponse) -> None:
         """Uses the `Date` of a 2xx if it is plausible."""
         text = response.headers.get("Date", "")
-        if text == self._last:  # this clock has advanced since
+        if text == self._last:  # this second is already known
             return
         moment = http_date(text)
         if moment is None or not 200 <= response.status < 300:

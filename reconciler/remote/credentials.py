@@ -1,7 +1,7 @@
 """Backend, token and organization, from options, the environment and Pulumi's files.
 
-The order of precedence is in docs/configuration.md. No file in the repository is used: `repository`
-is the root of the current repository, and HOME may be a directory in it.
+The order of precedence is in docs/configuration.md. `repository` is the root of the current
+repository: no file in it is used, even if HOME is a directory in it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ResolvedSetting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that does not appear in its repr."""
+    """An access token; its repr does not contain it."""
 
     value: str = field(repr=False)
     source: str
@@ -135,7 +135,8 @@ def resolve_org(
 def _pulumi_backends(
     env: Mapping[str, str], home: Path, repository: Path | None
 ) -> Iterator[tuple[str | None, str]]:
-    """The backends that Pulumi would use, in its order; None for an encrypted file."""
+    """The backends that Pulumi would use, in order of precedence, with their sources; None for an
+    encrypted file."""
     if text := env.get("PULUMI_BACKEND_URL", "").strip():
         yield text, "PULUMI_BACKEND_URL"
     path = _folder(env, home) / "credentials.json"
@@ -187,7 +188,7 @@ def _encrypted_error(path: Path) -> TaskctlError:
 
 
 def _entry(table: object, name: str) -> object:
-    """The value for a backend; its address in the file need not be normalized."""
+    """The value of `table` for a backend, whose address in `table` need not be normalized."""
     for key, value in table.items() if isinstance(table, Mapping) else ():
         if isinstance(key, str) and (key == name or _same(key, name)):
             return value

@@ -1,4 +1,4 @@
-"""A request, its response, the time limits of both, and the requests that have no response yet."""
+"""A request, its response, and the time limits of both."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ NOT_JSON = object()
 
 
 class ServiceResponse(Value, frozen=True):
-    """A complete response. `headers` are case-insensitive; `data` is the JSON of its body without
-    secrets, or NOT_JSON; `received` is a time of the transport's clock; `beginning` is the start of
-    the body."""
+    """A complete response. `headers` are case-insensitive. `data` is the JSON of the body without
+    secrets, or NOT_JSON; `beginning` is the start of the body. `received` is the time of the
+    transport's clock when the headers were received."""
 
     status: int
     headers: Mapping[str, str]
@@ -63,14 +63,13 @@ class ServiceResponse(Value, frozen=True):
 
     @property
     def request_id(self) -> str:
-        """The request ID; empty if it is missing, or not a plain word, because it is shown without
-        quotes."""
+        """The request ID; empty if it is missing, or not a plain word: messages do not quote it."""
         found = self.headers.get("X-Pulumi-Request-ID", "")
         return found if _REQUEST_ID.fullmatch(found) else ""
 
 
 class NoResponseError(Exception):
-    """There is no complete response. If not `begun`, nothing was sent (see Exchange)."""
+    """No complete response was received. If not `begun`, nothing was sent (see Exchange)."""
 
     def __init__(self, cause: BaseException, *, begun: bool) -> None:
         super().__init__(type(cause).__name__)
@@ -79,7 +78,7 @@ class NoResponseError(Exception):
 
 
 class TooLargeError(ProtocolError):
-    """A response exceeds the limits, and was not used."""
+    """A response exceeds the limits, and is not used."""
 
 
 class TooLateError(Exception):
@@ -95,8 +94,8 @@ class Exchange:
     `resets`, a connection that is closed early is reset, so that bytes of the request that the
     kernel still holds cannot arrive later.
 
-    `begun` becomes False if it is certain that no byte of the request was handed to a socket. The
-    CONNECT of a proxy and the TLS handshake are not part of the request.
+    `begun` is False while it is certain that no byte of the request was passed to a socket. The
+    CONNECT to a proxy and the TLS handshake are not part of the request.
     """
 
     connect: float
@@ -111,7 +110,7 @@ class Exchange:
     _token: Token[Exchange] = field(init=False, repr=False, compare=False)
 
     def __enter__(self) -> None:
-        """Applies the limits to the requests of this thread in the context."""
+        """Makes this the `current` exchange, whose limits apply to the requests of this thread."""
         self._token = _CURRENT.set(self)
 
     def __exit__(self, *_: object) -> None:
@@ -125,11 +124,12 @@ class Exchange:
         return min(self.read, left)
 
     def begin_connecting(self) -> None:
-        """Call it before a connection is opened."""
+        """Starts the time limit of opening a connection."""
         self._deadline = time.monotonic() + self.connect
 
     def begin_sending(self) -> None:
-        """Call it before the request is written. Raises TooLateError if its window has closed."""
+        """Records that the request is about to be written, and starts the time limit of the
+        response. Raises TooLateError if the send window has closed."""
         if self.window is not None and not self.window.is_open():
             raise TooLateError
         self.begun = True
@@ -140,5 +140,5 @@ _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
 
 def current() -> Exchange:
-    """The exchange in whose context this thread is. Raises LookupError if there is none."""
+    """The exchange whose context this thread has entered. Raises LookupError if there is none."""
     return _CURRENT.get()

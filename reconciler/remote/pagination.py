@@ -20,7 +20,7 @@ ReadPage = Callable[[str | None], Page]
 """Reads the page with a token (None: the first)."""
 
 TASK_QUERY = {"sortBy": "created", "sortDirection": "desc"}
-"""The service's default order changes while the list is read."""
+"""The order in which the list is requested: the default order changes while the list is read."""
 
 
 def event_pages(
@@ -30,11 +30,12 @@ def event_pages(
     first: str | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Page]:
-    """The pages of a task's events from the one with token `first` on, read as needed; `where` is
-    for messages. Raises the errors of `read`, and RemoteError for a list that does not end.
+    """The pages of a task's events, read as needed, from the page with token `first` (None: the
+    first) on. `where` is for messages. Raises the errors of `read`, and RemoteError for a list that
+    does not end.
 
-    A page can take 50 MiB of memory, and the events of several tasks are read at once. So each
-    page is deleted, here and by callers, before the next is read."""
+    A page can take 50 MiB of memory, and the events of several tasks are read concurrently. So
+    callers must delete a page, too, before they request the next."""
     return _pages(read, where, first, (limits.EVENT_PAGES, limits.EVENT_SECONDS), clock)
 
 
@@ -52,8 +53,8 @@ def _pages(
     most: tuple[int, float],
     clock: Callable[[], float],
 ) -> Iterator[Page]:
-    """`most` are the limits of pages and of seconds. Only the time of reading counts, not the time
-    in which the pages are used. Stores digests of tokens only."""
+    """`most` has the limits of pages and of seconds. Only the time of `read` counts, not the time
+    in which the caller uses the pages. Stores only the hashes of tokens, which may be long."""
     tokens: set[int] = set()
     spent = 0.0
 

@@ -58,8 +58,8 @@ class LargeResponseError(RemoteError):
 
 
 def decode(body: bytes | bytearray) -> object:
-    """Decodes JSON. Raises TooLargeError for more values than any response has, which would take
-    fifty times its size, and ValueError for anything else, including NaN, infinities, and extreme
+    """Decodes JSON. Raises TooLargeError for too many values, which could take fifty times the
+    memory of the body, and ValueError for anything else, including NaN, infinities, and extreme
     nesting."""
     most = limits.RESPONSE_VALUES
     if len(body) > most and _marks(body) > most and _marks(_TEXT.sub(b"", body)) > most:
@@ -75,8 +75,7 @@ def decode(body: bytes | bytearray) -> object:
 
 
 def _value(body: bytes | bytearray) -> object:
-    """The value with U+FFFD instead of half a surrogate pair, which a truncated text can end
-    with."""
+    """The value, with U+FFFD instead of a lone surrogate, with which a truncated text can end."""
     try:
         return decode_outline(object, body)
     except ValueError:
@@ -101,8 +100,8 @@ _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 def read(response: ServiceResponse, request: Request, where: str, scrub: Scrubber) -> object:
-    """The data of a 2xx. Raises RemoteError for everything else. `where` is the
-    address of the request without secrets, for messages."""
+    """The data of a 2xx response. Raises RemoteError for other statuses, and without JSON. `where`
+    is the address of the request without secrets, for messages."""
     classified: _Classified = (Code.NOT_THE_SERVICE, "", {})
     if not 200 <= response.status < 300:
         classified = _classified(response, request)
@@ -175,7 +174,7 @@ def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
     task_id = wire.created_task_id(data) if 200 <= status < 300 else None
     if task_id is not None:
         return Created(task_id)
-    # A gateway's page with the same status proves nothing: the service repeats the status as JSON.
+    # The error page of a gateway proves nothing. The service's errors repeat the status as `code`.
     code, message = data.get("code"), data.get("message")
     is_proof = type(code) is int and code == status and status not in MAY_HAVE_CREATED
     if 400 <= status < 500 and is_proof and isinstance(message, str) and message.strip():
@@ -190,7 +189,7 @@ def _object(response: ServiceResponse) -> Mapping[str, Any]:
 
 
 def _message(response: ServiceResponse) -> str | None:
-    """The `message` of the service's error response, or None for another response."""
+    """The `message` of an error from the service; None for any other response."""
     data = _object(response)
     if not ("message" in data or "code" in data):
         return None
@@ -200,8 +199,8 @@ def _message(response: ServiceResponse) -> str | None:
 
 
 def answer(response: ServiceResponse, scrub: Scrubber) -> Remark:
-    """A response in a few words: the status, the message or the beginning of the body, and the
-    request ID of a failure."""
+    """A summary of a response: the status, the message or the beginning of the body, and the
+    request ID if the status is 5xx."""
     case, text = "answer", _message(response)
     if text is None:
         kind = shown_text(response.headers.get("Content-Type", "no content type"), 80)
@@ -213,7 +212,7 @@ def answer(response: ServiceResponse, scrub: Scrubber) -> Remark:
 
 
 def failed(lost: NoResponseError, scrub: Scrubber, where: str) -> RemoteError:
-    """The error for a request without a usable response; `where` is the address."""
+    """The error for a request without a complete response; `where` is the request's address."""
     kind = LargeResponseError if isinstance(lost.cause, TooLargeError) else RemoteError
     return kind([_diagnostic(_classified_failure(lost), scrub, where=where)])
 
@@ -224,8 +223,8 @@ def reason(lost: NoResponseError, scrub: Scrubber) -> Remark:
 
 
 def _classified_failure(lost: NoResponseError) -> _Classified:
-    """The proxy can only be the cause before the request has begun: urllib3 also raises ProxyError
-    for a reset long after the connection was opened."""
+    """The code, case and facts of a failure. ProxyError only counts before the request was sent:
+    urllib3 also raises it for a reset long after the connection was opened."""
     chain = list(causes(lost.cause))
     if not lost.begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in chain):
         beneath = [c for c in chain if isinstance(c, OSError) and c.args]

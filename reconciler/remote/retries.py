@@ -20,8 +20,8 @@ RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 class RetryPolicy(NamedTuple):
     """Exponential backoff with full jitter, in seconds.
 
-    The n-th pause is uniform between 0 and `base * 2**n`, at most `cap`. `tries` limits the number
-    of tries, `total` the time including responses.
+    The pause after try n is random between 0 and `base * 2**(n - 1)`, or `cap` if that is less.
+    `tries` limits the number of tries, `total` the time of all tries and pauses.
     """
 
     tries: int = 6
@@ -85,7 +85,7 @@ def causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def is_transient(exc: BaseException) -> bool:
-    """Whether a retry may help: not for an invalid certificate, proxy URL or host name, nor for a
+    """Whether a retry may help: not for an invalid certificate or proxy URL, an unknown host, or a
     response that is too large."""
     return not any(
         isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL | TooLargeError)

@@ -54,7 +54,7 @@ HEADERS = {
 HEADER_VALUE = re.compile(r"[!-~]+")
 
 BETWEEN_NOTES = 10.0
-"""Seconds between two notes about retries."""
+"""The minimum seconds between two notes about retries."""
 
 _CHUNK = 1 << 16
 _BEGINNING = 400
@@ -72,10 +72,9 @@ _LOCAL_URL = "http://localhost"
 class Transport:
     """Sends requests to one backend with one token. Thread-safe.
 
-    `backend` is a URL, or any name if `app` is called instead. `headers` go with each request.
-    `connections` is the size of the pool: at least the number of threads. `sleep`, `clock`
-    (monotonic, in seconds) and `spread` are parameters for tests. `note` is called when a request
-    is retried.
+    `backend` is a URL, or any name if `app` is called instead. `headers` are added to each request.
+    `connections` is the size of the pool, at least the number of threads. `sleep`, `clock`
+    (monotonic, in seconds) and `spread` are for tests. `note` is called when a request is retried.
 
     Raises TaskctlError for plain HTTP to anything but loopback, a token that cannot be sent in a
     header, a missing CA bundle, and a SOCKS proxy. Uses HTTPS_PROXY, ALL_PROXY, NO_PROXY,
@@ -182,8 +181,8 @@ class Transport:
         return requests.Request(request.method, url, headers, data=request.body).prepare()
 
     def _body(self, response: requests.Response, exchange: Exchange) -> tuple[bytes, object]:
-        """The beginning of the body, and its data. Decoded values take up to fifty times the size
-        of the body, so large bodies are read and decoded one at a time."""
+        """The beginning of the body, and its data. Decoded data takes up to fifty times the memory
+        of the body, so only one thread at a time reads and decodes a large body."""
         if 300 <= response.status_code < 400:
             return b"", NOT_JSON  # a redirect is not used
         body, is_large = bytearray(), False
@@ -209,7 +208,7 @@ class Transport:
     def _note_retry(
         self, request: Request, number: int, outcome: ServiceResponse | NoResponseError
     ) -> None:
-        """Notes a retry; few of them, because many requests may fail at once."""
+        """Notes a retry, unless there was a note recently: many requests may fail at once."""
         if self.clock() < self._next_note:
             return
         self._next_note = self.clock() + BETWEEN_NOTES
@@ -227,7 +226,7 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class WSGIAdapter(BaseAdapter):
-    """Calls `app` in the calling thread, concurrently.
+    """Calls `app` in the caller's thread, so calls may be concurrent.
 
     The app must not use WSGI's `write`, and its response must end: it is read as a whole. Adds the
     `Date` header that a server would add. Does not catch exceptions of the app.
@@ -268,7 +267,7 @@ class WSGIAdapter(BaseAdapter):
 
 
 def _environ(request: PreparedRequest) -> dict[str, Any]:
-    """The environment of a request for the app."""
+    """The WSGI environment of a request."""
     parts = urlsplit(request.url or "")
     body: Any = request.body or b""
     headers = {name.upper().replace("-", "_"): value for name, value in request.headers.items()}
