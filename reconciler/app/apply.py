@@ -56,7 +56,9 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
     """Applies manifests or a saved plan. Raises TaskctlError if nothing was sent."""
-    waits = request.options.wait  # after a plan that was made without, it only waits
+    waits = (
+        request.options.wait
+    )  # --wait with a plan saved without it: waits, but runs no further wave
     request = _with_saved_plan(ctx, request)
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
@@ -201,8 +203,9 @@ class _LaterWaves:
         return {ref for ref in refs if ref.org_name in self._organizations}
 
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
-        """Whether a task that held tasks wait for has made progress since the last plan or, once
-        all have ended, a task that tasks elsewhere wait for is done, which is then recorded."""
+        """Whether another wave has something to do: a task that held tasks wait for has made
+        progress since the last plan or, once all tasks have ended, a task that tasks of other
+        organizations wait for is done and has to be recorded."""
         progress, later = self._wave.progress, self._confirmed.followers
         followers = [task for task in self._held if task.ref in later]
         blocking = self._blocking & {ref for task in followers for ref in task.waits_for}
@@ -220,7 +223,7 @@ class _LaterWaves:
         return any(has_progressed(status) for status in statuses if status.ref in blocking)
 
     def _continue(self) -> None:
-        """Runs another wave; later, if the state is locked or the service unavailable."""
+        """Runs another wave; if the state is locked or the service unavailable, tries again later."""
         self._has_continued = True
         try:
             applied, self._wave = _run_wave(

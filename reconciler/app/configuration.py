@@ -49,7 +49,8 @@ def _invalid(case: str, **facts: Arg) -> RemarkError:
 
 
 class _Home(NamedTuple):
-    """The directory of the file, and its repository or else that directory, with links resolved."""
+    """The directory of the file, and the root of its repository (or that directory, outside of
+    repositories), both without links."""
 
     folder: Path
     top: Path

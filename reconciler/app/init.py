@@ -152,7 +152,7 @@ class _Starter:
         self._create(SCHEMA, schema_text("manifest"))
 
     def _show_organization(self, manifests: Mapping[str, Path], org: str) -> None:
-        """Shows the organization for a manifest that has none; one is enough."""
+        """Shows the organization to add, for the first manifest that sets none."""
         for name, path in sorted(manifests.items()):
             if not _ORG_NAME.search(disk.read_start(path, limits.MANIFEST_BYTES)):
                 self.report.shown.append((self._prefix + name, f"orgName: {org}\n"))
@@ -210,7 +210,7 @@ class _Starter:
         shown = len(self.report.shown)
         for name, template in WORKFLOWS.items():
             self.create_or_show(name, filled(template_text(template), values), write=True)
-        del self.report.shown[shown + 1 :]  # one text is enough
+        del self.report.shown[shown + 1 :]  # the first existing workflow is enough
         self.report.placeholders += values.left
 
     def create_or_show(self, name: str, text: str, *, write: bool) -> None:

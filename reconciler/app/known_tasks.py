@@ -24,8 +24,8 @@ class TasksById:
         self.refused: set[str] = set()
 
     def get(self, ids: Collection[str]) -> dict[TaskId, RemoteTask]:
-        """The tasks that the service shows now. Raises RemoteError, also if the service refuses the
-        list, too."""
+        """The tasks that the service shows now. Raises RemoteError, also if it refuses both a task
+        and the list."""
         known = len(self.refused)
         found = list(self._pool.map(self._get, sorted(ids)))
         if len(self.refused) > known:
@@ -33,8 +33,9 @@ class TasksById:
         return {TaskId(task.org_name, task.id): task for task in found if task is not None}
 
     def get_absent(self, ids: Collection[str], *, is_listed: bool) -> dict[TaskId, RemoteTask]:
-        """Reads tasks that `get` has not found; the rest is absent, because absence means two 404s
-        while the list responds (`is_listed`: it has been read before). Raises RemoteError."""
+        """Reads once more the tasks that `get` has not found. Those that it does not return are
+        absent: that takes two 404s while the list responds (`is_listed`: the list has been read
+        before). Raises RemoteError."""
         if ids and not is_listed:
             next(self._service.list_tasks(self._org_name), None)
         return self.get({*ids} - self.refused)

@@ -38,7 +38,7 @@ def _with_id(state: State, task_id: str) -> Record | None:
 
 
 def record_of_retired(task: RetiredTask, task_id: str) -> Record:
-    """A record as if a removed key still had its task, or a former task."""
+    """A record for the task of a removed key, or for a former task of a key."""
     return Record(
         ref=task.ref,
         task_id=task_id,

@@ -28,7 +28,7 @@ from reconciler.state.session import Session
 
 
 def begin_state(ctx: Context) -> None:
-    """Notes that apply begins a new state file, and what may be left of another one."""
+    """Notes that apply begins a new state file, and which files may be left of an earlier state."""
     location = ctx.location
     if isinstance(location, LocalState) and location.is_new:
         others = (*left_of(location), *_in_parents(ctx))
@@ -59,7 +59,7 @@ def _in_parents(ctx: Context) -> tuple[str, ...]:
 
 
 def is_new(state: State) -> list[Event]:
-    """The answer that a state replaces no lost state; no events if that is known."""
+    """The events that record that a state replaces no lost state; none if that is recorded."""
     known = state.provenance
     return [] if known.is_new else [Learned(replace(known, is_new=True))]
 
@@ -164,7 +164,7 @@ def continuation(
 
 
 def _answering(event: Event, answered: tuple[str, ...]) -> Event:
-    """The event, if it answers for these states only."""
+    """The event, changed so that it answers for these states only."""
     if isinstance(event, Learned):
         return replace(event, provenance=replace(event.provenance, answered=answered))
     return event

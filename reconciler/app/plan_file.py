@@ -35,8 +35,8 @@ def is_plan_file(path: Path) -> bool:
 
 
 def write_plan_file(root: Path, name: str, plan: Plan) -> None:
-    """Writes what a person who confirms the plan confirms; `name` is relative to `root`. Raises
-    TaskctlError."""
+    """Writes the saved plan, by which `apply` checks that it does what was reviewed. `name` is
+    relative to `root`. Raises TaskctlError."""
     known = (encode_json(value) for value in (FORMAT_VERSION, _KIND, __version__))
     text = b'{"formatVersion": %b, "kind": %b, "taskctl": %b, "plan": %b}'
     data = indented(text % (*known, encode_json(SavedPlan.of(plan)))) + b"\n"
@@ -44,8 +44,7 @@ def write_plan_file(root: Path, name: str, plan: Plan) -> None:
 
 
 def read_plan_file(path: Path, name: str) -> SavedPlan:
-    """What was confirmed with the plan in a file; `name` is the file as the user typed it. Raises
-    TaskctlError."""
+    """Reads a saved plan; `name` is the file as the user typed it. Raises TaskctlError."""
     try:
         data = disk.read_file(path, most=limits.SAVED_PLAN_BYTES, follow=True)
     except OSError as problem:
@@ -56,7 +55,7 @@ def read_plan_file(path: Path, name: str) -> SavedPlan:
 
 
 def decoded(data: bytes, name: str) -> SavedPlan:
-    """What was confirmed, from the content of a file. Raises TaskctlError."""
+    """The saved plan in the content of a file. Raises TaskctlError."""
     try:
         return _content(data.removeprefix(b"\xef\xbb\xbf"), name)
     except ShapeError as problem:

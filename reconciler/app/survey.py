@@ -214,8 +214,8 @@ class _Organization:
         return True
 
     def _is_enough(self, page: TaskPage, listed: int) -> bool:
-        """Whether no further page is needed. As many tasks as the baseline has are read, or the
-        whole list, so that one that is cut short lacks known tasks."""
+        """Whether no further page is needed. At least as many tasks are read as the baseline has,
+        so that known tasks are missing if the service cuts the list short."""
         depth, explains = self.need.depth, self.need.explains
         is_deep = not explains or any(depth.is_reached(t.id, t.created_at) for t in page)
         self.is_deep = self.is_deep or is_deep

@@ -197,8 +197,7 @@ class TaskReader:
         return self.status_of(record, state_of(raw, summary), raw, summary)
 
     def _status_if_readable(self, record: Record, raw: Mapping[str, object]) -> TaskStatus:
-        """The status; not visible if the service shows the task but refuses its events, twice as
-        for a task that is gone."""
+        """The status; not visible if the service shows the task but refuses its events twice."""
         for _ in range(2):
             try:
                 return self._status(record, raw)

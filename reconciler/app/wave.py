@@ -90,10 +90,10 @@ class Applied(Value, frozen=True):
 
 
 class Wave:
-    """One wave, from the plan to the saved state. `confirmed`: what a later wave is limited to,
-    which was confirmed before the first wave; None for the first. `progress` is the progress of the
-    tasks that held tasks wait for, as of the plan, without replaced tasks and what has changed
-    since."""
+    """One wave, from the plan to the saved state. `confirmed`: None for the first wave; a later
+    wave is limited to what was confirmed before the first. `progress` is the progress at the time
+    of the plan of the tasks that held tasks wait for, without replaced tasks, and tasks that have
+    progressed since."""
 
     def __init__(
         self,
@@ -330,7 +330,7 @@ class Wave:
         for ref, now in facts.progress.items():
             before = self.progress.get(ref)
             if before is not None and now.progress is not before.progress:
-                del self.progress[ref]  # for the wait, a difference is progress
+                del self.progress[ref]  # the wait then sees that it has progressed
         inputs = replace(inputs, state=self.state)
         return later_plan(self._reader, inputs, facts, explanation), explanation
 
