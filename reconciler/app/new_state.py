@@ -236,7 +236,11 @@ def _joined(known: Provenance, state_id: str, facts: Facts) -> Provenance:
     shown = (message.reference for message in facts.messages.values() if message is not None)
     seen = {reference.state for reference in shown if reference is not None}
     ids = tuple(dict.fromkeys((*known.ids, state_id)))
-    return replace(known, ids=ids, answered=tuple(sorted({*known.answered, *seen} - {*ids})))
+    answered = tuple(sorted({*known.answered, *seen} - {*ids}))
+    explained = known.explained
+    if state_id not in known.ids:  # its tasks in other organizations were not
+        explained = tuple(name for name in explained if name in facts.lists)
+    return replace(known, ids=ids, answered=answered, explained=explained)
 
 
 def _refuse_unclear(facts: Facts, explanation: Explanation, state_id: str) -> None:

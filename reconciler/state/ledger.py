@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from reconciler.model.value import replace
-from reconciler.state.attempt import Attempt, Baseline, RetiredTask, number_of
+from reconciler.state.attempt import Attempt, Baseline, Provenance, RetiredTask, number_of
 from reconciler.state.model import (
     Aged,
     Attempted,
@@ -66,14 +66,19 @@ class Ledger:
                 case BaselineMoved(baseline):
                     self._move_baseline(baseline)
                 case Learned(provenance, continues=continues):
-                    self.provenance = self.provenance.joined(provenance)
-                    self.baselines = () if continues else self.baselines
+                    self._learn(provenance, continues=continues)
                 case Dismissed(org_name, task_id):
                     self.dismissed = _sorted(self.dismissed, f"{org_name}/{task_id}")
                 case Ran(run):
                     self.runs[run.name] = run
                 case Aged(seconds):
                     self._wait(seconds)
+
+    def _learn(self, provenance: Provenance, *, continues: bool) -> None:
+        self.provenance = self.provenance.joined(provenance)
+        if continues:
+            self.provenance = replace(self.provenance, explained=provenance.explained)
+            self.baselines = ()
 
     def _record(self, record: Record) -> None:
         ref = record.ref

@@ -334,7 +334,8 @@ class BaselineMoved(_Event, frozen=True):
 class Learned(_Event, frozen=True):
     """A person has answered for lost states, or references were seen: both are added to the
     provenance. If the state `continues` another state from now on, its baselines are dropped,
-    because they do not cover the tasks of that state."""
+    because they do not cover the tasks of that state, and only the organizations in the event count
+    as explained."""
 
     provenance: Provenance
     continues: bool = False

@@ -922,6 +922,35 @@ def test_what_was_left_out_is_asked_about_there(here: InProcess) -> None:
     assert here.sandbox.recorded().keys() == {"a", "b", "c", "d"}
 
 
+def test_a_task_of_a_lost_state_that_nobody_could_read_blocks_its_organization(
+    here: InProcess, be: Callable[[str], None]
+) -> None:
+    """Also if this state has explained the organization before it continued the lost one."""
+    there = {key: {"message": f"Do {key}.", "orgName": "beta"} for key in "bz"}
+    here.sandbox.write({**of("a"), "z": there["z"]})
+    assert here.run("apply").code == 0
+    other = here.within("other")
+    other.sandbox.write({**of("k", isShared=True), "b": {**there["b"], "isShared": True}})
+    assert other.run_state("init", "--new").code == 0
+    assert other.run("apply", "--target", "k").code == 0
+    be("other")
+    assert other.run("apply", "--target", "b").code == 0
+    be("me")
+    here.sandbox.write({**of("a", "k"), **there})
+    here.server.habits.orgs = ("acme",)
+    for changed in (True, False):
+        ended = proceed(here, id_of(other))
+        assert (ended.document["notListed"], ended.document["changed"]) == (["beta"], changed)
+    here.server.habits.orgs = ("acme", "beta")
+    task = other.sandbox.recorded()["b"]
+    here.server.set_rules(Rule("events", Fault("status", status=403), task=task))
+    ended = here.run("apply")
+    assert (ended.results(), codes(ended)) == ({"b": "unresolved"}, {"TC748"})
+    here.server.set_rules()
+    assert here.run_state("assign", "b", task).code == 0
+    assert here.run("apply").document["tasks"] == []
+
+
 def test_a_lost_state_may_have_its_tasks_where_nothing_was_listed(here: InProcess) -> None:
     """No other state is suggested then: an answer would hold in that organization, too."""
     here.sandbox.write({"b": {"message": "Do b.", "orgName": "beta"}})
