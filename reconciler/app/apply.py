@@ -56,9 +56,7 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
     """Applies manifests or a saved plan. Raises TaskctlError if nothing was sent."""
-    waits = (
-        request.options.wait
-    )  # --wait with a plan saved without it: waits, but runs no further wave
+    waits = request.options.wait  # a plan saved without --wait has no later waves, but may wait
     request = _with_saved_plan(ctx, request)
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
@@ -223,7 +221,7 @@ class _LaterWaves:
         return any(has_progressed(status) for status in statuses if status.ref in blocking)
 
     def _continue(self) -> None:
-        """Runs another wave; if the state is locked or the service unavailable, tries again later."""
+        """Runs another wave; a locked state or an unavailable service is tried again later."""
         self._has_continued = True
         try:
             applied, self._wave = _run_wave(

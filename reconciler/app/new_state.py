@@ -238,7 +238,7 @@ def _joined(known: Provenance, state_id: str, facts: Facts) -> Provenance:
     ids = tuple(dict.fromkeys((*known.ids, state_id)))
     answered = tuple(sorted({*known.answered, *seen} - {*ids}))
     explained = known.explained
-    if state_id not in known.ids:  # its tasks in other organizations were not
+    if state_id not in known.ids:  # organizations without a list may have more of its tasks
         explained = tuple(name for name in explained if name in facts.lists)
     return replace(known, ids=ids, answered=answered, explained=explained)
 
