@@ -24,13 +24,13 @@ Report: TypeAlias = (
     "ValidateReport | Plan | ApplyReport | ApplyWaitReport | WaitReport | ResultsReport"
     " | FailureReport"
 )
-"""The reports that formats show."""
+"""The reports that `render` accepts."""
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 """The formats of reports; the module of that name has `render(view, style) -> str`."""
 
 SHARED_FORMATS = ("markdown", "html", "github")
-"""The formats that others read: they cannot answer as the user of this run."""
+"""The formats for other people, who may not be able to run commands as the user of this run."""
 
 BASIC_FORMATS = ("text", "json")
 """The formats of every command. The others are for reports about tasks."""

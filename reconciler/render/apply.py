@@ -58,7 +58,7 @@ def result_view(task: TaskResult, style: Style) -> TaskView:
 
 
 class ApplyWaitView(StatusesView):
-    """The tasks as after a wait, and those that apply did not create."""
+    """The tasks that were waited for, and the other tasks of the apply."""
 
     command = "apply"
 
@@ -73,7 +73,7 @@ class ApplyWaitView(StatusesView):
             yield from waited_rows(self.report, style)
 
     def document(self, commands: Commands) -> Document:
-        """The document of the apply, with the end of the wait."""
+        """The document of the apply, with `wait`."""
         wait = {
             "end": self.report.end.value,
             **statuses_part(self.statuses, self.report.read_at, commands),
@@ -111,12 +111,12 @@ def apply_summary(report: ApplyReport) -> str:
 
 
 _INDENT, _WIDTH = "    ", 96
-_NAMED = 3  # keys that have the same problem; the others are counted
+_NAMED = 3  # listed keys with the same problem, or reasons; the others are counted
 
 
 def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
-    """At least one row per task, unless it was already reported, then the counts; with `-q`, only
-    tasks that did not succeed."""
+    """The rows of each task that was not already reported, then the counts. Tasks with the same
+    problem may share a row. With `-q`, only tasks that did not succeed."""
     if style.quiet and not report.failed():
         return
     palette = style.palette
@@ -143,8 +143,8 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
 
 
 def task_rows(task: TaskResult, style: Style, *, with_org: bool) -> Iterator[str]:
-    """`created rotate-iam-keys https://...` (without the address if the name is a hyperlink),
-    followed by what went wrong."""
+    """`created rotate-iam-keys https://...` (without the address if the name is a hyperlink), and
+    below it the problems."""
     palette = style.palette
     name = safe.line(str(task.ref) if with_org else task.ref.key)
     label = palette.paint(task.result.color)(LABELS.get(task.result, task.result.value))

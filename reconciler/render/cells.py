@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 GAP = "  "
 """The separator of columns in a table."""
 
-_LONG = 48  # columns of a cell that may be far wider than the others
+_LONG = 48  # wider cells do not widen a column if most of its cells are far narrower
 _WIDEST = 2
 _MIN_COLUMNS = 8  # minimum columns of a value
 MARKUP = re.compile(r"(\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\)")
@@ -54,7 +54,7 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
             if token.isspace():
                 continue
             if columns - used < _WIDEST:
-                row, used = "", 0  # leading blanks leave no room for a character
+                row, used = "", 0  # the indentation leaves no room for a wide character
             if used + size > columns:
                 *full, end = split(token, columns - used)
                 rows.extend(row + piece for piece in full)
@@ -75,8 +75,8 @@ _WORD = re.compile(r"[^\s`]*`[^`]+`[^\s`]*|\S+")
 
 
 def wrap_words(text: str, columns: int, hang: int = 0) -> list[str]:
-    """Wraps a sentence, all rows but the first indented by `hang`; neither code between backticks
-    nor words that are too long, such as links, are broken."""
+    """Wraps a sentence; all rows but the first are indented by `hang`. Keeps code in backticks on
+    a row if it fits, and never breaks a word, such as a link."""
     rows, indent = [""], " " * hang
     found = (" ".join(word.split()) for word in _WORD.findall(text))
     for word in (w for part in found for w in ([part] if width(part) <= columns else part.split())):
@@ -147,21 +147,21 @@ def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
 
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The width of each column; for the first column, see `_column_width`."""
+    """The width of each column: `_column_width` of the first, that of the widest cell of others."""
     first, *others = zip(*rows, strict=True)
     return [_column_width(first), *(max(map(width, column)) for column in others)]
 
 
 def _column_width(column: Sequence[str]) -> int:
-    """The width that a column is padded to: cells that are far wider than most shift only the rest
-    of their row."""
+    """The width to which a column is padded. Cells that are far wider than most do not count: they
+    shift only the rest of their row."""
     sizes = sorted(map(width, column))
     return max(size for size in sizes if size <= max(_LONG, 2 * sizes[len(sizes) // 2]))
 
 
 def fit(table: list[list[str]], columns: int) -> list[list[str]]:
-    """Shortens the widest values, as far as they stay readable, until the rows fit; a key only if
-    it is wider than all columns."""
+    """Shortens the widest values, to `_MIN_COLUMNS` at least, until the rows fit. The first cell of
+    a row, its key, is only shortened to `columns`."""
     own, *widths = [max(map(width, column)) for column in zip(*table, strict=True)]
     room = columns - own - len(GAP) * len(widths)
     cap = max(widths, default=0)

@@ -12,16 +12,16 @@ from reconciler.render.style import Palette, Style
 from reconciler.tasks.conversation import ConversationEntry, EntryKind
 from reconciler.tasks.events import Approval, text_in
 
-TOOL_ROWS = 4  # the rows that show the output of a tool, without -v
-_NARROWEST = 10  # columns of text
-_NAME = 11  # columns
+TOOL_ROWS = 4  # maximum rows of a tool's output, without -v
+_NARROWEST = 10  # minimum columns of text
+_NAME = 11  # columns of a name
 _GUTTER = 10 + _NAME  # the time of day and the name
 
 _NAMES = {EntryKind.FINAL: "assistant", EntryKind.CALL: "tool", EntryKind.UNKNOWN: "other"}
 
 
 class ConversationText:
-    """Renders entries in order. `terminal`: wraps text; otherwise lines are kept."""
+    """Renders entries in order. Wraps text for a `terminal`; otherwise, keeps its lines."""
 
     def __init__(self, style: Style, *, terminal: bool) -> None:
         self._style = style
@@ -32,7 +32,7 @@ class ConversationText:
 
     def text(self, entries: Iterable[ConversationEntry]) -> str:
         rows = "".join(f"{row}\n" for entry in entries for row in self._entry(entry))
-        return safe.without_commands(rows)  # a row may begin where a line was broken
+        return safe.without_commands(rows)  # wrapping can move a command to the start of a row
 
     def _entry(self, entry: ConversationEntry) -> list[str]:
         rows = []

@@ -1,6 +1,6 @@
 """JSON documents: the parts that they share, and their text, with list items on separate lines.
 
-Each document is described in `schemas/`, or it is that of a command without a schema.
+`schemas/` has the JSON Schemas of documents about tasks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ FORMAT_VERSION = 1
 Document = dict[str, Any]
 """An object of JSON. Members without a value are null, or absent if `given` omits them."""
 
-# A runner looks for its commands anywhere in a line; in JSON `##` occurs in strings only.
+# Workflow runners find this anywhere in a line. In JSON, it only occurs in strings, so it can be
+# escaped.
 _COMMAND = r"##(?=\w*\[)"
 
 
@@ -37,7 +38,7 @@ def json_document(
     /,
     **members: object,
 ) -> Document:
-    """A document with these members after the two that every document has."""
+    """A document with `formatVersion`, `diagnostics` and these members."""
     return {
         "formatVersion": FORMAT_VERSION,
         "diagnostics": diagnostic_items(diagnostics, commands),
@@ -56,7 +57,7 @@ def timestamp(moment: datetime | None) -> str | None:
 
 
 def diagnostic_items(diagnostics: Iterable[Diagnostic], commands: Commands) -> list[Document]:
-    """The diagnostics in words."""
+    """The diagnostics as JSON objects."""
     return [_diagnostic_item(diagnostic, commands) for diagnostic in diagnostics]
 
 
@@ -77,12 +78,12 @@ def _diagnostic_item(diagnostic: Diagnostic, commands: Commands) -> Document:
 
 
 def hint_items(words: Words) -> list[Document]:
-    """The hints of remarks."""
+    """The hints of remarks as JSON objects."""
     return [{"text": hint.text, "commands": list(hint.commands)} for hint in words.hints]
 
 
 def change_item(change: Change) -> Document:
-    """A difference. A side that is absent has no member: null is a value."""
+    """A difference as a JSON object. An absent side has no member, because null is a value."""
     sides = {"before": change.before, "after": change.after}
     return {
         "path": change.path,
@@ -128,7 +129,7 @@ def inert(text: str) -> str:
 
 
 def _value(value: object) -> str:
-    """A list has one item on each line."""
+    """A value as JSON, with list items on separate lines."""
     if not isinstance(value, list | tuple) or not value:
         return json.dumps(value)
     return "[\n  " + ",\n  ".join(map(json.dumps, value)) + "]"

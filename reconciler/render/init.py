@@ -11,7 +11,7 @@ from reconciler.render import cells, safe
 from reconciler.render.document import json_document
 
 MAX_KEPT = 4
-"""Existing files that are listed; a repository may have hundreds of manifests."""
+"""The maximum number of existing files that are listed: there may be hundreds of manifests."""
 
 _MORE_FILES = {"--hook": ".pre-commit-config.yaml", "--workflow": "taskctl-plan.yml"}
 
@@ -40,12 +40,12 @@ def init_text(report: InitReport, commands: Commands) -> str:
 
 
 def _next_steps(report: InitReport, commands: Commands) -> str:
-    """Commands to run from here."""
+    """Commands to run next, from the current directory."""
     completed = commands.completed
     there = ("-C", report.folder) if report.folder else ()
     new = (
         (report.tasks,) if report.tasks else there
-    )  # with -C, the configuration above would select its own manifests
+    )  # with -C, a parent directory's configuration would select other manifests
     known = {PurePath(name).name for name in (*report.written, *report.kept)}
     steps = [
         (completed(command_line("validate", *new)), "check the manifests, offline"),

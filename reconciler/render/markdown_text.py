@@ -1,7 +1,7 @@
-"""External text as Markdown that no host interprets.
+"""Writes external text as Markdown that no host interprets.
 
-It is placed in code spans and fences, and risky words of prose in `<code>` within HTML blocks:
-there, renderers look for no markup, links, mentions or issue numbers. Entities would not suffice:
+Text is placed in code spans and fences. In prose, risky words are in `<code>` within HTML blocks,
+where renderers look for no markup, links, mentions or issue numbers. Entities would not suffice:
 GitHub looks for `@name` and `#1` in the rendered page, where `&#64;` is an `@` again.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from reconciler.render import safe
 
-SPAN = 200  # characters of a code span
+SPAN = 200  # maximum characters of a code span
 
 _CODE = re.compile(r"`([^`]+)`")
 _TICKS = re.compile(r"`+")
@@ -53,7 +53,7 @@ def paragraph(text: str) -> str:
 
 
 def _words(line: str) -> Iterator[str]:
-    """Words, the space between them, and texts in backticks, which the catalog marks as code."""
+    """The words of a line and the space between them as HTML; texts in backticks become code."""
     for place, part in enumerate(_CODE.split(line)):
         if place % 2:
             yield f"<code>{safe.html(part)}</code>"
@@ -62,7 +62,7 @@ def _words(line: str) -> Iterator[str]:
 
 
 def prose(text: str) -> str:
-    """A text as HTML, for a page; texts in the catalog's backticks become code."""
+    """The text of a message as HTML; texts in backticks become code."""
     return _CODE.sub(r"<code>\1</code>", safe.html(text))
 
 

@@ -84,7 +84,7 @@ class ResultsView(StatusesView):
         )
 
     def table(self) -> Iterable[Sequence[object]]:
-        """A row per task, also for former tasks of keys."""
+        """A row per task, including former tasks of the keys."""
         rows = [*map(_csv_row, self.statuses), *map(_csv_row_of_other, self.report.others)]
         return [_CSV_COLUMNS, *([row.get(name, "") for name in _CSV_COLUMNS] for row in rows)]
 
@@ -138,7 +138,7 @@ def _status_view(status: TaskStatus, style: Style, now: datetime) -> TaskView:
 
 
 _HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")
-_MIN_ANSWER = 24  # columns
+_MIN_ANSWER = 24  # minimum columns of an answer
 
 
 def result_rows(
@@ -149,9 +149,9 @@ def result_rows(
     missing: int | None = None,
     retry: Sequence[str] = (),
 ) -> list[str]:
-    """A row per task in the given order, and below it remarks and hints; with `verbose`, its
-    address and the whole answer; then the command that starts the tasks of `retry` over. The last
-    row counts the tasks, also the `missing` tasks, which are not created yet."""
+    """A row per task in the given order, and below it remarks and hints; with `verbose`, also its
+    address and the whole answer. Then the command that retries the tasks named in `retry`. The last
+    row counts the tasks, and the `missing` tasks, which are not created yet."""
     end = f" {missing:,} not created yet." if missing else ""
     if not statuses:
         return [f"No tasks are recorded.{end}"]
@@ -170,7 +170,7 @@ def result_rows(
 
 
 def _retry_rows(names: Sequence[str], style: Style) -> Iterator[str]:
-    """The command that starts failed tasks over."""
+    """The command that retries failed tasks."""
     if names:
         options = " ".join(f"--retry {shell_word(name)}" for name in names)
         commands = style.commands.block(f"taskctl apply {options}")
@@ -283,5 +283,5 @@ def _usage(outputs: Mapping[str, object]) -> dict[str, object]:
 
 
 def _addresses(requests: Iterable[ListedPullRequest]) -> str:
-    """The addresses of pull requests; the name if it has none."""
+    """The addresses of pull requests, or the name of a pull request without an address."""
     return ", ".join(f"{each.url or each.text}{merged(each)}" for each in requests)

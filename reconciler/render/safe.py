@@ -18,7 +18,7 @@ _ADDRESS = (
     r"(?s)(?P<start>https?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)"
     r"(?P<rest>(?:[/?#].*)?)"
 )
-_KEPT = "/?#%:@!$&'()*+,;=~"  # and letters, digits, -._
+_KEPT = "/?#%:@!$&'()*+,;=~"  # in addition to letters, digits and -._
 _MAX_LENGTH = 2000  # some terminals ignore longer addresses
 
 

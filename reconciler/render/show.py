@@ -80,7 +80,7 @@ def _manifest_rows(report: TaskReport, style: Style) -> Iterator[str]:
 
 
 def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
-    """The state and every output of the service."""
+    """The task's status, and all of its outputs at the service."""
     created = status.created_at
     since = f", {age(now - created)} old" if created else ""
     yield f"  at the service: {status.state.label}{since}"

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missing: str = "") -> str:
-    """A line per task, and per attempt with an unknown outcome; verbose, also
-    its file. `missing` is the path of a state file that does not exist."""
+    """A line per task, and per attempt with an unknown outcome; with `style.verbose`, also its
+    file. `missing` is the path of a state file that does not exist, else empty."""
     rows = [("TASK", "TASK ID", "LAST STATUS", "FILE")]
     for ref in (ref for ref in refs if ref in state.records):
         record = state.records[ref]
@@ -46,7 +46,7 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missin
 
 
 def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:
-    """Everything known about one task; `outputs`: including the outputs as last read."""
+    """Everything known about a task; with `outputs`, including its outputs when last read."""
     palette = style.palette
     rows = [palette.bold(safe.line(str(ref)))]
     record = state.records.get(ref)
@@ -89,8 +89,8 @@ def _changes(state: State, record: Record) -> Mapping[str, str]:
 
 
 def created_at(record: Record) -> datetime | None:
-    """The time when the service created the task: until its outputs are read, the time of the
-    response; unknown for an adopted task."""
+    """The time when the service created the task. Until its outputs are read, it is the time of the
+    response, or None for an adopted task."""
     shown = instant(record.outputs.get("createdAt"))
     return shown or (record.created_at if record.reference else None)
 
@@ -130,8 +130,7 @@ def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iter
 
 
 def state_document(state: State, refs: Iterable[TaskRef], *, missing: str = "") -> Document:
-    """The document of `state list`; `missing` as for `state_table`. Its tasks are
-    an iterator: there may be very many."""
+    """The document of `state list`; `missing` is as for `state_table`."""
     return json_document(
         backend=state.backend,
         lineage=None if missing else state.lineage,
@@ -241,7 +240,7 @@ def edit_text(edit: Edit) -> str:
 
 
 def edits_document(edits: Iterable[Edit]) -> Document:
-    """The document with an iterator over its edits, of which there may be very many."""
+    """The document of commands that edit the state."""
     return json_document(edits=list(map(_edit, edits)))
 
 
@@ -276,8 +275,8 @@ def location_document(change: LocationChange) -> Document:
 
 
 def copy_text(state: State) -> str:
-    """A whole state, as `state push` reads it: without the checksum, which edits would
-    invalidate."""
+    """A whole state in the form that `state push` reads, without a checksum: editing the text would
+    invalidate it."""
     return inert(json.dumps(json.loads(state_json(state)), indent=2)) + "\n"
 
 

@@ -92,8 +92,8 @@ def address_rows(status: TaskStatus, style: Style) -> Iterator[str]:
 
 
 def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
-    """Each open request on one row, with `verbose` followed by its content, and the command that
-    answers it."""
+    """For each open request, a row (with `verbose`, also its content) and the command that answers
+    it."""
     for request in open_requests(status):
         is_shown = style.verbose and request.approval is not None
         line = safe.line(request_line(request, now, message=not is_shown))
@@ -147,7 +147,7 @@ def status_document(
 
 
 def statuses_part(statuses: Sequence[TaskStatus], now: datetime, commands: Commands) -> Document:
-    """The members about tasks as they were at that time."""
+    """The members about the tasks, which were read at the time `now`."""
     return {
         "readAt": rfc3339(now),
         "summary": status_counts(statuses),
@@ -196,6 +196,6 @@ def _request_item(request: OpenRequest, commands: Commands) -> Document:
 
 
 def _words(line: str) -> list[str] | None:
-    """The words of a command line; None if it is none that everyone may run."""
+    """The words of a single `taskctl`, `gh` or `pulumi` command; None for any other text."""
     may_run = line.startswith(("taskctl ", "gh ", "pulumi ")) and "\n" not in line
     return shlex.split(line) if may_run else None

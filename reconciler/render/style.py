@@ -33,7 +33,7 @@ class Palette:
     blue = partialmethod(_paint, "94")
 
     def paint(self, color: str) -> Callable[[str], str]:
-        """The color of this name."""
+        """The method for a color, by its name."""
         paint: Callable[[str], str] = getattr(self, color)
         return paint
 
@@ -41,10 +41,10 @@ class Palette:
 class Style(Value, frozen=True):
     """The appearance of a report; formats for programs ignore most of it.
 
-    `terminal`: nothing is wider than `width` (in columns).
-    `links`: a terminal with hyperlinks. `diagnostics`: text includes them (other formats always
-    do). `excerpts`: with lines of their manifests. `locate` turns a file name into a path relative
-    to the repository. `reported`: the results that were already written. `commands`: prints
+    `terminal`: rows are at most `width` columns wide. `links`: the terminal supports hyperlinks.
+    `diagnostics`: reports as text include diagnostics (other formats always do). `excerpts`:
+    diagnostics show the line of the manifest. `locate` turns a file name into a path relative to
+    the repository. `reported` has the results that were already written. `commands` completes
     suggested commands.
     """
 
@@ -65,7 +65,7 @@ class Style(Value, frozen=True):
         return Palette(on=self.color)
 
     def link(self, text: str, url: str | None) -> str:
-        """A text, which `safe` has escaped, as a hyperlink if there are any."""
+        """A text, which `safe` has escaped, as a hyperlink if the terminal supports them."""
         return linked(text, url) if self.links else text
 
     def indented(self, columns: int) -> Style:

@@ -17,7 +17,7 @@ from reconciler.tasks.results import ListedPullRequest
 from reconciler.tasks.status import TaskStatus
 
 LABELS = {"notStarted": "not started", "changed": "differs"}
-"""Actions and results that are not shown by their name in documents."""
+"""The labels of actions and results, if they differ from their values in JSON."""
 
 UNATTENDED = "unattended"
 
@@ -27,11 +27,11 @@ Block = str | Inputs | list[Change] | tuple[str, ...]
 
 
 class TaskView(Value, frozen=True):
-    """One task. `word` is its action, result or status, `label` the same for readers. `level` is
-    set if the task needs attention. `inputs` are the settings of a task that is to be created.
-    `unattended`: it may act without approval. `pull_requests` and `answer` are its results.
-    `question`: what its agent asks a person. `is_broken`: its error is not an unmet expectation.
-    `quotes_agent`: `why` quotes its agent. The text is not escaped yet."""
+    """A task. `word` is its action, result or status as in JSON, `label` as shown to people.
+    `level` is set if the task needs attention. `inputs` are the settings of a task that is to be
+    created. `unattended`: it may act without approval. `pull_requests` and `answer` are its
+    results. `question` is a question of its agent to a person. `is_broken`: it has an error, not
+    just an unmet expectation. `quotes_agent`: `why` quotes its agent. Texts are not escaped."""
 
     ref: TaskRef
     word: str
@@ -58,7 +58,7 @@ class TaskView(Value, frozen=True):
         return self.ref.key
 
     def details(self) -> Iterator[Block]:
-        """All but its answer, for formats that can fold it."""
+        """Everything but the answer, for formats that can fold details."""
         hints = chain.from_iterable(self.hints)
         yield from filter(None, (self.why, self.question, self.inputs, list(self.diff), *hints))
 

@@ -10,7 +10,7 @@ from reconciler.render import cells, safe
 from reconciler.render.style import Style, counted
 
 CONTEXT = 2  # unchanged lines shown around a change
-DIFF_ROWS = 40  # the rows that show the change of one field, without -v
+DIFF_ROWS = 40  # maximum rows for the change of a field, without -v
 
 
 class PromptExcerpt(NamedTuple):
@@ -67,7 +67,8 @@ def diff_rows(before: str | None, after: str | None, style: Style) -> list[str]:
 
 
 def _rows(line: DiffLine, style: Style, alike: Collection[str]) -> Iterator[str]:
-    """The rows of a line; `alike` are the lines that differ only in blanks at their end."""
+    """The rows of a line; `alike` are lines that differ only in blanks at their end, without
+    these."""
     palette = style.palette
     if line.sign == "@":
         yield palette.dim("...")
@@ -80,10 +81,10 @@ def _rows(line: DiffLine, style: Style, alike: Collection[str]) -> Iterator[str]
 
 
 STEPS, STEPS_PER_CHARACTER = 20_000_000, 300
-"""Comparisons; if more may be needed, the whole text counts as changed. Many short texts together
-must not take longer than a long one."""
+"""The maximum numbers of comparisons; if more may be needed, the whole text counts as changed.
+The limit per character prevents many short texts from taking longer than a long text."""
 
-LONG = 600  # an exact difference of more lines takes too long
+LONG = 600  # for more lines, an exact difference takes too long
 
 
 def lines_of(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from reconciler.render.text_diff import (
     prompt_rows,
 )
 
-CONTEXT = 3  # unchanged lines around a change, unless the change is shown on a terminal
+CONTEXT = 3  # unchanged lines around a change, except on a terminal
 GUTTER = 4  # columns before each row of external text
 NAMES_UP_TO = 22  # columns up to which values are aligned
 
@@ -78,7 +78,7 @@ def setting_rows(inputs: Inputs, style: Style, excerpt: PromptExcerpt = USUAL) -
 
 
 def change_rows(diff: Sequence[Change], style: Style) -> list[str]:
-    """Field by field: `approvalMode: "manual" -> "auto" (changed at the service)`."""
+    """Rows for each field: `approvalMode: "manual" -> "auto" (changed at the service)`."""
     palette = style.palette
     short = [change for change in diff if not is_prose(change) and _fits(change, style.width, 0)]
     pad = _pad(change.path for change in short)
@@ -123,7 +123,7 @@ def lines_of_change(change: Change) -> list[DiffLine]:
 
 
 def side_text(side: object) -> str | None:
-    """The text to compare by line: lists with an item per line. None: absent."""
+    """The text of a side to compare by line, with list items on separate lines; None if absent."""
     if side is ABSENT:
         return None
     if isinstance(side, str):
@@ -162,7 +162,7 @@ def _gutter(rows: Iterable[str], style: Style) -> list[str]:
 
 
 def _pad(names: Iterable[str]) -> int:
-    """The column of the values: aligned, unless names are too long."""
+    """The column of the values, which are aligned unless their names are too long."""
     return 1 + max((len(name) for name in names if len(name) <= NAMES_UP_TO), default=0)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class ReportView:
-    """A report for all formats. `command` is its command, empty if it failed early; `target`
-    follows it in titles."""
+    """A report for all formats. `command` is the command that made it, empty if it failed early;
+    titles show `target` after it."""
 
     command: str
     target = ""
@@ -50,20 +50,20 @@ class ReportView:
         return []
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView | EntryView]:
-        """The tasks, those of an entry as one item."""
+        """The tasks, with the tasks of an entry as one item."""
         return shown
 
     def checked(self) -> Sequence[DesiredTask]:
-        """The tasks of the manifests that were only checked, and `files` their files, for JUnit."""
+        """For JUnit: the tasks that were only validated. `files` has the names of all manifests."""
         return ()
 
     files: Sequence[str] = ()
 
     def markdown_head(self, shown: Sequence[TaskView]) -> Iterator[str]:
-        """The first paragraphs, the first of which is a heading."""
+        """The heading and the first paragraphs."""
         del shown
         yield f"### {self.summary()}"
 
     def page_head(self) -> tuple[str, list[str]]:
-        """The rest of the page's first line after the command, and further paragraphs, as HTML."""
+        """As HTML: the text after the command in the page's first line, and further paragraphs."""
         return "", []

@@ -11,10 +11,10 @@ from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
 _FORMULA = re.compile(r"(?m)(^|;)(?=(?:[^\S\n]|[\"'])*+[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""The text before a formula: the start of a cell or of a line in it, or the semicolon, which
-separates cells where a comma is the decimal point. A spreadsheet that expects semicolons ignores
-the quotes of a cell with several lines. Some locales also know the signs in full width. The search
-from one line does not read the next, or a cell of blank lines would take quadratic time."""
+"""The text before a formula: the start of a cell or of a line in it, or a semicolon, which
+separates cells where a comma is the decimal point. (A spreadsheet that expects semicolons ignores
+the quotes of a cell with several lines.) In some locales, full-width signs also start a formula.
+The search from a line never reads the next: cells of blank lines would take quadratic time."""
 
 
 def render(view: ReportView, style: Style) -> str:

@@ -30,7 +30,7 @@ from reconciler.render.task_view import UNATTENDED, TaskView
 from reconciler.render.view import ReportView
 
 MANY = 100
-"""From this number of tasks on, tasks out of sight are not laid out."""
+"""With more tasks than this, browsers do not lay out tasks that are not visible."""
 
 UNFOLDED = 10
 """Up to this number of tasks, details are unfolded."""
@@ -128,8 +128,7 @@ def _list(items: Sequence[TaskView | EntryView], *, several: bool, unfolded: boo
 
 
 def _filters(tasks: Sequence[TaskView]) -> Iterator[str]:
-    """The counts by action, and a field for text. The script of the page makes both of them
-    filters."""
+    """The counts by action, and a text field. The script of the page makes both work as filters."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
     for (name, label), number in Counter((task.word, task.label) for task in tasks).items():

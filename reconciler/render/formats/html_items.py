@@ -20,12 +20,12 @@ from reconciler.tasks.results import ListedPullRequest, first_line
 
 _EMPTY = '<span class="none">empty</span>'
 _DIFF = {" ": ("same", "span"), "-": ("old", "del"), "+": ("new", "ins"), "@": ("gap", "span")}
-"""The class and the element of a row of a diff, by its sign."""
+"""The class and the element for a line of a diff, by its sign."""
 _UNATTENDED = f'<span class="unattended">{UNATTENDED}</span>'
 
 
 def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
-    """A list item. The rows of an entry are known to the filter of the page, as tasks are."""
+    """A list item. The page's filter applies to the rows of an entry, as it does to tasks."""
     first: TaskView
     if isinstance(view, EntryView):
         first, data, body = view.first, "data-entry", _entry_body(view)

@@ -26,7 +26,7 @@ from reconciler.render.values import change_rows
 from reconciler.render.view import ReportView
 
 ELSEWHERE = "taskctl"
-"""The suite for everything without a file."""
+"""The suite for problems and tasks without a file."""
 
 _FILE = "(file)"
 _WIDTH = 100
@@ -57,8 +57,8 @@ class _Suites:
         return cases[org_name, key]
 
     def add_problem(self, problem: Diagnostic, command: str, commands: Commands) -> None:
-        """Adds a problem to the test case of its task, whatever the organization, or else to that
-        of its file."""
+        """Adds a problem to the test case of its task (in any organization), or else to that of its
+        file."""
         key = problem.key or (_FILE if problem.file else command or "failed")
         cases = self.by_file.get(problem.file or ELSEWHERE, {})
         case = next((c for (_, name), c in cases.items() if name == key), None)

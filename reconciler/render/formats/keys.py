@@ -1,4 +1,4 @@
-"""The keys of tasks, one a line, for scripts."""
+"""The keys of tasks, each on a line, for scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.render.view import ReportView
 
 
 def render(view: ReportView, style: Style) -> str:
-    """The keys of the tasks that the text shows: of a plan, those of unchanged tasks with -v."""
+    """The keys of the tasks that the text shows: those of unchanged tasks only with -v."""
     tasks = view.tasks(style)
     return key_lines([t.ref for t in tasks if style.verbose or t.word != "unchanged"])
 

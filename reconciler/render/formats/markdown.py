@@ -20,9 +20,9 @@ from reconciler.render.view import ReportView
 LIMIT = 64_000
 """The maximum length of a report: GitHub accepts 65,536 characters, and posters add a marker."""
 
-PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # characters of each if the report is too long
+PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # maximum characters in a report that is too long
 NOTE = 400  # characters for the note about omitted parts
-COLUMNS = 100  # of settings and changes
+COLUMNS = 100  # the width of settings and changes
 
 HEADER = ("", "Task", "Manifest", "At the service")
 
@@ -41,7 +41,7 @@ def render(view: ReportView, style: Style) -> str:
     rows = _table(HEADER, [_row(item, several=several) for item in items])
     last = [fence("\n".join(notes))] if notes else []
     room = LIMIT - len(_join(head, problems, rows, last))
-    if not style.verbose:  # a public repository would show them to everyone
+    if not style.verbose:  # reports in a public repository are public
         items = [_without_agents_text(i) if isinstance(i, TaskView) else i for i in items]
     unfolding, left_out = _fit(_details(items, LIMIT), room)
     if room >= 0 and not left_out:
@@ -158,7 +158,7 @@ def _task_cells(view: TaskView) -> Iterator[str]:
     if view.url or view.task_id:
         yield link(view.url or "", view.task_id or "open")
     for each in view.pull_requests:
-        # GitHub adds a link back to each pull request that a comment links to directly.
+        # If a comment links to a pull request directly, GitHub adds a backlink to the pull request.
         url = (each.url or "").replace("//github.com/", "//redirect.github.com/")
         yield f"{link(url, each.text)}{' (merged)' * each.is_merged}"
 

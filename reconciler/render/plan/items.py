@@ -29,13 +29,13 @@ COUNTED = {
     "changed": "differ{s}",
     "forget": "to forget",
 }
-"""The name of an action in counts, if it differs from the action; `{s}` is an s for a single
-task."""
+"""The labels of actions in counts, if they differ from the actions. `{s}` is `s` for a single task,
+else empty."""
 
 SIMILAR = 4
 """From this number on, similar tasks are a group with a line for each."""
 
-_KEYS, _IDS = 3, 20  # listed; the others are counted
+_KEYS, _IDS = 3, 20  # keys and IDs that are listed; the others are counted
 
 
 class TaskGroup(Value, frozen=True):
@@ -93,7 +93,7 @@ class EntryView(Value, frozen=True):
 
     @property
     def template(self) -> Inputs | None:
-        """The settings as the manifest has them, if there are tasks that do not exist yet."""
+        """The settings as written in the manifest, if any task of the entry does not exist yet."""
         for task in (view.task for view in self.tasks):
             if task.desired is not None and task.desired.origin and task.task_id is None:
                 return task.desired.origin.template
@@ -155,7 +155,7 @@ class EntryView(Value, frozen=True):
         return [TaskGroup(tuple(alike)) for alike in found.values()]
 
     def subject(self, part: TaskGroup) -> str:
-        """The part's action, and its tasks, unless they are all tasks with this action."""
+        """The action of a group, and its tasks, unless it has all tasks with this action."""
         action = part.first.task.action
         if len(part.tasks) == self.counts[action]:
             return part.first.label
@@ -164,7 +164,7 @@ class EntryView(Value, frozen=True):
         return f"{part.first.label} {', '.join(labels[:_KEYS])}{more}"
 
     def sentence(self, part: TaskGroup) -> str:
-        """The part's note after its subject; empty without a note."""
+        """The subject and the note of a group; empty without a note."""
         example = f", as in {part.first.key}" if part.notes_differ else ""
         note = part.first.note
         return f"{self.subject(part)}{example}: {note}{part.ids}" if note else ""
@@ -209,7 +209,7 @@ def _entry_of(task: PlannedTask) -> TaskRef | None:
 
 
 def _place(view: PlannedView) -> tuple[object, ...]:
-    """The sort key of an entry's tasks, which are in the order of `natural`."""
+    """The sort key of an entry's tasks: action, period, and position in the manifest."""
     task = view.task
     origin = task.desired.origin if task.desired is not None else None
     period = task.generated.period if task.generated is not None else None

@@ -57,7 +57,7 @@ def plan_target(plan: Plan) -> str:
 
 
 def service_of(plan: Plan, marked: Callable[[str], str]) -> str:
-    """The service of a plan in a sentence; an address as `marked`."""
+    """The service of a plan as part of a sentence; `marked` formats its address."""
     return "the embedded service" if plan.backend == _EMBEDDED else marked(plan.backend)
 
 

@@ -28,7 +28,7 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
 
     @property
     def note(self) -> str:
-        """The reason, unless the legend already has it."""
+        """The reason, unless it only repeats the legend."""
         return "" if self.why == meaning(self.task.action) else self.why
 
     @property
@@ -57,8 +57,8 @@ def order(task: PlannedTask) -> int:
 def with_words(
     tasks: Iterable[PlannedTask], commands: Commands
 ) -> Iterator[tuple[PlannedTask, Words]]:
-    """Each task with its remarks in words, which it shares with the next tasks if these have the
-    same remarks, as often within an entry."""
+    """Each task with its remarks in words. Successive tasks with the same remarks, as often in an
+    entry, share the words."""
     for explanation, alike in groupby(tasks, attrgetter("explanation")):
         words = word_remarks(explanation, commands)
         yield from ((task, words) for task in alike)
@@ -70,8 +70,8 @@ def planned_views(
     commands: Commands = AS_WRITTEN,
     locate: Locate | None = None,
 ) -> Iterator[PlannedView]:
-    """The views of some tasks of a plan, made one at a time. Without `locate`, they have no links,
-    which text does not show."""
+    """The views of some tasks of a plan, made one at a time. Without `locate`, they have no URLs:
+    the plan as text does not show them."""
     worded = with_words(tasks, commands)
     return (_planned_view(plan, task, words, locate) for task, words in worded)
 

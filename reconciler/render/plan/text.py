@@ -30,7 +30,7 @@ from reconciler.render.values import (
 
 INCOMPLETE = "Incomplete: existing tasks could not be read completely."
 _INDENT = "      "
-_LINES = 40  # of an entry's table
+_LINES = 40  # maximum rows of an entry's table
 
 
 def plan_rows(plan: Plan, style: Style) -> Iterator[str]:
@@ -42,7 +42,7 @@ def plan_rows(plan: Plan, style: Style) -> Iterator[str]:
 class _Writer(Value, frozen=True):
     plan: Plan
     style: Style
-    several: bool  # organizations
+    several: bool  # whether there are several organizations
 
     @property
     def palette(self) -> Palette:
@@ -60,7 +60,7 @@ class _Writer(Value, frozen=True):
             yield from self._item(item, excerpt)
             yield ""
         yield from self._closing()
-        yield from budget_lines(self.plan.budgets)  # whole, so that logs can be searched
+        yield from budget_lines(self.plan.budgets)  # not wrapped, so that logs can be searched
         yield self.palette.bold(plan_summary(self.plan))
 
     def _is_shown(self, task: PlannedTask) -> bool:

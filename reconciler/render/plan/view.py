@@ -92,7 +92,7 @@ class PlanView(ReportView):
         return f"{orgs}{by}", [f'<p class="about">{sentence}</p>' for sentence in about]
 
     def _about(self, marked: Callable[[str], str]) -> Iterator[str]:
-        """The service, the budgets and the outcome, for formats for the web; names as `marked`."""
+        """The service, budgets and the outcome, for Markdown and HTML; `marked` formats names."""
         yield f"On {service_of(self.plan, marked)}."
         yield from budget_lines(self.plan.budgets, marked)
         if not self.plan.complete:
