@@ -922,6 +922,30 @@ def test_what_was_left_out_is_asked_about_there(here: InProcess) -> None:
     assert here.sandbox.recorded().keys() == {"a", "b", "c", "d"}
 
 
+def test_on_a_terminal_the_lost_state_may_be_given_again(
+    here: InProcess, answer: Callable[..., None]
+) -> None:
+    """It is the answer if an organization that was left out has tasks of a third state."""
+    there = {"orgName": "beta"}
+    here.sandbox.write({**of("a"), **of("b", **there)})
+    assert here.run("apply").code == 0
+    lost = id_of(here)
+    lose(here)
+    other = here.within("other")
+    other.sandbox.write(of("x", **there))
+    assert other.run_state("init", "--new").code == 0
+    assert other.run("apply").code == 0
+    here.server.habits.orgs = ("acme",)
+    assert proceed(here, lost).code == 0
+    here.server.habits.orgs = ("acme", "beta")
+    here.sandbox.write({**of("a"), **of("b", "c", **there)})
+    answer(lost, "yes", "yes")
+    ended = here.run_words(["apply", "--backend", here.server.url])
+    assert ended.code == 0, ended.stderr
+    assert here.sandbox.recorded().keys() == {"a", "b", "c"}
+    assert {len(ids) for ids in here.server.tasks_by_work().values()} == {1}
+
+
 def test_a_task_of_a_lost_state_that_nobody_could_read_blocks_its_organization(
     here: InProcess, be: Callable[[str], None]
 ) -> None:
