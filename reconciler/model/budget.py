@@ -13,14 +13,14 @@ from reconciler.model.diagnostics import Diagnostic, error, warning
 from reconciler.model.value import Moment, Stored
 
 MAX_TOKENS = 2**63 - 1
-"""The maximum of the API's int64. A number of tokens is between 0 and this."""
+"""The maximum number of tokens: the API's int64."""
 
 
 class Budget(Stored, frozen=True):
-    """The tokens that one organization has used in this window, and its allowance.
+    """The tokens that an organization has used in the current window, and its allowance.
 
-    `window_end` is None if the window never ends or the service did not report it. `window_kind` is
-    as reported by the service.
+    `window_end` is None if the window never ends, or the service did not report its end.
+    `window_kind` is as reported by the service.
     """
 
     org_name: str
@@ -39,7 +39,7 @@ class Outlook(Stored, frozen=True):
 
 
 def read_budget(org_name: str, raw: object) -> Budget | None:
-    """The budget in a response; None if it contains none. An invalid time is ignored."""
+    """The budget in a response; None if the response has no budget. Ignores an invalid time."""
     if not isinstance(raw, Mapping):
         return None
     used, allowance = (
@@ -87,7 +87,7 @@ def _tokens(value: object) -> int | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """The time of Unix seconds. The API sends 0 for a window that does not end."""
+    """Unix seconds as a time; None for 0, which the API sends for a window that does not end."""
     if type(value) is not int or value <= 0:
         return None
     try:

@@ -1,4 +1,4 @@
-"""JSON values: canonical form, digests, the texts in them, absent fields, comparable prompts."""
+"""JSON values: canonical form, digests, the texts in them, absent fields; escaping of texts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def _encoder() -> JSONEncoder:
 
 
 def json_value(text: str) -> Any:
-    """The value of a text that is part of the package: the standard library's `json`, which
-    `taskctl validate` does not need otherwise, takes a millisecond to import."""
+    """Decodes JSON that is part of the package. Avoids the import of the standard library's `json`,
+    which takes a millisecond, for `taskctl validate`."""
     return json.decode(text)
 
 
 def canonical_json(value: object) -> bytes:
-    """UTF-8, sorted keys, no whitespace: equal values give equal bytes."""
+    """JSON in UTF-8 with sorted keys and without white space: equal values give equal bytes."""
     text = _encoder().encode(value)
     return text.encode("utf-8", "surrogatepass")
 
@@ -66,7 +66,7 @@ def texts_in(value: object, *, names: bool = False) -> Iterator[str]:
 
 
 ABSENT = UNSET
-"""Stands for an absent field where None means null."""
+"""The value of an absent field, where None means null."""
 
 INVISIBLE = (
     r"\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
@@ -74,16 +74,16 @@ INVISIBLE = (
     r"\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
     r"\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""For a character class: characters that are invisible or reorder text: controls (all but line
-feed), surrogates, format characters, line and paragraph separators, and Unicode's default ignorable
-characters. U+FE0F stays: it only turns a sign into an emoji."""
+"""The characters that are invisible or reorder text, for a character class: controls (except line
+feeds), surrogates, format characters, line and paragraph separators, and Unicode's default
+ignorable characters, except U+FE0F, which only turns a sign into an emoji."""
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str, hidden: str = INVISIBLE) -> str:
-    r"""The text with escapes for the characters of a class: `\n`, `\x1b`, `\u202e`, `\U000e0001`,
-    as YAML and Python write them."""
+    r"""The text, in which the characters of the class `hidden` are escaped as in YAML and Python:
+    `\n`, `\x1b`, `\u202e`, `\U000e0001`."""
     return re.sub(f"[{hidden}]", _escape, text)
 
 

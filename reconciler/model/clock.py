@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 FARTHEST = timedelta(days=1)
-"""A service clock that differs more than this from the machine's cannot be correct, and is
-ignored."""
+"""A service clock that differs more than this from the machine's is ignored as implausible."""
 
 
 class Clocks(NamedTuple):
-    """One reading. `now` is the wall clock; `boot` is the seconds since boot, including suspended
-    time, and cannot be set. `service` is the service's clock from its last response, None before
-    that.
+    """A reading of all clocks. `now` is the wall clock. `boot` is the seconds since boot, including
+    suspended time; nobody can set this clock. `service` is the service's clock, as of its last
+    response; None before the first response.
     """
 
     now: datetime
@@ -38,4 +37,4 @@ class Clock(Protocol):
         """The wall clock, UTC."""
 
     def boot(self) -> float:
-        """Monotonic seconds, which include the time while the machine sleeps."""
+        """Seconds since boot (monotonic), including time for which the machine was suspended."""

@@ -1,7 +1,7 @@
-"""Globs of manifests and command lines: `*` matches any text, and every other character itself.
+"""Globs of manifests and command lines: `*` matches any text, other characters match themselves.
 
-A glob comes from whoever can open a pull request, so matching must not take exponential or
-polynomial time: the pieces between the `*` are searched in their order, each once.
+Anyone who can open a pull request can write a glob, so matching must not take exponential or
+polynomial time: the texts between the `*` are searched in order, each once.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 STAR = "*"
 OTHER_SIGNS = "?[]"
-"""Wildcards of other tools. No key contains them, so a pattern with one of them is a mistake."""
+"""Wildcards of other tools. No key contains them, so a pattern with such a character is wrong."""
 
 
 class _Pieces(NamedTuple):
-    """The texts before the first `*`, after the last, and between them; `shortest` is the length
-    of the shortest text that can match. Without a `*`, `first` is the only text (`is_glob`)."""
+    """The parts of a pattern: the texts before the first `*`, after the last, and between them.
+    `shortest` is the length of the shortest text that matches. If not `is_glob`, there is no `*`,
+    and `first` is the whole pattern."""
 
     first: str
     last: str

@@ -1,4 +1,4 @@
-"""The limit on data that is kept from responses."""
+"""The limit on the data of responses that is kept in memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from reconciler.model.typed_json import encode_json
 
 _NO_MARKS = bytes(set(range(256)) - set(b",:[{"))
 _VALUE = 50
-"""The bytes that each value counts for, in addition to its text."""
+"""The bytes that are added for each JSON value, because objects need more memory than text."""
 
 
 class Kept:
-    """Counts the bytes of kept data. The limit grows with the number of values, up to `TASKS`
-    values. Thread-safe."""
+    """Counts the bytes of kept data. The limit grows with the number of kept values, up to
+    `limits.TASKS` values. Thread-safe."""
 
     def __init__(self, case: str = "kept") -> None:
         """`case` selects the message."""

@@ -1,8 +1,8 @@
-"""All limits on input that taskctl does not trust. `tools/limits_page.py` has the table of them.
+"""All limits on input that taskctl does not trust. `tools/limits_page.py` describes them.
 
-Each is per run unless its row says otherwise, and admits the largest input that makes sense. Limits
-are counts wherever possible, never times: a busy machine must not change a result. If only a time
-can stop a check, it ends without a result.
+A limit applies to a run unless that page says otherwise, and admits the largest input that makes
+sense. Limits are counts wherever possible: a busy machine must not change a result. If only a time
+can limit a check, the check ends without a result.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ RESULT_SECONDS = 2.0
 RESULT_TIMEOUTS = 3
 
 POLICY_STEPS = 200_000  # plus one for each byte of a manifest
-POLICY_STEPS_PER_TASK = 50  # that an entry generates
+POLICY_STEPS_PER_TASK = 50  # more for each generated task
 
 PARALLELISM = 256
 DEFAULT_PARALLELISM = 10

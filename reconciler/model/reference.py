@@ -2,7 +2,7 @@
 
     Taskctl-Task: rotate-iam-keys/3 bafol-rusab-tizok
 
-It names the key, the number of the request, and the ID of the state that sent it
+This is the key, the number of the request, and the ID of the state that sent the request
 (docs/exactly-once.md). The service may redact hexadecimal text as a credential, so state IDs are
 proquints: pronounceable words of five letters for 16 bits each.
 """
@@ -26,8 +26,8 @@ _RESERVED = re.compile(rf"^[ \t]*{PREFIX}", re.MULTILINE)
 
 
 class Reference(NamedTuple):
-    """What a task says about itself: its key when it was created, the number of the request, and
-    the ID of the state that sent it."""
+    """A task's key when it was created, the number of the create request, and the ID of the state
+    that sent the request."""
 
     key: str
     number: int
@@ -42,7 +42,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Reference | None:
-        """The reference in the form of `str`; None for anything else."""
+        """Parses the text that `str` returns; None for any other text."""
         match = _REFERENCE.fullmatch(text)
         if match is None or not is_key(match[1]):
             return None
@@ -71,8 +71,8 @@ def with_reference(message: Mapping[str, Any], reference: Reference) -> dict[str
 
 
 def split_prompt(text: str) -> tuple[str, Reference | None]:
-    """A prompt that a task shows, without its reference, and the reference. Anywhere but in the
-    last line that is not blank, a reference is text."""
+    """Splits the prompt of a task into the declared prompt and the reference, if any. Only the last
+    line that is not blank can be a reference."""
     shown = text.rstrip()
     prompt, _, last = shown.rpartition("\n")
     words = last.strip()
@@ -85,13 +85,12 @@ def split_prompt(text: str) -> tuple[str, Reference | None]:
 
 
 def is_damaged(text: str) -> bool:
-    """Whether a prompt without a reference ends with what is left of one: the service may take a
-    key for a credential."""
+    """Whether a prompt without a valid reference ends with the rest of a reference: the service may
+    redact a key that looks like a credential."""
     return text.rstrip().rpartition("\n")[2].strip().startswith(PREFIX)
 
 
 def reserved_line(text: str) -> int | None:
-    """The first line of a declared prompt, from 0, that looks like a reference; None if there is
-    none."""
+    """The index of the first line of a declared prompt that looks like a reference, else None."""
     found = _RESERVED.search(text)
     return None if found is None else text.count("\n", 0, found.start())

@@ -35,16 +35,16 @@ class RemoteTask(Stored, frozen=True):
         return login if isinstance(login, str) and login else None
 
     def is_of(self, caller: Identity) -> bool:
-        """Whether this user created the task; the service returns only the login."""
+        """Whether `caller` created the task. Compares logins: the service returns nothing else."""
         return bool(caller.login) and self.creator_login == caller.login
 
     def may_be_of(self, caller: Identity) -> bool:
-        """Whether this user created the task, or its creator is unknown."""
+        """Whether `caller` created the task, or its creator is unknown."""
         return self.creator_login is None or not caller.login or self.is_of(caller)
 
     def owner(self, caller: Identity) -> Identity:
-        """The creator, as seen by this user. Other users get an identity that matches no other, so
-        that a 404 proves nothing (docs/exactly-once.md)."""
+        """`caller`, if `may_be_of`; else an identity for the creator that equals no real identity,
+        so that a 404 proves nothing (docs/exactly-once.md)."""
         login = self.creator_login
         if login is None or self.may_be_of(caller):
             return caller
@@ -61,8 +61,8 @@ class FirstMessage(Stored, frozen=True):
 
 
 class Identity(Stored, frozen=True):
-    """A token's identity. The login may change: all other fields identify it
-    (docs/exactly-once.md)."""
+    """The user of a token, and the organization or team to which the token is limited. The login
+    may change, so it is not part of the `proof` (docs/exactly-once.md)."""
 
     id: str
     organization: str | None = None
@@ -71,7 +71,7 @@ class Identity(Stored, frozen=True):
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
+        """The name of the identity in messages."""
         return self.login or self.id
 
     def same_as(self, other: Identity | None) -> bool:
@@ -85,8 +85,8 @@ class SendWindow(Protocol):
     """The time within which a journaled attempt may be sent; checked before the first byte."""
 
     def is_open(self) -> bool:
-        """Whether the request may still be sent. May take long: a shared state may have to prove
-        over the network that it is still locked. Only then is the time checked."""
+        """Whether the request may still be sent. May take long: a shared state may have to check
+        over the network that it is still locked. The time is checked after that."""
 
 
 class Created(NamedTuple):
@@ -96,7 +96,7 @@ class Created(NamedTuple):
 
 
 class NotSent(NamedTuple):
-    """No byte was sent, so no task exists. It may be sent again."""
+    """No byte was sent, so no task was created, and the request may be sent again."""
 
     why: Arg
 
@@ -111,8 +111,8 @@ class Refused(NamedTuple):
 class Unknown(NamedTuple):
     """Any other outcome: a task may exist, and only a lookup can determine that.
 
-    `retry_after` is in seconds, if known. `throttled`: a 429, which does not prove that nothing was
-    created.
+    `retry_after` is in seconds, if known. `throttled`: the status was 429, which does not prove
+    that nothing was created.
     """
 
     why: Arg
@@ -124,9 +124,9 @@ CreateOutcome = Created | NotSent | Refused | Unknown
 
 
 class TaskPage(Value, frozen=True):
-    """One page of an organization's list.
+    """A page of an organization's task list.
 
-    With a `problem` (an unreadable entry, the wrong order), tasks may exist that no page lists.
+    With a `problem` (an unreadable entry, the wrong order), pages may not list all tasks.
     """
 
     tasks: tuple[RemoteTask, ...]
@@ -162,8 +162,8 @@ class Service(Protocol):
         """The task, or None for a 404 of the service itself."""
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
-        """The message that the task was created with; None if no event has one. Raises RemoteError
-        for unreadable events, also for 404, or events that are not in ascending order."""
+        """The message that the task was created with; None if no event contains it. Raises
+        RemoteError for a 404, for unreadable events, and for events in descending order."""
 
     def create_task(
         self, org_name: str, body: Mapping[str, object], window: SendWindow

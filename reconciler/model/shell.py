@@ -1,4 +1,4 @@
-"""Suggested commands, ready to paste into a shell. All suggestions are built here.
+"""The words of suggested commands, ready to paste into a shell.
 
 A key, ID, organization, address or path may come from an untrusted state, saved plan or service. A
 value of invalid form never becomes part of a command, not even quoted: a placeholder such as `KEY`
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(@[A-Za-z0-9][A-Za-z0-9._/-]*){0,2}")
 MAX_KEY = 128
-"""Characters of a key, as in schemas/manifest.schema.json."""
+"""The maximum length of a key, as in schemas/manifest.schema.json."""
 
 _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
@@ -45,7 +45,7 @@ def is_org_name(text: str) -> bool:
 
 
 def is_task_id(text: str) -> bool:
-    """Whether a text can be an ID of the service."""
+    """Whether a text can be the ID of a task at the service."""
     return _ID.fullmatch(text) is not None
 
 

@@ -1,6 +1,6 @@
-"""JSON as RFC 8259 defines it, without what Python's reader also accepts. Pure.
+"""Reads JSON as defined by RFC 8259, without the extensions that Python's `json` accepts. Pure.
 
-Schemas and the answers of agents must have one meaning, so nothing in them is guessed.
+Schemas and the answers of agents must be unambiguous, so duplicate names are errors, too.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from reconciler.model.remarks import Arg, RemarkError
 
 MAX_DIGITS = 100  # characters of a number
 
-# It must not backtrack over a long text, because agents write the text.
+# Possessive, because agents may write long texts, for which backtracking takes too long.
 _TEXT_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL)
 
 
 class JsonError(RemarkError):
-    """A text is not JSON: the reason and, for an error of syntax, the offset."""
+    """A text is not valid JSON; `offset` is the position of a syntax error."""
 
     def __init__(self, code: Code, case: str = "", /, *, offset: int = 0, **facts: Arg) -> None:
         super().__init__(code, case, **facts)
@@ -29,8 +29,8 @@ class JsonError(RemarkError):
 
 
 def read_strict_json(text: str) -> Any:
-    """The value of a JSON text. Raises JsonError, also for a duplicate name, for a number that is
-    infinite or too long, and for too many levels, before anything is built."""
+    """The value of a JSON text. Raises JsonError, also for a duplicate name, a number that is
+    infinite or too long, and too many levels (before any value is built)."""
     depth = 0
     for match in _TEXT_OR_BRACKET.finditer(text):
         depth += (match[0] in ("[", "{")) - (match[0] in ("]", "}"))

@@ -8,9 +8,9 @@ from typing import NamedTuple, Self
 
 
 class Progress(StrEnum):
-    """The progress of a task that others wait for. A task that waits for a person, also to merge
-    its pull requests, or that may exist (unresolved), is unfinished. Failed, cancelled and gone
-    tasks have failed. Unknown: it has finished, and whether it has succeeded cannot be
+    """The progress of a task that other tasks wait for. UNFINISHED includes tasks that wait for a
+    person (also to merge pull requests) and tasks that may exist (unresolved). FAILED includes
+    cancelled and gone tasks. UNKNOWN: the task has finished, but its success cannot be
     determined."""
 
     MISSING = "missing"
@@ -21,7 +21,7 @@ class Progress(StrEnum):
 
     @property
     def is_lost(self) -> bool:
-        """Whether it will not become done without a person."""
+        """Whether it will not become DONE unless a person acts."""
         match self:
             case Progress.FAILED | Progress.UNKNOWN:
                 return True
@@ -39,9 +39,9 @@ class Progress(StrEnum):
 
 
 class Kind(Enum):
-    """What the service says about a task. HIDDEN: it does not show the task. ACTIVE: the agent
-    works, or waits for a person. ENDED: it has stopped without a result. JUDGED: it has finished,
-    and its result was compared with the expectation of its manifest."""
+    """The kind of a status. HIDDEN: the service does not show the task. ACTIVE: the agent works, or
+    waits for a person. ENDED: the agent has stopped without a result. JUDGED: the agent has
+    finished, and its result was compared with the expectation of its manifest."""
 
     HIDDEN = auto()
     ACTIVE = auto()
@@ -52,11 +52,11 @@ class Kind(Enum):
 class Traits(NamedTuple):
     """The meaning of a status.
 
-    - `exit_code`: of `--exit-code` for such a task: 0 done, 1 unsuccessful, 2 running, 3 waiting
-    - `progress`: for the tasks that wait for it
-    - `kind`: what the service says about the task
+    - `exit_code`: with `--exit-code`: 0 done, 1 unsuccessful, 2 running, 3 waiting
+    - `progress`: for the tasks that wait for this task
+    - `kind`: see Kind
     - `sign`, `color`: in reports; a color of `Palette`
-    - `label`: for readers; empty if it is the value
+    - `label`: as shown to people; empty if it equals the value
     """
 
     exit_code: int
@@ -68,7 +68,7 @@ class Traits(NamedTuple):
 
 
 class TaskState(StrEnum):
-    """The states, in the order of tables: those that need a person come first."""
+    """The statuses, in the order of tables: those that need a person come first."""
 
     WAITING = "waiting", Traits(3, Progress.UNFINISHED, Kind.ACTIVE, "?", "yellow")
     TO_MERGE = (
@@ -98,7 +98,7 @@ class TaskState(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether only user input can change it."""
+        """Whether only a person can change the status."""
         return self.traits.exit_code not in (2, 3)
 
     @property
@@ -113,31 +113,31 @@ class TaskState(StrEnum):
 
     @property
     def has_failed(self) -> bool:
-        """Whether its agent has stopped working without success, so that it may be retried."""
+        """Whether the agent has stopped working without success, so that a retry is possible."""
         return self.has_ended and self.traits.progress is Progress.FAILED
 
     @property
     def is_judged(self) -> bool:
-        """Whether its result was compared with the expectation of its manifest."""
+        """Whether the result was compared with the expectation of the task's manifest."""
         return self.traits.kind is Kind.JUDGED
 
     @property
     def has_ended(self) -> bool:
-        """Whether the task exists, and its agent has stopped working."""
+        """Whether the service shows the task, and the agent has stopped working."""
         return self.traits.kind in (Kind.ENDED, Kind.JUDGED)
 
     @property
     def label(self) -> str:
-        """The status for readers."""
+        """The status as shown to people."""
         return self.traits.label or self.value
 
 
 def state_of_absent(
     created_at: datetime | None, now: datetime, settle_time: timedelta, *, is_own: bool
 ) -> TaskState:
-    """The status of a recorded task that the service does not return: two 404s while the list
-    responds. Only the user who created it (`is_own`) can tell that it is gone, and only once it is
-    older than the settle time: until then, the service may not show it yet."""
+    """The status of a recorded task for which the service responds with 404 (twice, while the task
+    list is available). The task is only gone if this user created it (`is_own`), and it is older
+    than the settle time: before that, the service may not show it yet."""
     if not is_own:
         return TaskState.NOT_VISIBLE
     is_fresh = created_at is not None and abs(now - created_at) < settle_time

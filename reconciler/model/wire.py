@@ -1,4 +1,4 @@
-"""Conversions between the service's JSON and our values. Unknown fields and event types are
+"""Conversions between the service's JSON and taskctl's values. Unknown fields and event types are
 ignored."""
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
 
 
 def created_task_id(response: object) -> str | None:
-    """The `taskId` in the response to a create request, if it is well-formed; no similar field: a
-    gateway's `{"id": "req-123"}` is not a task."""
+    """The `taskId` in the response to a create request, if it is well-formed. Similar fields do not
+    count: a gateway's `{"id": "req-123"}` is not a task."""
     value = response.get("taskId") if isinstance(response, Mapping) else None
     return value if isinstance(value, str) and is_task_id(value) else None
 
@@ -79,7 +79,7 @@ def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
 
 
 class UnreadableEventsError(ValueError):
-    """Events that do not show the first message of a task."""
+    """The first message of a task cannot be determined from its events."""
 
 
 class FirstMessageSearch:
@@ -89,14 +89,14 @@ class FirstMessageSearch:
         self._agent, self._users = list[datetime](), list[datetime]()
 
     def next(self, events: Sequence[object]) -> FirstMessage | None:
-        """The message, if it is in this page.
+        """The message, if it is in this page. Call it for each page, in order.
 
-        Raises UnreadableEventsError for an invalid event, a user message without text, and
+        Raises UnreadableEventsError for an invalid event, for a user message without text, and for
         descending order, in which the first message comes last.
         """
         self._agent += _times(events, ("agentResponse",))
         self._users += _times(events, USER_EVENT_TYPES)
-        # The agent's timestamps come from the service's clock.
+        # The service sets the timestamps of the agent's events; clients set those of user events.
         times = self._agent if len(set(self._agent)) > 1 else self._users
         if (times and times[0] > times[-1]) or any(_is_unreadable(event) for event in events):
             raise UnreadableEventsError
@@ -136,8 +136,8 @@ def _times(events: Iterable[object], types: Sequence[str]) -> list[datetime]:
 
 
 def identity(user: object) -> Identity | None:
-    """The identity in the response of `GET /api/user`; None without an ID, or if the token's owner
-    is unreadable."""
+    """The identity in the response of `GET /api/user`; None without an ID, or if the token's
+    organization or team is invalid."""
     if not isinstance(user, Mapping) or not isinstance(user.get("id"), str) or not user["id"]:
         return None
     token = user.get("tokenInfo")
@@ -154,8 +154,8 @@ def identity(user: object) -> Identity | None:
 
 
 def console_url(backend: str, org_name: str, task_id: str) -> str | None:
-    """A task's web page, on `app.` instead of the backend's `api.`. None for the embedded service,
-    in-process or on loopback, which has no pages."""
+    """The address of a task's web page: on `app.` instead of the backend's `api.`. None for the
+    embedded service (in-process or on loopback), which has no pages."""
     parts = urlsplit(backend)
     if parts.scheme not in ("http", "https") or is_loopback(parts.hostname or ""):
         return None
@@ -175,8 +175,8 @@ def named_task(backend: str, text: str) -> tuple[str, str] | None:
 
 
 def pull_request_id(entity: object) -> str | None:
-    """`ORG/NAME/NUMBER` of a pull request entity, in lower case; None for anything else. The
-    service may add the forge and the host to what a user sent."""
+    """`ORG/NAME/NUMBER` of a pull request entity, in lower case; None for anything else. Ignores
+    other fields: the service may add the forge and the host."""
     if not isinstance(entity, Mapping) or entity.get("type") != "pull_request":
         return None
     number, repo = entity.get("number"), entity.get("repo")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from reconciler.model.service import FirstMessage
 
 REDACTED = "[REDACTED]"
-"""Replaces secrets: credential-like text (by the service), and the token in responses (by us)."""
+"""Replaces secrets: text that looks like a credential (by the service), and the token in responses
+(by taskctl)."""
 
 
 def is_same_work(one: Inputs, other: Inputs) -> bool:
@@ -23,7 +24,7 @@ def is_same_work(one: Inputs, other: Inputs) -> bool:
 
 
 def shows_work(message: FirstMessage, inputs: Inputs) -> bool:
-    """Whether a task shows the prompt and the entities of these inputs."""
+    """Whether a task's first message has the prompt and the entities of `inputs`."""
     return _is_same(inputs, message.text, message.entities)
 
 
@@ -33,7 +34,7 @@ def _is_same(inputs: Inputs, text: str, entities: Collection[Mapping[str, object
 
 
 def inputs_of(message: FirstMessage | None) -> dict[str, object]:
-    """The inputs that the first message of a task shows; empty if there is no message."""
+    """The inputs that the first message of a task has; empty if there is no message."""
     if message is None:
         return {}
     diff = {"entity_diff": {"add": list(message.entities)}} if message.entities else {}
@@ -41,9 +42,9 @@ def inputs_of(message: FirstMessage | None) -> dict[str, object]:
 
 
 def comparable_text(text: str) -> str:
-    """A prompt for comparison: in Unicode's NFD, with `\\n` as line ends, and without whitespace at
-    the end of lines and around the text. In NFC, a placeholder could change the character before
-    it."""
+    """A prompt for comparison: in Unicode's NFD, with `\\n` as line ends, and without white space
+    at the end of lines and around the text. NFC would merge a combining character with the
+    character before it, which the service may have redacted."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
