@@ -26,7 +26,7 @@ SYSTEMS = {
     "JENKINS_URL": "Jenkins",
     "CI": "CI",
 }
-"""The CI systems, by the variable that each sets. The last is set by all other systems."""
+"""The CI systems, by the variable that each sets. The last is the fallback: most systems set it."""
 
 _GITHUB_RUN = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
 _LINKS = (

@@ -18,15 +18,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts(AbstractContextManager["Stop"]):
-    """Handles signals while entered, from the main thread. The first signal writes `message` to
-    stderr.
+    """Handles signals within its context, which the main thread must enter. The first signal writes
+    `message` to stderr.
 
     A second signal writes `result` to stdout and exits with code 130 or 143; attempts in flight
     stay open in the journal.
 
-    A separate thread acts on the signals. Python runs handlers in the main thread, once that thread
-    executes Python code again: a signal that arrives just as it starts to wait for a response would
-    only be handled after the response.
+    A separate thread reacts to the signals, because Python runs handlers only in the main thread,
+    and only when that executes Python code: possibly not before a response has arrived.
     """
 
     def __init__(self, message: str, result: str = "") -> None:

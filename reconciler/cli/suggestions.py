@@ -85,7 +85,7 @@ class Suggestions:
 
 
 def _typed(command: click.Command, root: click.Context, args: Sequence[str]) -> dict[str, Any]:
-    """The texts of a command's parameters that `args` has."""
+    """The command's parameters that are given in `args`, by name, as typed."""
     found, _, _ = _parser(command, root).parse_args(list(args))
     kinds = (str, list, tuple, bool)  # not click's marker for unset values
     return {name: value for name, value in found.items() if value and isinstance(value, kinds)}

@@ -1,8 +1,8 @@
 """The files that git tracks: in a clone, only these become prompts, data, schemas or policies.
 
 A file such as `.env` or a build's output is on the machine, but not in the repository. A manifest
-must not make it a prompt, which is shown in pull requests and sent. The author of a pull request
-decides which files git ignores, but not the content of the clone's index.
+must not make it a prompt, which is shown in pull requests and sent. The index decides, not
+`.gitignore`, which the author of a pull request can change.
 """
 
 from __future__ import annotations

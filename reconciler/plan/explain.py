@@ -504,7 +504,7 @@ def _verdict(
     facts: Facts,
     left: float,
 ) -> Open | None:
-    """The outcome of an attempt whose reference was not found; None if it created no task."""
+    """Why an attempt whose reference was not found stays open; None if it created no task."""
     org_name = attempt.ref.org_name
     if org_name in facts.refused:
         why = remark("org.refused", org=org_name, why=facts.refused[org_name])

@@ -112,8 +112,8 @@ def needs(
     only_own: bool = False,
 ) -> list[Need]:
     """What to read for these tasks, and for the open attempts in `organizations` (None: all), by
-    organization. `only_own`: organizations are explained only if this identity, or no other, has a
-    baseline in them."""
+    organization. `only_own`: organizations in which only other identities have a baseline are not
+    explained."""
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
         by_org.setdefault(task.org_name or "", []).append(task)

@@ -61,7 +61,7 @@ def plan_for(
 
 
 def unresolved(task: PlannedTask, reason: Reason, *remarks: Remark) -> PlannedTask:
-    """The task, which is not created for this reason."""
+    """The task as unresolved: `reason` says why it is not created."""
     return replace(
         task, action=Action.UNRESOLVED, reason=reason, remarks=remarks, diff=(), unfinished=False
     )

@@ -205,8 +205,9 @@ def _found(
     desired: Mapping[TaskRef, DesiredTask],
     moves: Mapping[TaskRef, TaskRef],
 ) -> Tasks:
-    """Tasks of keys that are not selected, or in no manifest: recording is never limited. The
-    record of a key that moves is shown under its new key."""
+    """Plans to record found tasks whose keys are not selected or not declared, too: PATH and
+    `--target` never limit what is recorded. The record of a key that moves is shown under its new
+    key."""
     decided: dict[TaskRef, PlannedTask] = {}
     for found in explanation.found:
         ref = found.record.ref

@@ -222,8 +222,8 @@ class PooledAdapter(HTTPAdapter):
     without retries.
 
     Thread-safe. `origin` is `SCHEME://HOST[:PORT]`, and `connections` the number that is kept
-    alive. As all requests have the same origin and TLS settings, the pool is looked up only once:
-    with many creates, that took a twentieth of the time.
+    alive. As all requests have the same origin and TLS settings, the pool is looked up only once: a
+    lookup for each request took 5% of the time of an apply with many creates.
     """
 
     def __init__(self, origin: str, connections: int) -> None:

@@ -24,7 +24,7 @@ class ReportView:
     target = ""
     diagnostics: Sequence[Diagnostic]
 
-    # For formats for programs and terminals.
+    # Used in all reports.
 
     def rows(self, style: Style) -> Iterable[str]:
         """The text, without diagnostics."""
@@ -38,7 +38,7 @@ class ReportView:
         """The rows for CSV; the first has the column names."""
         raise NotImplementedError
 
-    # For formats for reports about tasks.
+    # Only used in reports about tasks.
 
     def summary(self) -> str:
         """The last line of the text, without its period."""

@@ -178,8 +178,8 @@ def _checksum_of(state: State) -> str:
 
 
 def _outline(data: bytes, source: StateSource, backend: str, *, intact: bool) -> StateFile:
-    """The file, if it has this version and backend. Raises StateError, also for other versions,
-    which have other fields, and ShapeError."""
+    """The file, if it has this version and backend. Raises StateError for another version or
+    backend, and ShapeError for invalid fields."""
     try:
         file = decode_outline(StateFile, data)
         check_version(file.version, source.file)

@@ -106,7 +106,8 @@ class Record(Stored, frozen=True, kw_only=True):
         return (HistoryEntry(what.value, self.created_at, self.task_id, number),)
 
     def with_history(self, entry: HistoryEntry) -> Record:
-        """The record with this history entry; a number has one entry of each kind."""
+        """The record with this history entry, unless it has an entry of this kind with the same
+        number."""
         known = {(h.what, h.number) for h in self.history if h.number}
         if entry.number and (entry.what, entry.number) in known:
             return self

@@ -200,9 +200,9 @@ class _Takeover:
         self._is_alive, self._noted_at = False, 0.0
 
     def is_allowed(self, head: Head, version: Version) -> bool:
-        """Whether to take the lock over this version. Raises StateError if its holder is running
-        and the lock timeout has passed; if the head does not change, the caller waits until it may
-        take over."""
+        """Whether the lock may be taken over at this version of the head; if not, the caller waits
+        and asks again. Raises StateError if the holder is running and the lock timeout has
+        passed."""
         now, holder = self._clock.boot(), head.holder
         if holder is None or holder.is_gone(self._clock.boot_id):
             return True

@@ -210,7 +210,7 @@ def _parts(path: Path) -> Iterator[Path]:
 
 
 def owner_of(path: Path) -> int | None:
-    """The user ID; None if nothing is there, or where files have no such owner."""
+    """The user ID of the owner; None if the file does not exist, or on systems without user IDs."""
     try:
         return os.lstat(path).st_uid if os.name == "posix" else None
     except FileNotFoundError:

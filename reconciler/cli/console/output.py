@@ -262,7 +262,7 @@ class Output:
         return Lines(refs, clock, partial(self._write_result, with_org=len(orgs) > 1))
 
     def _write_result(self, result: TaskResult, *, with_org: bool) -> None:
-        """Writes the rows of a result as soon as it is final. The report has the rest."""
+        """Writes the rows of a final result; the report shows those that were not final."""
         from reconciler.apply.report import Result
         from reconciler.render.apply import task_rows
 

@@ -44,7 +44,7 @@ def values_of(axis: str, row: Row) -> dict[str, str | None]:
 
 
 def values_in(axes: Mapping[str, Sequence[Row]], count: int) -> int:
-    """The number of values in the rows of all axes, and in their `count` combinations."""
+    """The total number of values in the rows of all axes and in their `count` combinations."""
     values = 0
     for rows in axes.values():
         widths = (1 if isinstance(row.value, str) else 1 + len(row.value) for row in rows)

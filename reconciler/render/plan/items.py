@@ -135,7 +135,7 @@ class EntryView(Value, frozen=True):
         return f"same for all: {', '.join(same)}" if same else ""
 
     def _shared_values(self) -> dict[str, str]:
-        """Values that are the same for all tasks and in no key, by name."""
+        """The values that all tasks share and no key contains, by name."""
         return {
             name: value
             for name, value in self.first.values.items()
