@@ -421,9 +421,10 @@ class Context:
 
 
 def _with_key(problem: Diagnostic, manifests: Manifests) -> Diagnostic:
-    """The problem, with the hint to use `--target` if a key or entry was given as a PATH."""
+    """The problem, with the hint to use `--target` if a PATH ends with a key or an entry."""
     if problem.code is not Code.UNREADABLE_FILE or problem.case or problem.file is None:
         return problem
-    is_key = any(problem.file in (t.key, t.key.partition("@")[0]) for t in manifests.tasks)
-    facts = {**problem.args, "key": problem.file}
+    name = Path(problem.file).name
+    is_key = any(name in (t.key, t.key.partition("@")[0]) for t in manifests.tasks)
+    facts = {**problem.args, "key": name}
     return replace(problem, case="key", args=facts) if is_key else problem

@@ -56,6 +56,8 @@ def test_a_key_in_place_of_a_path_is_a_target(
     for key in ("costs", "up", "up@x"):
         assert run([command, key, *LOCAL]) == 1
         assert f"--target {key}\n" in capsys.readouterr().err
+        assert run([command, f"acme/{key}", *LOCAL]) == 1
+        assert f"--target {key}\n" in capsys.readouterr().err
     assert run([command, "cost-report", *LOCAL]) == 1
     said = capsys.readouterr().err
     assert "TC101" in said
