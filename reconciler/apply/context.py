@@ -48,8 +48,8 @@ class ApplyContext(Value, frozen=True):
     `wait` sleeps for at most that many seconds, and returns False if apply must stop. `paused` is
     called with the duration of a pause of create requests, and the unknown outcome that causes it.
     `ages` records when this apply's attempts are sent. `listed` are the IDs that existed before the
-    attempts, by organization; in an organization that it lacks, nothing is created. `settle_time`
-    is journaled with each attempt. `recurrences` come from the manifests, by file and entry.
+    attempts, by organization. Nothing is created in other organizations. `settle_time` is journaled
+    with each attempt. `recurrences` come from the manifests, by file and entry.
     """
 
     service: Service
@@ -73,8 +73,8 @@ class ApplyContext(Value, frozen=True):
         return Clocks(self.clock.now(), self.clock.boot(), self.service.service_clock())
 
     def is_due(self, task: DesiredTask) -> bool:
-        """Whether a task may be created now. The period of a recurring task may have ended since
-        the plan; then it is never sent."""
+        """Whether a task may be created now. A recurring task whose period has ended since the plan
+        is never created."""
         made = task.generated
         if made is None or made.period is None:
             return True

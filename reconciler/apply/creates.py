@@ -51,12 +51,12 @@ class TaskCreator:
         self.own: set[int] = set()
 
     def count(self, ref: TaskRef) -> None:
-        """Counts a key whose task was created by this apply, but found by a lookup."""
+        """Counts a key whose task this apply created, but found only by a lookup."""
         with self._lock:
             self.created.add(ref)
 
     def note(self, *task_ids: str) -> None:
-        """Remembers the IDs of tasks that have a key: a response with one of these IDs is not about
+        """Remembers the IDs of tasks that have a key. A response with one of them does not describe
         a new task."""
         with self._lock:
             self._known_ids.update(task_ids)
@@ -163,8 +163,8 @@ class TaskCreator:
         )
 
     def _adjust_to(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
-        """Adjusts later creates to an outcome: changes their rate or, if the organization has no
-        tokens left, stops them."""
+        """Reacts to an outcome: changes the rate of later create requests or, if the organization
+        has no tokens left, stops them."""
         match outcome:
             case Created() | Refused():
                 self._throttle.known(generation)
@@ -231,8 +231,8 @@ class Window:
     the journal write begins.
 
     The age of an attempt counts from its journal entry, so a request that is sent much later could
-    arrive after the attempt has been given up. The later of two clocks counts: the wall clock may
-    be set, and the other may stop while a virtual machine is suspended.
+    arrive after the attempt has been given up. The later of two clocks counts: the wall clock can
+    be set, and the monotonic clock may stop while a virtual machine is suspended.
 
     `check_lock` raises StateError if lock, journal or state are no longer those of this run. Then
     the window is closed, and `problem` is the error. `is_hopeless`: the storage alone takes longer
@@ -253,7 +253,7 @@ class Window:
     def is_open(self) -> bool:
         before = self._passed()
         try:
-            self._check_lock()  # before the clock is read, because it may take long
+            self._check_lock()  # before reading the clock, because this check may take long
         except StateError as problem:
             self.problem = problem
             return False

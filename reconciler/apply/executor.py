@@ -36,8 +36,8 @@ class Executor:
     tasks; `unrecorded` are keys whose request was sent but whose outcome cannot be recorded.
 
     A worker acquires a slot before journaling its attempt and releases it when the response
-    arrives. There are twice as many workers as slots: while one waits for the disk, another sends.
-    With parallelism 1, execution is sequential.
+    arrives. There are twice as many workers as slots: while one writes to the disk, another can
+    send. With parallelism 1, execution is sequential.
     """
 
     def __init__(self, ctx: ApplyContext, parallelism: int) -> None:
@@ -144,8 +144,8 @@ class Executor:
         return self._ctx.result(task, Result.MOVED, task_id=record.task_id)
 
     def _update(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """First at the service, then in the record: if apply is killed in between, the next plan
-        finds that both agree, and only records it."""
+        """Updates the service first, then the record. If apply is killed in between, the next plan
+        finds that the service has the desired value, and only records it."""
         done, problems = self._patches.update(task, record)
         if problems and result is Result.UPDATED:
             result = Result.FAILED
@@ -192,7 +192,7 @@ def _record_of(task: PlannedTask) -> Record:
 
 
 def _needs_service(task: PlannedTask) -> bool:
-    """Whether it needs requests; adoptions and moves, for example, only change the state."""
+    """Whether a task needs requests. Adoptions and moves, for example, only change the state."""
     match task.effect:
         case Effect.CREATE | Effect.FINISH | Effect.FORGET:
             return True
@@ -251,7 +251,7 @@ class TaskPatcher:
             updated = records.updated_record(record, done | recorded, remote, self._ctx)
             try:
                 self._ctx.session.append(Recorded(updated))
-            except StateError as failed:  # the next plan finds the change
+            except StateError as failed:  # the next plan detects the change
                 problems = (*problems, remark("apply.state", why=failed.causes))
         return tuple(sorted(done)), problems
 
@@ -273,6 +273,6 @@ class TaskPatcher:
 
 
 def _differs(name: str, values: Mapping[str, object], shown: RemoteTask) -> bool:
-    """Whether the service returns another value than it was sent."""
+    """Whether the service returns a different value from the value that was sent."""
     present = at_service(name, shown)
     return present is not ABSENT and not is_same_setting(values[name], present)

@@ -1,4 +1,4 @@
-"""The records that an apply writes, for a new task or once a task is known to exist."""
+"""The records that an apply writes for new and existing tasks."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record
 
 
 def retired_event(record: Record, ctx: ApplyContext) -> Retired:
-    """The event that removes a record; no key adopts its task again. Its usage so far is kept if
-    the service returns it."""
+    """The event that removes a record; no key adopts its task again. Keeps the usage so far, if the
+    service returns it."""
     try:
         shown = ctx.service.get_task(record.ref.org_name, record.task_id)
     except RemoteError:

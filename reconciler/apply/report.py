@@ -42,9 +42,9 @@ class Result(StrEnum):
 class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
     and `line` are its location in a manifest. `replaced` is the task that it replaced, `updated`
-    are the settings that were changed. `was_planned`: it is unresolved as in the plan, which is not
-    a failure with `--fail-on none`. `unfinished`: the task that was replaced or forgotten may still
-    be running."""
+    are the settings that were changed. `was_planned`: the plan also had it as unresolved, so it is
+    not a failure with `--fail-on none`. `unfinished`: the task that was replaced or forgotten may
+    still be running."""
 
     ref: TaskRef
     result: Result
@@ -60,9 +60,9 @@ class TaskResult(Value, frozen=True):
 
 
 class ApplyReport(Value, frozen=True):
-    """The results of an apply. `budgets` are those of the plan, from before anything was created;
-    `held` is the number of tasks that must not be created yet. `only_new`: failures that the plan
-    predicted do not count."""
+    """The results of an apply. `budgets` were read for the plan, before any create; `held` is the
+    number of tasks that must not be created yet. `only_new`: failures that the plan predicted do
+    not count."""
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()

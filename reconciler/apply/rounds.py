@@ -1,5 +1,5 @@
 """Applies a plan in rounds: runs it, plans the remaining tasks again, and runs that plan, until
-this apply can do no more."""
+nothing is left that this apply can do."""
 
 from __future__ import annotations
 

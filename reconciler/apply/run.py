@@ -1,5 +1,5 @@
 """Runs plans: executes what is planned, and waits until the outcome of each attempt is known, or
-nothing more can be learned about it. Nothing is planned here."""
+waiting longer would not reveal it. Nothing is planned here."""
 
 from __future__ import annotations
 

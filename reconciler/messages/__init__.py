@@ -37,7 +37,7 @@ def word(diagnostic: Diagnostic, commands: Commands = AS_WRITTEN) -> Message:
 
 
 def wording(diagnostic: Diagnostic, commands: Commands = AS_WRITTEN) -> Message:
-    """The same without WHERE."""
+    """The same as `word`, without WHERE."""
     from reconciler.messages.catalog import Message, entry
     from reconciler.messages.remarks import fill_in
 

@@ -1,5 +1,5 @@
-"""The commands that taskctl suggests, as a run prints them: with its options and PATHs, so that
-they can be pasted."""
+"""The commands that taskctl suggests, with the options and PATHs of the run, so that they can be
+pasted."""
 
 from __future__ import annotations
 

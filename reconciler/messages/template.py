@@ -17,8 +17,7 @@
   here, and of all declared keys; `others`: a line with the number of the other states
 - `{name:hints}`: how to proceed after remarks, in several lines
 - `{name:by}`: ` by USER`; `dated`: `, created DATE`; `{name:at}`: `PLACE: `;
-  `until`: `, until TIME`; `paren`: ` (MORE)`;
-  `more`: `, N more`; each is empty if the value is
+  `until`: `, until TIME`; `paren`: ` (MORE)`; `more`: `, N more`; each is empty for an empty value
 """
 
 from __future__ import annotations

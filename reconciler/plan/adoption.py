@@ -72,7 +72,7 @@ def why_open(attempt: Attempt, verdict: Open) -> Iterator[Remark]:
 
 
 def about(attempt: Attempt, case: str, **facts: str) -> Remark:
-    """A remark about an attempt, which is named by its time in UTC, to the second."""
+    """A remark about an attempt, which is identified by its time in UTC, to the second."""
     return remark(case, at=f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC", **facts)
 
 

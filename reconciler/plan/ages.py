@@ -26,11 +26,12 @@ class AttemptAges:
         self.own: dict[int, float] = {}
 
     def sending(self, number: int) -> None:
-        """An attempt is about to be sent: until its exchange has ended, it does not age."""
+        """Note that an attempt is about to be sent. It does not age until its exchange has
+        ended."""
         self.own[number] = math.inf
 
     def ended(self, number: int, boot: float) -> None:
-        """The exchange of an attempt has ended."""
+        """Note that the exchange of an attempt has ended."""
         self.own[number] = boot
 
     def waited(self, number: int, boot: float) -> float:
@@ -55,8 +56,8 @@ def time_left(
 def waited_totals(
     attempts: Iterable[Attempt], settle_time: timedelta, ages: AttemptAges, boot: float
 ) -> Iterator[tuple[str, float]]:
-    """The totals to journal, by reference: those that have grown, of attempts that have not yet
-    reached their age in the journal."""
+    """The totals to journal, by reference. Left out are totals that have not grown, and attempts
+    that have reached their age in the journal."""
     for attempt in attempts:
         waited = round(ages.waited(attempt.number, boot), 3)
         if waited > attempt.waited and time_left(attempt, settle_time) > 0:

@@ -63,8 +63,8 @@ class Confirmed(Value, frozen=True):
 
 
 def _creates_of(task: PlannedTask) -> Iterator[Create]:
-    """The create requests that a planned task may lead to. An open attempt may have created no
-    task: then it is repeated, also without replacing a task."""
+    """The create requests that a planned task may lead to. If its open attempt created no task, the
+    request is repeated, either as a first task or as a replacement."""
     if task.creates:
         yield task.ref, task.task_id
     elif task.effect is Effect.WAIT:

@@ -77,8 +77,8 @@ def current_inputs(
     remote: RemoteTask | None,
     compared: Iterable[str] = COMPARED,
 ) -> Inputs:
-    """The recorded inputs, with the `compared` settings that the service returns. Settings that
-    neither the record nor the manifest has are left out."""
+    """The recorded inputs, with the `compared` settings that the service returns. Settings in
+    neither the record nor the manifest are left out."""
     if remote is None:
         return recorded
     current = dict(recorded)

@@ -227,7 +227,7 @@ class _Organization:
 
     def _without_reference(self) -> tuple[RemoteTask, ...]:
         """The tasks of this user that may have lost their reference. If the service keeps
-        references, only tasks with a damaged reference count."""
+        references, these are only tasks with a damaged reference."""
         identity, messages = self._facts.identity, self._facts.messages
         return tuple(
             task
@@ -289,8 +289,8 @@ class _Organization:
         that the task with the highest number is recorded last.
 
         Nothing is recorded if a task cannot be read, or if the list does not prove that it is
-        complete: there may be an older task with the same reference. For that reason, nothing is
-        recorded either with the reference of a task that blocks the organization.
+        complete: there may be an older task with the same reference. For the same reason, no task
+        is recorded that has the reference of a blocking task.
         """
         for task, known in self._unknown():
             if known in self._facts.unreadable:
@@ -318,7 +318,7 @@ class _Organization:
                 self._block(task, reference.key)
                 blocked.add(str(reference))
             elif not may_record:
-                continue  # no task is created, either
+                continue  # creates are blocked, too
             elif attempt is not None:
                 self._record(task, self._of_attempt(task, attempt, reference), attempt)
             elif self._is_newer(reference, task):

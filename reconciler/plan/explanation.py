@@ -39,7 +39,7 @@ class Declared(Value, frozen=True):
         return cls(known, recurring, frozenset(entries | recurring.keys()))
 
     def generated(self, ref: TaskRef) -> Generated | None:
-        """The entry and the period of a key, also if its row or its period is over."""
+        """The entry and the period of a key, even if its row was removed or its period is over."""
         if (task := self.tasks.get(ref)) is not None:
             return task.generated
         name, at, rest = ref.key.partition("@")
@@ -59,8 +59,8 @@ class Found(NamedTuple):
 
 
 class Duplicate(NamedTuple):
-    """A further task with a reference that belongs to a key. `is_ours`: a user of this state
-    created it."""
+    """Another task with a reference that belongs to a key. `is_ours`: a user of this state created
+    it."""
 
     ref: TaskRef
     task_id: str
@@ -120,10 +120,10 @@ class Open(NamedTuple):
 
 
 class Explanation(Value, frozen=True):
-    """What the references of tasks say.
+    """The result of comparing the references of tasks with the state.
 
     - `events` lead to `state`; they are written before anything is sent. `notes`, about baselines
-      and references, are written with them, but alone they are no change.
+      and references, are written with them, but do not count as changes.
     - `blocks` and `questions`: why nothing is created in an organization.
     - `attempts`: the open attempts, by number. `closed`: those that created no task.
     - `explained`: the organizations whose tasks were compared.

@@ -205,9 +205,9 @@ def _found(
     desired: Mapping[TaskRef, DesiredTask],
     moves: Mapping[TaskRef, TaskRef],
 ) -> Tasks:
-    """Plans to record found tasks whose keys are not selected or not declared, too: PATH and
-    `--target` never limit what is recorded. The record of a key that moves is shown under its new
-    key."""
+    """Plans to record found tasks. This includes keys that are not selected or not declared,
+    because PATH and `--target` never limit which tasks are recorded. The record of a key that moves
+    is shown under its new key."""
     decided: dict[TaskRef, PlannedTask] = {}
     for found in explanation.found:
         ref = found.record.ref
@@ -308,8 +308,8 @@ def _row(other: OtherState, declared: int) -> tuple[str, ...]:
 
 
 def duplicate_warnings(backend: str, duplicates: Iterable[Duplicate]) -> Iterator[Diagnostic]:
-    """A warning for each further task with a reference that belongs to a key. If a user of the
-    state created it, the warning has the command that cancels it."""
+    """A warning for each duplicate: another task with a reference that belongs to a key. If a user
+    of the state created it, the warning has the command that cancels it."""
     for each in duplicates:
         org_name, extra = each.ref.org_name, each.remote.id
         links = (console_url(backend, org_name, task_id) for task_id in (each.task_id, extra))
@@ -334,7 +334,7 @@ def unkept_warnings(explanation: Explanation) -> Iterator[Diagnostic]:
 def _not_compared(
     inputs: Inputs, facts: Facts, explanation: Explanation, tasks: Sequence[PlannedTask]
 ) -> Iterator[Diagnostic]:
-    """A note about organizations that only an apply by another identity compares."""
+    """A note about organizations whose tasks only an apply by another identity compares."""
     orgs = {task.ref.org_name for task in tasks if task.may_create} - set(explanation.explained)
     for org_name in sorted(orgs):
         if is_anothers(org_name, inputs.state, facts.identity):

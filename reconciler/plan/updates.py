@@ -25,8 +25,9 @@ from reconciler.state.model import Record
 
 class Update(Value, frozen=True):
     """The effect of `--update` on the differences of a task: `patch` are the settings to set;
-    `agreed` are only recorded because the service has the desired value, `undeclared` because they
-    left the manifest. `fixed` are the fields that only a new task can have."""
+    `agreed` and `undeclared` are only recorded: for `agreed`, the service has the desired value;
+    `undeclared` are no longer in the manifest. `fixed` are the fields that only a new task can
+    have."""
 
     patch: Mapping[str, object] = field(default_factory=dict)
     agreed: tuple[str, ...] = ()
@@ -106,8 +107,8 @@ def foreign(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagno
 
 
 def less_restricted(task: PlannedTask) -> tuple[Change, ...]:
-    """The differences that make an agent less restricted than its manifest, and that apply does
-    not change."""
+    """The differences because of which an agent has fewer restrictions than its manifest declares,
+    and which apply does not change."""
     if task.action not in (Action.CHANGED, Action.UPDATE, Action.MOVE):
         return ()
     return tuple(c for c in task.diff if c.path not in task.patch and _is_less_restricted(c))

@@ -105,7 +105,7 @@ class Provenance(Stored, frozen=True):
     - `ids`: its own ID, and those of the lost states that it continues.
     - `counter`: the highest number that it has used, or seen in a reference of its own.
     - `begun_at`: not later than its first create request, by the service's clock.
-    - `is_new`: a person has said that it replaces no lost state.
+    - `is_new`: a person has confirmed that it does not replace a lost state.
     - `answered`: the IDs of states that a person has seen when it continued others.
     - `explained`: the organizations whose tasks were all explained once.
     - `is_kept`: the service has shown one of its references.
@@ -125,8 +125,8 @@ class Provenance(Stored, frozen=True):
         return self.ids[0]
 
     def counted(self, number: int) -> Provenance:
-        """The provenance after a number was used or seen. An implausible number was written by a
-        person, and is ignored: no higher number would be left."""
+        """The provenance after a number was used or seen. Implausibly high numbers were written by
+        a person. They are ignored, because they would leave no higher numbers to use."""
         if number <= self.counter or number >= IMPLAUSIBLE:
             return self
         return replace(self, counter=number)
@@ -241,15 +241,15 @@ class Stage(StrEnum):
 
 
 class Move(Stored, frozen=True):
-    """A move of a state, which may not be used until it is complete."""
+    """A move of a state. The state must not be used until the move is complete."""
 
     stage: Stage
     place: str
 
 
 def kept_outputs(task: Mapping[str, object]) -> dict[str, object]:
-    """The `OUTPUTS` of a task that have a value; only short values if they are too large
-    together."""
+    """The `OUTPUTS` of a task that have a value. If they are too large in total, only short
+    values."""
     kept = {name: task[name] for name in OUTPUTS if task.get(name) is not None}
     if len(encode_json(kept)) <= limits.OUTPUT_BYTES:
         return kept

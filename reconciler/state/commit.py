@@ -24,7 +24,7 @@ Durable = Callable[[Sequence[Event]], None]
 class _Caller:
     """The events of one `append`, until they are durable or have failed.
 
-    `turn` wakes only this caller's thread, if it has to wait: waking all of them would take longer
+    `turn` wakes only this caller's thread, if it has to wait: waking all threads would take longer
     than the write.
     """
 
@@ -127,7 +127,7 @@ class GroupCommit:
             failure = problem
         finally:
             for caller in batch:
-                # Before `done`, which a caller that is awake reads without waiting.
+                # Set this before `done`: a caller that is awake reads `done` without waiting.
                 caller.failure = failure
                 caller.done = True
             self._pass_on(mine, batch)

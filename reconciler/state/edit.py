@@ -151,7 +151,7 @@ def update_declared(state: State, desired: Iterable[DesiredTask]) -> list[Event]
 
 def mark_done(state: State, done: Mapping[str, str]) -> list[Recorded]:
     """Marks the records of these tasks as done; the values are the digests of the expectations that
-    they met (empty: none). Events only for changes."""
+    they met (empty: none). Returns events only for changes."""
     return [
         Recorded(replace(record, done=True, met=met))
         for record in (state.records.values() if done else ())
@@ -170,9 +170,9 @@ def assign(
     message: FirstMessage | None = None,
     desired: DesiredTask | None = None,
 ) -> list[Event]:
-    """Records `remote` as the task of `ref`, with the next number, because a person says so; closes
-    the key's open attempts. `message` is its first message, if it was read; `desired` the manifest.
-    `at` is now."""
+    """Records `remote` as the task of `ref`, with the next number, because a person decided it.
+    Closes the key's open attempts. `message` is its first message, if it was read; `desired` the
+    manifest. `at` is now."""
     _check_free(state, ref, remote.id, message)
     attempts, old = state.attempts_for(ref), state.records.get(ref)
     sent = attempts[-1] if attempts else None
@@ -211,8 +211,8 @@ def assign(
 
 
 def close(state: State, ref: TaskRef, *, at: datetime) -> list[Event]:
-    """Closes the open attempts of `ref`, because a person says that they created no task. `at` is
-    now."""
+    """Closes the open attempts of `ref`, because a person confirmed that they created no task. `at`
+    is now."""
     attempts = state.attempts_for(ref)
     if not attempts:
         raise _refused("resolved", ref.key, ref=str(ref))

@@ -46,8 +46,8 @@ _CUT_OFF = re.compile(
 class Header(Stored, frozen=True):
     """The state that the journal belongs to: enough to recreate it if the state file is lost.
 
-    `state` identifies the bytes of the state file when the journal was started. `id` is random: a
-    state that contains it has folded this journal.
+    `state` identifies the bytes of the state file when the journal was started. `id` is random. A
+    state that contains this ID already has the events of this journal.
     """
 
     lineage: str
@@ -79,14 +79,14 @@ class Replay(NamedTuple):
     size: int = 0
 
     def carrying(self, events: tuple[Event, ...]) -> Replay:
-        """A replay with which the next append starts a new journal that begins with these events.
-        All other events are in the state, or do not matter."""
+        """A replay after which the next append starts a new journal that begins with these events.
+        All other events are in the state, or are not needed."""
         return Replay(None, events, size=self.size)
 
 
 def read_journal(data: bytes, *, file: str, state: str = "") -> Replay:
-    """Reads a journal, without its incomplete end. Raises StateError for any other damage. `state`
-    is the file that it belongs to, if that exists."""
+    """Reads a journal, and ignores its incomplete end. Raises StateError for any other damage.
+    `state` is the file that it belongs to, if that exists."""
     body = data.rstrip(b"\0")
     lines = body.split(b"\n")
     rest = lines.pop()
@@ -207,8 +207,8 @@ class Journal(GroupCommit):
         self._lost = ""
 
     def check_lock(self) -> None:
-        """Raises StateError if another process removed, replaced or wrote to the journal file, also
-        while this one writes to it."""
+        """Raises StateError if another process removed, replaced or wrote to the journal file, even
+        during a write of this process."""
         expected = None
         while expected is not self._expected:
             expected = self._expected
@@ -279,7 +279,7 @@ class Journal(GroupCommit):
         every moment."""
         self._expected = _Expected(None, range(max(*self._expected.sizes, len(data)) + 1))
         self._lost = _INTERRUPTED
-        # Also the state's temporary file, which has the same writer.
+        # This is also the state's temporary file. Both have the same writer.
         temporary = self._path.with_suffix(".tmp")
         disk.replace_file(self._path, data, mode=disk.PRIVATE, temporary=temporary)
         self._fd = disk.open_to_append(self._path)
@@ -311,7 +311,7 @@ class Journal(GroupCommit):
             raise _SyncFailedError(problem.errno, problem.strerror) from problem
 
     def _cut_back(self) -> bool:
-        """Truncates the remains of a failed write; False if that fails, too."""
+        """Truncates the remains of a failed write. Returns False if that fails, too."""
         if self._fd is None:
             return True
         try:

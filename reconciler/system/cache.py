@@ -1,7 +1,7 @@
 """The user's cache directory. Everything in it can be deleted at any time.
 
-It is never inside the repository: whoever can commit a file there would decide what taskctl
-believes about existing tasks.
+It is never inside the repository: otherwise, anyone who can commit a file could mislead taskctl
+about existing tasks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.system import disk
 
 class UserCache(Value, frozen=True):
     """Files that only this user can read and write. `folder` is None if there is no usable
-    directory: then there are no files, and nothing is kept."""
+    directory. Then `read` finds no files, and `write` does nothing."""
 
     folder: Path | None = None
 
@@ -67,7 +67,8 @@ def user_cache(env: Mapping[str, str], repository: Path | None) -> UserCache:
 
 
 def _base(env: Mapping[str, str]) -> Path:
-    """The directory for caches; relative, and so unusable, if this user has no home."""
+    """The directory for caches. If this user has no home directory, the path is relative, and
+    therefore not usable."""
     if chosen := env.get("TASKCTL_CACHE_DIR"):
         return Path(chosen)
     base = Path(env.get("XDG_CACHE_HOME", ""))
@@ -80,7 +81,7 @@ def _base(env: Mapping[str, str]) -> Path:
 
 
 def _is_private(path: Path, kind: int) -> bool:
-    """Whether this is a file of that `kind` (of `stat`), not a link, which belongs to this user and
+    """Whether a file, which is not a link, has this `kind` (of `stat`), belongs to this user and
     grants no access to others. On Windows, the permissions of its directory control access."""
     try:
         found = os.lstat(path)

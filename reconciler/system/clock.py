@@ -1,4 +1,4 @@
-"""The clock of this machine, and sleeping until a run is to stop."""
+"""The clock of this machine, and interruptible sleep."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Stop:
         self._is_set.set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps until the run is to stop, at most that long; returns whether to continue."""
+        """Sleeps for this time, or until the run is to stop. Returns whether to continue."""
         if seconds > 0 and self.exit_code is None:
             self._is_set.wait(seconds)
         return self.exit_code is None

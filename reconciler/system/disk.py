@@ -1,7 +1,7 @@
 """Durable file operations: every file is written here, and replaced atomically.
 
 Functions of `os` are looked up at each call, because the tests of crashes and power loss replace
-them to stop before and after each one, and to record what was synced when.
+them to stop before and after each one, and to record the order of syncs.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ def replace_file(
     path: Path, data: bytes, *, mode: int | None = None, temporary: Path | None = None
 ) -> None:
     """Replaces a file atomically and durably. If it raises OSError, the file has its old content,
-    or all of the new content, not yet durably.
+    or all of the new content, which may not be durable yet.
 
     A symbolic link at `path` is replaced itself, never followed. The default `mode` is the existing
     file's, or 0600. The directory must exist. `temporary` is a file in the same directory, which is
-    overwritten first: pass it only if callers exclude each other (default: a random name).
+    overwritten first: specify it only if no two callers can write at the same time (default: a
+    random name).
     """
     if mode is None:
         mode = _mode_of(path)
@@ -86,14 +87,14 @@ def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> byt
 
 def read_start(path: Path, limit: int) -> bytes:
     """The first `limit` + 1 bytes of a regular file; links are followed. Never blocks on a pipe or
-    device. Raises OSError, also if it does not exist."""
+    device. Raises OSError, for example if the file does not exist."""
     with os.fdopen(_open_regular(path, follow=True), "rb") as file:
         return file.read(limit + 1)
 
 
 def read_resolved(path: Path, limit: int) -> bytes:
     """The first `limit` + 1 bytes of a regular file, whose path was resolved and checked. Raises
-    OSError, also if a part of the path has become a link since then."""
+    OSError, for example if a part of the path has become a link since then."""
     if not hasattr(os, "O_PATH"):
         fd = _open_regular(path, follow=False, more=getattr(os, "O_NOFOLLOW_ANY", 0))
     else:

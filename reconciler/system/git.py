@@ -61,8 +61,8 @@ def run_git(
     **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs git to its end. Raises FileNotFoundError without git, another OSError if it prints too
-    much, TimeoutExpired, and exceptions of `watch`. Of errors, only the start is kept: a host may
-    send any amount.
+    much, TimeoutExpired, and exceptions of `watch`. Only the start of git's error output is kept,
+    because a host may send any amount.
 
     `env` is the user's environment. Credential helpers and ssh inherit it, so the access token and
     the keys of states are removed from it; `own` are variables to add.
@@ -79,7 +79,7 @@ def run_git(
     ) as process:
         most = how.get("most", _OUTPUT_BYTES)
         printed, errors = _Start(process.stdout, most), _Start(process.stderr, _ERROR_BYTES)
-        process.stdout = process.stderr = None  # else they would be closed while they are read
+        process.stdout = process.stderr = None  # else they would be closed during reads
         try:
             _wait(process, how.get("watch", lambda: None))
         except BaseException:
@@ -174,7 +174,7 @@ def untrusted(path: Path, folder: Path) -> tuple[Path, str, str] | None:
     `safe.directory` lists its directory. Otherwise the path (or its target), its owner, and the
     owner of `folder`. Raises OSError.
 
-    Modes do not count: some CI systems clone with umask 0.
+    Permissions are ignored, because some CI systems clone with umask 0.
     """
     owner = owner_of(folder)
     if owner is None:

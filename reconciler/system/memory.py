@@ -1,6 +1,6 @@
-"""Fewer garbage collections: each visits every live value, so with 10,000 tasks they would take a
-sixth of a plan's time. `__main__` disables them; a command resumes them when its values form
-cycles.
+"""Reduces garbage collections. Each collection visits every live value, so with 10,000 tasks they
+would take a sixth of a plan's time. `__main__` disables them; a command resumes them when its
+values form cycles.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from reconciler.tasks.status import TaskStatus
 
 
 class Refusal(Value, frozen=True):
-    """The service rejected it; `answer` is its message. Status 0: the response is not the
-    service's."""
+    """The service rejected it; `answer` is its message. Status 0: the response did not come from
+    the service."""
 
     status: int
     answer: Arg

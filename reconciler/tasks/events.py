@@ -109,7 +109,7 @@ def approval_in(event: Event) -> Approval | None:
 
 
 class ToolCall(Stored, frozen=True):
-    """A tool call that pauses the agent until a program outside the service runs it.
+    """A tool call that pauses the agent until a program outside the service has run it.
 
     `mode` is its `execution_mode`: `cli`, `worker`, or empty for the task's default.
     """
@@ -190,7 +190,7 @@ def advance(summary: EventSummary, events: Iterable[Event]) -> EventSummary:
 
 def _after_user(summary: EventSummary, event: Event) -> EventSummary:
     """A message does not answer a request: the agent stays blocked until there is a confirmation
-    (API document, AwaitingApprovals), and by a parked call until there is a result."""
+    (API document, AwaitingApprovals). A parked call blocks it until there is a result."""
     match kind_of(event):
         case "user_message":
             attached = tuple(dict.fromkeys((*summary.attached, *_attached_in(event))))

@@ -26,21 +26,21 @@ Shortfall = tuple[Code, str, Mapping[str, Any]]
 
 
 def too_few_pull_requests(count: int, expect: Expectation) -> Iterator[Shortfall]:
-    """The reason if a task lists fewer pull requests than expected."""
+    """The reason for a task that lists fewer pull requests than expected."""
     if count < expect.pull_requests:
         facts = {"count": count, "least": expect.pull_requests}
         yield Code.MISSING_PULL_REQUESTS, "", facts
 
 
 def too_few_merged(listed: Iterable[ListedPullRequest], expect: Expectation) -> Iterator[Shortfall]:
-    """The reason if fewer pull requests than expected are merged."""
+    """The reason for a task with fewer merged pull requests than expected."""
     count = sum(each.is_merged for each in listed)
     if expect.merged and count < expect.pull_requests:
         yield Code.NOT_MERGED, "", {"count": count, "least": expect.pull_requests}
 
 
 def without_data(why: NoData | None) -> Shortfall:
-    """The reason if the answer has no data."""
+    """The reason for an answer without data."""
     return Code.MISSING_DATA, (why or NoData.MISSING).value, {}
 
 

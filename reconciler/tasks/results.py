@@ -1,5 +1,5 @@
-"""The result of a task: its answer, the data in it, and its pull requests; and the tasks of keys
-other than their current task. Pure.
+"""The result of a task: its answer, the data in it, and its pull requests; and the other tasks of a
+key, besides its current task. Pure.
 
 They come from the agent and the service; no forge is read. An agent may write anything, so nothing
 is guessed: data that is not plain JSON is an error.
@@ -96,8 +96,8 @@ _NO_DATA = {
 
 
 class WorkResult(Value, frozen=True):
-    """The result of a task; everything is empty while it works. `data` is ABSENT without data, and
-    `no_data` is the reason. `error` is the agent's message when it failed."""
+    """The result of a task; everything is empty while the agent works. `data` is ABSENT without
+    data, and `no_data` is the reason. `error` is the agent's message when it failed."""
 
     answer: str = ""
     data: Any = ABSENT
@@ -136,7 +136,7 @@ def pull_requests(status: TaskStatus) -> tuple[ListedPullRequest, ...]:
 
 def data_in(answer: str) -> Any:
     """The JSON value in the last closed fence with the info word `json`, or the whole answer if it
-    is an object or a list. A NoData otherwise: there is no fallback to an earlier block."""
+    is an object or a list. Otherwise, a NoData: an earlier block is never used."""
     fences = [part for part in _parts(answer) if isinstance(part, _Fence)]
     blocks = [fence for fence in fences if fence.info.lower() == "json"]
     if blocks:
@@ -152,8 +152,8 @@ def first_line(answer: str) -> str:
 
 
 class _Fence:
-    """A fence of Markdown, also in a list or a quotation, with its content. Within quotations, it
-    ends unclosed at a line that is quoted less often."""
+    """A fenced code block of Markdown with its content, possibly in a list or a quotation. In a
+    quotation, a line with a lower quotation level ends it without a closing fence."""
 
     def __init__(self, begin: re.Match[str]) -> None:
         self.info, self._marks = begin["info"], begin["marks"]
@@ -162,7 +162,7 @@ class _Fence:
         self.is_closed = False
 
     def take(self, line: str) -> bool:
-        """Adds a line, or closes the fence; False if the line is not part of it."""
+        """Adds a line, or closes the fence. Returns False if the line is not part of it."""
         quotes = self._quotes.match(line)
         if quotes is None:
             return False

@@ -70,8 +70,8 @@ def state_of(raw: Mapping[str, object], summary: EventSummary) -> TaskState:
 
 
 def parked_calls(raw: Mapping[str, object], summary: EventSummary) -> tuple[ToolCall, ...]:
-    """The tool calls that wait for a result from outside the service. A call without a mode has
-    that of its task (API document)."""
+    """The tool calls that wait for a result from outside the service. A call without a mode has the
+    mode of its task (API document)."""
     default = str(raw.get("toolExecutionMode") or "cloud")
     calls = (replace(call, mode=call.mode or default) for call in summary.parked)
     return tuple(call for call in calls if call.mode != "cloud")
@@ -90,8 +90,8 @@ def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
 
 
 def retried_names(statuses: Iterable[TaskStatus], declared: Collection[TaskRef]) -> tuple[str, ...]:
-    """What `--retry` takes for the declared tasks that have failed: a key, or a glob for several
-    tasks of an entry."""
+    """The arguments of `--retry` for the declared tasks that have failed: a key, or a glob for
+    several tasks of an entry."""
     by_entry: dict[str, list[TaskRef]] = {}
     for ref in (s.ref for s in statuses if _is_to_retry(s.state) and s.ref in declared):
         by_entry.setdefault(f"{ref.org_name}/{ref.key.partition('@')[0]}", []).append(ref)

@@ -194,7 +194,7 @@ def scheme_of(address: str) -> str | None:
 def open_engine(address: str, env: Mapping[str, str], folder: Path = Path()) -> Engine:
     """The engine of an address such as `git:origin` or `s3://bucket/prefix`.
 
-    Credentials are ambient (`env`, the usual configuration files). `folder` is the working
+    Credentials come from `env` and the usual configuration files. `folder` is the working
     directory. Sends no request yet. Raises Denied for an address that cannot be used (cause
     "address") or a missing extra ("extra").
     """

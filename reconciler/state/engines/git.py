@@ -68,8 +68,7 @@ class GitEngine:
         self._url, self._remote = clone.url(remote, env), remote
         self.display_name = self._address(ref, is_root=not clone.depth)
         self.pace = Pace(heartbeat=30.0, takeover=120.0)
-        # Cleanup may fail, because processes of a stopped git may write for a moment
-        # longer.
+        # Cleanup may fail, because processes of a stopped git may still write for a moment.
         self._temporary = tempfile.TemporaryDirectory(
             prefix="taskctl-git-", ignore_cleanup_errors=True
         )
@@ -184,10 +183,10 @@ class GitEngine:
         self._temporary.cleanup()
 
     def prepare(self) -> None:
-        """A ref needs no preparation."""
+        """Does nothing: a ref needs no preparation."""
 
     def probe(self) -> None:
-        """Git itself checks a lease on the server, in one transaction."""
+        """Does nothing: the server checks each lease of a push in one transaction."""
 
     def _push(self, ref: str, new: str, old: str) -> None:
         """Replaces the ref if it is still `old`."""
@@ -209,9 +208,9 @@ class GitEngine:
         raise Moved("the head was replaced")
 
     def _fetch(self, commit: str) -> bool:
-        """Fetches the commit, and returns whether it is available. By ID, which saves another
-        listing of the refs; by ref if the host rejects that. Negotiation is off: the commit has no
-        history in common with the clone."""
+        """Fetches the commit, and returns whether it is available. Fetching by ID saves another
+        listing of the refs; if the host rejects it, fetches the ref. Negotiation is off: the commit
+        has no history in common with the clone."""
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)
         words = (*fetch, "--no-recurse-submodules", self._url)
@@ -235,7 +234,7 @@ class GitEngine:
         return self._write("commit", text)
 
     def _write(self, kind: str, data: bytes) -> str:
-        """Stores an object, as git does, without a process for each. Returns its ID."""
+        """Stores an object in git's format, without starting a git process. Returns its ID."""
         whole = b"%b %d\0%b" % (kind.encode(), len(data), data)
         object_id = hashlib.new(self._hash, whole, usedforsecurity=False).hexdigest()
         with tempfile.NamedTemporaryFile(dir=self._objects, delete=False) as file:

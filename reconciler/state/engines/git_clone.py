@@ -61,8 +61,8 @@ class Clone(NamedTuple):
 
     @property
     def state_name(self) -> str:
-        """The name of the folder's state, unless its address has a name: directories of a clone do
-        not share a state by accident. Raises Denied."""
+        """The default name of the folder's state. It depends on the directory, so that two
+        directories of a clone do not share a state by accident. Raises Denied."""
         if not self.depth:
             return DEFAULT_NAME
         path = os.fsencode("/".join(self.folder.parts[-self.depth :]))
@@ -97,8 +97,8 @@ def run_in(
     own: Mapping[str, str] | None = None,
     **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs git as `run_git` does. Raises Denied if git is not installed, Unsure if it does not
-    end, or prints too much."""
+    """Runs git as `run_git` does. Raises Denied if git is not installed, and Unsure if git does not
+    end or prints too much."""
     try:
         return run_git(folder, *_OPTIONS, *words, env=env, own=own, **how)
     except FileNotFoundError as problem:

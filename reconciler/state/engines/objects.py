@@ -1,7 +1,7 @@
 """A state in object storage: S3 and compatible services, Google Cloud Storage, Azure Blob.
 
 The head is one object, replaced by conditional writes; blobs are stored next to it. The client
-never retries a write: the meaning of an error is determined by reading the head.
+never retries a write. After an error, reading the head shows whether the write took effect.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class ObjectEngine:
                 self._store.delete(scratch)
 
     def others(self) -> Sequence[str]:
-        """Names are not listed."""
+        """Returns none: this engine does not list names."""
         return ()
 
     def _put(self, path: str, data: bytes, mode: Any) -> Version:
@@ -123,7 +123,7 @@ class ObjectEngine:
             except PreconditionError as problem:
                 raise Moved("the head was replaced") from problem
             except AlreadyExistsError as problem:
-                # Also any 409, which S3 sends for concurrent writes and which proves nothing.
+                # This includes every 409: S3 sends it for concurrent writes, and it proves nothing.
                 if mode == "create" and self._exists(path):
                     raise Moved("the head was replaced") from problem
                 raise Unsure(_short(problem)) from problem

@@ -41,9 +41,9 @@ _VARIABLES = ("host", "hostaddr", "service", "sslmode", "sslrootcert")
 
 
 def with_tls(given: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a connection: those `given` in an address, and others that require a
-    verified certificate. These are not added for local servers, or if the address, the environment
-    or the service file sets `sslmode`. A configured certificate authority is kept."""
+    """The parameters of a connection: those `given` in an address, and parameters that require a
+    verified certificate. The latter are not added for local servers, or if the address, the
+    environment or the service file sets `sslmode`. A configured certificate authority is kept."""
     ambient = {name: env.get(f"PG{name.upper()}", "") for name in _VARIABLES}
     ambient = {name: value for name, value in ambient.items() if value}
     service = given.get("service") or ambient.get("service")
@@ -60,7 +60,7 @@ def with_tls(given: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]
 
 
 def _of_service(service: str, env: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a service, from the first service file that has it."""
+    """The settings of a libpq service, from the first service file that contains it."""
     own = Path(env.get("PGSERVICEFILE") or Path(env.get("HOME", "")) / ".pg_service.conf")
     for path in (own, Path(env.get("PGSYSCONFDIR", "/etc/postgresql-common"), "pg_service.conf")):
         text = ""
@@ -195,7 +195,7 @@ class PostgresEngine:
         """No probe is needed: each statement includes its condition."""
 
     def others(self) -> Sequence[str]:
-        """Names are not listed."""
+        """Returns none: this engine does not list names."""
         return ()
 
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
