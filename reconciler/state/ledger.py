@@ -139,8 +139,8 @@ def fold(state: State, events: Collection[Event]) -> State:
 
 def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     """The events to fold into `saved` if the journal was written for another version of the state.
-    Its attempts stay open, unless `saved` has their outcome: a task that was recorded for one of
-    them is found by its reference."""
+    Its attempts stay open, unless `saved` has their outcome. If a task was recorded for an attempt,
+    the next explanation finds it by its reference."""
     events = tuple(events)
     ledger = Ledger(State(saved.lineage, 0, saved.backend, saved.provenance))
     ledger.add(e for e in events if isinstance(e, Attempted | Closed | Ran | Aged))

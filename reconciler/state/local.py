@@ -33,7 +33,7 @@ FileVersion = tuple[int, int, int, int]
 
 class Loaded(NamedTuple):
     """`saved` is the content of the state file, without the journal; `version` is None if there is
-    no file. `content` identifies its bytes; "" if nothing is to be compared with them.
+    no file. `content` identifies its bytes; it is "" if they will not be compared.
 
     `replay` has no events if the state has already folded its journal; the journal file still
     exists then, and the first append replaces it.
@@ -49,8 +49,7 @@ class LocalState:
     """The `state.location.StateLocation` of a state file.
 
     `path` is the state file itself, never a link to it, because replacing a link would detach the
-    state from its location. `display_name` is the path as the user gave it, for messages; `a:b`
-    would be an address.
+    state from its location. `display_name` is the path as the user wrote it, for messages.
     """
 
     def __init__(self, path: Path, now: Callable[[], datetime] | None = None) -> None:
@@ -80,7 +79,8 @@ class LocalState:
         return True
 
     def read(self, backend: str) -> State:
-        """Without a file and a journal, returns a new state with a new lineage."""
+        """Reads the state. If neither a state file nor a journal exists, returns a new state with a
+        new lineage."""
         loaded = self._load(backend)
         events = loaded.replay.events
         return fold(loaded.saved, events)
@@ -109,8 +109,8 @@ class LocalState:
         return not (self.path.exists() or self.journal.exists())
 
     def restored(self, given: State) -> State:
-        """`given` as the state file, which does not exist, with the attempts of the journal. Raises
-        StateError."""
+        """The state `given`, in place of a missing state file, with the attempts of the journal.
+        Raises StateError."""
         with _reading(self.journal_display_name):
             journal = disk.read_file(self.journal, most=limits.STATE_FILE_BYTES) or b""
         events = read_journal(journal, file=self.journal_display_name).events
@@ -254,8 +254,8 @@ class LockedFile:
         ]
 
     def check_lock(self) -> None:
-        """Three `stat`s. A run that has lost one of the files never continues, even if the file
-        returns: another run may have used it meanwhile."""
+        """Calls `stat` for three files. If one of them was replaced, the run never continues, even
+        if the file returns: another run may have used it meanwhile."""
         try:
             if self._problem is None:
                 self._lock.check_lock()
@@ -291,7 +291,7 @@ class LockedFile:
         with self._place.saving(), self._file_guard:
             self._place.replace(data)
             self._version = self._place.version()
-            # After the release, no file is compared with it.
+            # After the release, nothing is compared with the file.
             self._content = "" if last else content_of(data)
         return state
 

@@ -96,7 +96,7 @@ class LockedState(Protocol):
         """The declaration that is kept with the lock."""
 
     def note_edit(self) -> None:
-        """Call it before the state is edited: then, no later wave continues an earlier wave."""
+        """Call it before the state is edited, so that no later wave continues an earlier wave."""
 
     def log(self, durable: Durable) -> GroupCommit:
         """Opens the log to append events to. Call it once."""
@@ -105,16 +105,16 @@ class LockedState(Protocol):
         """Warnings about the location."""
 
     def check_lock(self) -> None:
-        """Raises StateError if this run may have lost the lock, the log or the saved state; after
-        the first failure, always. Called right before each send and each save; the log calls it
-        before each write."""
+        """Raises StateError if this run may have lost the lock, the log or the saved state. After
+        the first failure, it always raises. Call it right before each request and each save; the
+        log calls it before each write."""
 
     def save(self, state: State, *, last: bool) -> State:
         """Replaces the saved state, while the log is paused, and returns it as it is read again.
         With `last`, `release` follows. If it raises StateError, the log still has everything."""
 
     def clear_log(self, state: State) -> None:
-        """Clears the log while it is paused, since `state`, which is saved, has its events. Raises
+        """Clears the log while it is paused, because the saved `state` has its events. Raises
         StateError."""
 
     def release(self) -> None:

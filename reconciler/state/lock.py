@@ -1,8 +1,9 @@
-"""The lock that excludes concurrent applies on one state file, and the holder of any state's lock.
+"""The lock that excludes concurrent applies on one state file, and the description of a lock's
+holder.
 
 The lock of a file is a kernel lock (`flock`) on `STATE.lock`, so it ends with the process that
-holds it. The lock file is never removed: otherwise, two processes could lock different files. It
-identifies the holder, for messages only: a process that has ended does not block others.
+holds it. The lock file is never removed: otherwise, two processes could lock different files. The
+file identifies the holder, but only for messages: a process that has ended does not block others.
 
 - NFS: Linux turns `flock` into a lock at the server, so applies on two machines exclude each other
   too, unless lockd (v3) is down or the mount uses `nolock` or `local_lock`. The lock of a machine
@@ -77,9 +78,9 @@ class Holder(Stored, frozen=True):
 
 
 class LastApply(Stored, frozen=True):
-    """The last declarations that an apply used, kept with the lock. `digest` is that of the tasks
-    and PATHs of the last apply. `changes` increases whenever the digest changes, and with each edit
-    of the state; `command` and `run` identify the last change."""
+    """The last declarations that an apply used, kept with the lock. `digest` is the digest of the
+    tasks and PATHs of the last apply. `changes` increases whenever the digest changes, and with
+    each edit of the state; `command` and `run` identify the last change."""
 
     digest: str
     changes: int
@@ -146,11 +147,11 @@ class Lock:
         self._opened: disk.FileId = (-1, -1)
 
     def take(self, timeout: timedelta, waiting: Callable[[str], None]) -> None:
-        """Waits up to `timeout`. Raises StateError, which identifies the holder, if it is still
-        locked.
+        """Waits up to `timeout`. If the state is still locked, raises StateError, which identifies
+        the holder.
 
-        `waiting` is called once before the wait, with a description of the holder. `content` is
-        then the last holder's, until `write`.
+        `waiting` is called once before the wait, with a description of the holder. Until `write`,
+        `content` describes the previous holder.
         """
         end, is_first = time.monotonic() + timeout.total_seconds(), True
         try:
@@ -227,8 +228,8 @@ class Lock:
         return StateError.about(self._display_name, code, reason=reason, lock=str(self._path))
 
     def _holder_in_words(self) -> str:
-        """A description of the holder. Reads several times, because a new holder writes its name
-        only after it has the lock."""
+        """A description of the holder. The file is read several times, because a new holder writes
+        its name only after it has the lock."""
         for _ in range(_READS):
             holder = read_lock(self._path).holder
             if holder is not None and not (holder.host == host_name() and not is_alive(holder.pid)):

@@ -1,6 +1,5 @@
-"""A shared state that this process has locked, so that only this process writes its head.
-
-If the lock may be lost, the run ends: from then on, `check_lock` and all writes raise StateError.
+"""A shared state that this process has locked, so that only this process writes its head. If the
+lock may be lost, the run ends: from then on, `check_lock` and all writes raise StateError.
 """
 
 from __future__ import annotations
@@ -72,8 +71,8 @@ class LockedHead:
         )
 
     def _linger(self) -> float:
-        """Seconds to wait for more events before a write. Without waiting, a write would often
-        contain a single event, while all others wait for the next write."""
+        """Seconds to wait for more events before a write. Without this wait, a write would often
+        contain a single event, and all other events would wait for the next write."""
         share = _SHARE_OF_WRITE * self._register.duration
         return max(self._register.gap, min(share, _MAX_WAIT))
 
@@ -117,7 +116,7 @@ class LockedHead:
             register.delete_blobs(garbage)
 
     def clear_log(self, state: State) -> None:
-        """Lets the next write drop the entries."""
+        """Makes the next write drop the journal entries."""
         self._folded = state
 
     def release(self) -> None:
@@ -147,15 +146,15 @@ class LockedHead:
 
     def _run_heartbeat(self) -> None:
         seconds = self._pace.heartbeat
-        # The run's own threads report a failure, when they write or are about to send.
+        # The run's other threads report the failure when they write or are about to send a request.
         with suppress(Exception):
             while not self._stopped.wait(seconds):
                 seconds = max(0.05, self._heartbeat_if_due())
 
     def _heartbeat_if_due(self, late: float = 0.0) -> float:
-        """Rewrites the head if nothing was written for the time of a heartbeat, or for `late`
-        seconds if that is longer. Returns the seconds until it is due again. Raises StateError if
-        the lock is lost."""
+        """Rewrites the head if nothing was written for the interval of heartbeats, or for `late`
+        seconds if that is longer. Returns the seconds until the next heartbeat is due. Raises
+        StateError if the lock is lost."""
         pause = max(late, self._pace.heartbeat)
         if self._clock.boot() >= self._proved + pause:
             with self._writing:
@@ -190,22 +189,22 @@ class LockedHead:
 
     def _replace(self, head: Head) -> None:
         """The only method that writes the head. Raises StateError unless the write certainly
-        succeeded; from then on, every call raises it."""
+        succeeded. After such a failure, every call raises StateError."""
         began = self._clock.boot()
         with self._ending():
             version = self._store.swap(head, self._version)
         self._head, self._version, self._proved = head, version, began
 
     def _put_blob(self, name: str, data: bytes, beside: int = 0) -> int:
-        """Stores a blob and returns its size. Not retried, because the content of a name must never
-        change."""
+        """Stores a blob and returns its size. A failed call is not repeated, because the content of
+        a name must never change."""
         with self._ending():
             return self._store.put_blob(name, data, beside)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """Ends the run if a write in this context fails, or may have failed. If it was too large,
-        nothing was sent, and the run continues."""
+        """Ends the run if a write in this context fails, or may have failed. If the write was
+        rejected as too large before it was sent, the run continues."""
         try:
             yield
         except Full as problem:

@@ -30,12 +30,13 @@ class Record(Stored, frozen=True, kw_only=True):
     """An existing task and its key.
 
     - `reference`: what the task says about itself; empty if a person has named the task.
-    - `number`: orders the tasks of a key; 0 if a state that this one continues has sent it.
-    - `spent`: references of earlier requests for the key, which can only belong to duplicates.
+    - `number`: orders the tasks of a key; 0 if a continued state created the task.
+    - `spent`: references of earlier requests for the key. A task that has such a reference is a
+      duplicate.
     - `history`: see `full_history`.
-    - `changes`: at most two, the change by which the key got the task, and the last since.
-    - `created_inputs`: those that the task was created with, if a person has accepted others, or
-      that a setting has drifted.
+    - `changes`: the change by which the key got the task, and the latest change since then, if any.
+    - `created_inputs`: the inputs that the task was created with, if a person has accepted other
+      inputs or the drift of a setting.
     """
 
     ref: TaskRef = field(name="task", default=NO_TASK)
@@ -86,7 +87,7 @@ class Record(Stored, frozen=True, kw_only=True):
 
     @property
     def versions(self) -> tuple[Inputs, ...]:
-        """The inputs as created, and those that a person has accepted since."""
+        """The inputs as created, and the inputs that a person has accepted since."""
         return (self.created_inputs, self.inputs) if self.created_inputs else (self.inputs,)
 
     @property
@@ -169,7 +170,7 @@ _NEW_TASKS_SHARE = 0.9
 
 def room_in(most: int, stored: int) -> int:
     """The number of bytes that new tasks may add to a state and its journal. `stored` is their
-    size, `most` the largest size that can be read."""
+    current size, `most` the largest size that can be read."""
     return int(_NEW_TASKS_SHARE * most) - stored
 
 
@@ -180,7 +181,7 @@ class State(Value, frozen=True):
     - `closed`: the references of attempts that created no task, of keys without a record.
     - `baselines`: at most one for each organization and identity.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
-    - `dismissed`: `ORG/ID` of tasks that a person has said to ignore.
+    - `dismissed`: `ORG/ID` of tasks that a person has chosen to ignore.
     - `runs`: the runs that records and open attempts refer to.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
     - `room`: the bytes that new tasks may add to it; None for a state that was not read.
@@ -221,7 +222,7 @@ class State(Value, frozen=True):
         return next((b for b in self.baselines if b.is_of(org_name, identity)), None)
 
     def users(self) -> set[str]:
-        """The logins that have sent or continued tasks of this state."""
+        """The logins that have created or continued tasks of this state."""
         found = {baseline.identity.login for baseline in self.baselines}
         found |= {attempt.identity.login for attempt in self.attempts.values()}
         found |= {record.identity.login for record in self.records.values() if record.reference}
@@ -259,7 +260,7 @@ class State(Value, frozen=True):
         return ids
 
     def is_removed(self, task_id: str) -> bool:
-        """Whether the task had a key, and has none now."""
+        """Whether the task had a key, and no longer has a key."""
         return task_id in self.retired and not any(
             task_id in (record.task_id, *record.former) for record in self.records.values()
         )
@@ -333,17 +334,17 @@ class BaselineMoved(_Event, frozen=True):
 
 
 class Learned(_Event, frozen=True):
-    """A person has answered for lost states, or references were seen: both are added to the
-    provenance. If the state `continues` another state from now on, its baselines are dropped,
-    because they do not cover the tasks of that state, and only the organizations in the event count
-    as explained."""
+    """A person has answered the question about lost states, or references were seen. Both are added
+    to the provenance. If the state `continues` another state from now on, its baselines are
+    dropped, because they do not cover the tasks of that state, and only the organizations in the
+    event count as explained."""
 
     provenance: Provenance
     continues: bool = False
 
 
 class Dismissed(_Event, frozen=True):
-    """A person has said that a task does not matter."""
+    """A person has chosen to ignore a task."""
 
     org_name: str
     task_id: str

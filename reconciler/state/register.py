@@ -74,7 +74,8 @@ class Register:
 
     @property
     def write_timeout(self) -> float:
-        """Seconds for which a holder retries a write: half as long as others wait for it."""
+        """Seconds for which a holder retries a write: half the time after which another process may
+        take over."""
         return self.engine.pace.takeover / 2
 
     @property
@@ -83,17 +84,18 @@ class Register:
         return max(0.0, self._wrote + self.engine.pace.min_gap - self._clock.boot())
 
     def read(self) -> tuple[bytes, Version] | None:
-        """The head; None only if it does not exist. Raises Unsure when retries run out."""
+        """The head; None only if it does not exist. Raises Unsure when the last retry has
+        failed."""
         return self.retried(self.engine.read)
 
     def put_blob(self, name: str, data: bytes) -> None:
-        """Stores a blob. Raises Unsure when retries run out, and Full."""
+        """Stores a blob. Raises Unsure when the last retry has failed, and Full."""
         check_size(name, len(data), limits.STATE_PART_BYTES, Full)
         self.retried(lambda: self.engine.put_blob(name, data), self.write_timeout)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
-        """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and
-        UnknownWriteError, and Full before anything is sent."""
+        """Replaces the head; `data` must differ from everything sent before. Raises HeadMovedError
+        and UnknownWriteError, and Full before anything is sent."""
         check_size("head", len(data), limits.STATE_HEAD_BYTES, Full)
         if gap := self.gap:
             self._wait(gap)
@@ -125,7 +127,8 @@ class Register:
             self._wait(pause)
 
     def retried(self, call: Callable[[], T], timeout: float = READ_TIMEOUT) -> T:
-        """The result of `call`, which is safe to repeat. Raises Unsure when retries run out."""
+        """The result of `call`, which is safe to repeat. Raises Unsure when the last retry has
+        failed."""
         pauses = self._pauses(timeout)
         while True:
             try:

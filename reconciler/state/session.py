@@ -127,8 +127,8 @@ class Session:
         """Call it right before each request that creates or changes a task; for a create request,
         after its attempt was appended.
 
-        Raises StateError if this run may have lost the lock, the log or the state: nothing may be
-        sent then, and nothing is written.
+        Raises StateError if this run may have lost the lock, the log or the state. Then nothing may
+        be sent, and nothing is written.
         """
         self._locked.check_lock()
 
@@ -160,8 +160,8 @@ class Session:
             raise _of_edit(problem) from problem
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
-        """The events with this run, unless they have a run. The first time, the event that
-        describes the run precedes them."""
+        """The events, with this run where they have no run yet. The first time, they begin with the
+        event that describes the run."""
         if self._run is None:
             return events
         signed = [_with_run(event, self._run_name) for event in events]
@@ -181,7 +181,7 @@ class Session:
     def save(self) -> None:
         """Saves the state, if it changed, and clears the journal.
 
-        An unchanged state file stays the same, byte for byte. If it raises StateError, the journal
+        A state file without changes is not rewritten. If `save` raises StateError, the journal
         still has everything, and the next run continues from it.
         """
         with self._log.paused():
@@ -189,7 +189,7 @@ class Session:
 
     def close(self, seen: Sequence[RemoteTask] = ()) -> None:
         """Saves, and releases the lock even if that fails. May be called again. The current outputs
-        of the tasks in `seen` are recorded, but not without other changes."""
+        of the tasks in `seen` are recorded only if the state has other changes."""
         if self._closed:
             return
         self._closed = True
@@ -252,7 +252,7 @@ def _of_edit(problem: StateError) -> StateError:
 
 
 def _with_run(event: Event, name: str) -> Event:
-    """The event with this run, unless it has a run."""
+    """The event, with this run if it has no run yet."""
     if isinstance(event, Attempted) and not event.attempt.run:
         return Attempted(replace(event.attempt, run=name))
     if isinstance(event, Recorded) and "" in [change.run for change in event.record.changes]:

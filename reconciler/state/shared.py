@@ -95,7 +95,8 @@ class SharedState:
                     continue
 
     def create(self, state: State, claim: Claim | None = None) -> bool:
-        """Saves the first state. Raises StateError, also if a state of another backend exists."""
+        """Saves the first state. Raises StateError, for example if a state of another backend
+        exists."""
         del claim  # a single swap needs no lock
         with as_state_errors(self.display_name):
             self._register.retried(self._engine.prepare)
@@ -175,7 +176,8 @@ class SharedState:
         return StateError.of(code, "others", at=NOWHERE, states=others, **facts)
 
     def exists(self, backend: str) -> bool:
-        """Whether there is a state. Raises StateError, also for a state of another backend."""
+        """Whether there is a state. Raises StateError, for example for a state of another
+        backend."""
         with as_state_errors(self.display_name):
             return self._store.snapshot(backend) is not None
 
@@ -186,10 +188,10 @@ class SharedState:
 class _Takeover:
     """Decides from successive versions of the head when the lock may be taken over.
 
-    A holder rewrites the head with each heartbeat, so a holder whose head has not changed for much
-    longer has ended. Only this process measures the time: clocks of different machines are never
-    compared. If the holder is still running after all, its next write fails and it sends nothing
-    more. So a wrong decision can delay an apply, but not create a task twice.
+    A holder rewrites the head with each heartbeat, so if the head has not changed for much longer,
+    its holder has ended. Only this process measures the time: clocks of different machines are
+    never compared. If the holder is still running after all, its next write fails and it sends
+    nothing more. So a wrong decision can delay an apply, but not create a task twice.
     """
 
     def __init__(self, pace: Pace, clock: Clock, claim: Claim, display_name: str) -> None:

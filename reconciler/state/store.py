@@ -71,7 +71,7 @@ class Head(Stored, frozen=True):
         return f"{self.epoch}-{self.seq}-{self.writer}"
 
     def following(self) -> Head:
-        """The next head of the same holder, without changes."""
+        """The next head, with the same holder and content."""
         return replace(self, seq=self.seq + 1)
 
     def taken_by(self, writer: str, holder: Holder | None, declared: LastApply | None) -> Head:
