@@ -201,9 +201,9 @@ class _LaterWaves:
         return {ref for ref in refs if ref.org_name in self._organizations}
 
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
-        """Whether another wave has something to do: a task that held tasks wait for has made
-        progress since the last plan or, once all tasks have ended, a task that tasks of other
-        organizations wait for is done and has to be recorded."""
+        """Whether another wave has something to do. Either a task that held tasks wait for has made
+        progress since the last plan, or all tasks have ended, and the success of a task that other
+        organizations wait for has to be recorded."""
         progress, later = self._wave.progress, self._confirmed.followers
         followers = [task for task in self._held if task.ref in later]
         blocking = self._blocking & {ref for task in followers for ref in task.waits_for}

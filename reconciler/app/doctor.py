@@ -86,7 +86,7 @@ def _state(ctx: Context) -> Remark:
 
 
 def _git(ctx: Context) -> Remark | None:
-    """A checkout of another commit would replace a state file that git tracks."""
+    """Fails if git tracks the state file: a checkout of another commit would replace it."""
     if ctx.is_shared:
         return None
     root = ctx.settings.root

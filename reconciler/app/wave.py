@@ -91,9 +91,9 @@ class Applied(Value, frozen=True):
 
 class Wave:
     """One wave, from the plan to the saved state. `confirmed`: None for the first wave; a later
-    wave is limited to what was confirmed before the first. `progress` is the progress at the time
-    of the plan of the tasks that held tasks wait for, without replaced tasks, and tasks that have
-    progressed since."""
+    wave is limited to what was confirmed before the first. `progress` is the progress, when the
+    plan was made, of the tasks that held tasks wait for. It leaves out tasks that this wave has
+    replaced, and tasks that have progressed since."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class Wave:
         return plan
 
     def _make(self, **changes: Any) -> Plan:
-        """The plan, after these changes of its inputs."""
+        """Makes the plan, with these changes to its inputs."""
         self._inputs = replace(self._inputs, **changes)
         known = self._space.manifests.diagnostics
         self._round = first_round(

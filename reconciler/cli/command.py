@@ -34,8 +34,8 @@ _COLLECTED = {*options.PLAN_NAMES, *Connection.__struct_fields__, *NAMES, "repor
 
 
 class Call:
-    """One invocation of a command: its output, and the context of its use case, which `closes` it
-    when the command ends."""
+    """One invocation of a command: its output, and the context of its use case, which is closed
+    with `closes` when the command ends."""
 
     def __init__(self, ctx: click.Context, out: Output, closes: ExitStack) -> None:
         self.click, self.out, self._closes = ctx, out, closes
@@ -109,7 +109,7 @@ class Group(WithExamples, click.Group):
 
 
 class RunCommands(Commands):
-    """Suggested commands, with the options of a call or as others can run them."""
+    """Prints suggested commands with the options of this call, or as other users can run them."""
 
     def __init__(self, call: Call, *, shared: bool = False) -> None:
         self._call, self._shared = call, shared

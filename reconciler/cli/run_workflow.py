@@ -37,9 +37,9 @@ class RunWorkflow:
         self._audience, self._suggestions = audience, suggestions
 
     def instead(self, command: str, *, shared: bool) -> Sequence[str] | None:
-        """The lines to suggest instead of a command; None if the user may run it, unless the text
-        is `shared`, such as a comment. They are safe to copy: everything but commands is a comment
-        of the shell."""
+        """The lines to suggest instead of a command; None if the command itself can be suggested.
+        Everything in them but commands is a shell comment, so they are safe to paste. `shared`: the
+        text is also for other users, for example in a comment on a pull request."""
         completed = self._suggestions.complete(command)
         parsed = self._suggestions.parsed(completed)
         if parsed is None or self._audience.is_embedded:
@@ -112,7 +112,7 @@ class RunWorkflow:
         return found
 
     def _is_of_other(self, record: Record) -> bool:
-        """False if this run has not read who the user is."""
+        """Whether another user created the task; False if this run has not read who its user is."""
         caller = self._audience.identity
         return caller is not None and caller.id != record.identity.id
 

@@ -93,7 +93,7 @@ def _typed(command: click.Command, root: click.Context, args: Sequence[str]) -> 
 
 @lru_cache(maxsize=8)
 def _parser(command: click.Command, root: click.Context) -> Any:
-    """Making one takes longer than using it, and a plan may suggest a command for each task. The
+    """The parser of a command, cached because a plan may suggest a command for each task. The
     context of a command, unlike that of a group, permits options after arguments."""
     return command.make_parser(click.Context(command, parent=root))
 

@@ -84,8 +84,8 @@ class App:
         """Serves the tasks in the file `db`, which is created if needed. Raises TaskctlError if the
         file is not such a database.
 
-        `token` is the only valid token; with None, every token is valid and stands for a separate
-        user. It stands for the user that `identity` would be as a token. `now` is the service's
+        `token` is the only valid token, or None if every token is valid. Each token is a separate
+        user, unless `identity` is given, which makes one user of all tokens. `now` is the service's
         clock (aware datetimes). Tasks succeed after `work_seconds`, unless a `scenario` is given.
         """
         self._token, self._identity = token, identity

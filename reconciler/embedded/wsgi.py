@@ -133,8 +133,8 @@ def user_of(token: str) -> ApiUser:
 def authenticate(header: str | None, expected: str | None, identity: str | None = None) -> ApiUser:
     """The caller named by an `Authorization` header (`token X` or `Bearer X`).
 
-    `expected` is the only valid token; with None, every token is valid. Each token is a separate
-    user, unless `identity` is given for all. Raises ApiError 401.
+    `expected` is the only valid token, or None if every token is valid. Each token is a separate
+    user, unless `identity` is given, which makes one user of all tokens. Raises ApiError 401.
     """
     scheme, _, token = (header or "").strip().partition(" ")
     token = token.strip()

@@ -93,8 +93,9 @@ def current_inputs(
 def _origin(
     path: str, record: Record, now: tuple[object, object], then: tuple[object, object] | None
 ) -> Origin:
-    """The side that changed a field, from its differences to the current and the recorded value. A
-    setting that was never set at the service has not changed there."""
+    """The side that changed a field. `now` is the current value and the desired value, `then` the
+    recorded value and the desired value (None: they are equal). A setting that was never set at the
+    service has not changed there."""
     if path in record.pending:
         return Origin.MANIFEST
     if then is None:

@@ -43,7 +43,7 @@ class Renames:
         return tuple(get_close_matches(old.key, keys, n=1)) if may_compare else ()
 
     def find(self, task: DesiredTask) -> Record | Attempt | None:
-        """The record or attempt of the old key."""
+        """The record or attempt of the key that the task may have had before."""
         if not self._known:
             return None
         org_name, name = task.ref.org_name, task.key.casefold()
@@ -70,7 +70,8 @@ def _texts(inputs: Inputs) -> Iterator[str]:
 
 
 def _unwrapped(inputs: Inputs) -> Inputs:
-    """The inputs with a prompt on one line: someone who renames a task may also wrap its prompt."""
+    """The inputs with the prompt on one line, because a person who renames a task may also change
+    its line breaks."""
     text = text_of(inputs)
     if text is None:
         return inputs
@@ -78,7 +79,8 @@ def _unwrapped(inputs: Inputs) -> Inputs:
 
 
 def _forget(record: Record, removal: Removal, state: TaskState | None) -> PlannedTask:
-    """`state` is that of the task; None if it could not be read."""
+    """Plans the removal of a record. `state` is the state of its task; None if it could not be
+    read."""
     left = is_left(state)
     ids, name = (record.task_id,), f"{record.ref.org_name}/{record.task_id}"
     case = "forget.unfinished" if left else "forget"

@@ -25,8 +25,9 @@ BASELINE_SIZE = 100
 """The number of newest IDs of an organization in a baseline."""
 
 _OLDEST = 10
-"""A list is read past a full baseline once half of this many of its oldest IDs have been seen. The
-newest IDs prove nothing: the list can lag, and the clocks of the service's nodes differ."""
+"""The number of a baseline's IDs that count as its oldest. Reading ends once a list has shown half
+of them. Its newest IDs prove nothing: the list can lag, and the clocks of the service's nodes
+differ."""
 
 _BEFORE_BEGINNING = timedelta(days=1)
 """A task created earlier than this before a new state began cannot belong to it, as clocks differ
@@ -54,7 +55,8 @@ class Depth(NamedTuple):
 
     @classmethod
     def of(cls, state: State, org_name: str, identity: Identity) -> Depth:
-        """To the baseline of this identity; else, to the beginning of a new state."""
+        """Down to the baseline of this identity or, if it has none, to the beginning of a new
+        state."""
         baseline, provenance = state.baseline(org_name, identity), state.provenance
         if baseline is not None:
             return cls(frozenset(baseline.ids), baseline.ids[-_OLDEST:])
@@ -184,8 +186,8 @@ def _may_create(task: DesiredTask, state: State, options: PlanOptions) -> bool:
 def _known_tasks(
     org_name: str, state: State, identity: Identity, settled_before: datetime
 ) -> tuple[str, ...]:
-    """The IDs of the tasks that a list must show to this identity, newest first. It may lack tasks
-    younger than the settle time, and those that a person has dismissed."""
+    """The IDs of the tasks that a list must show to this identity, newest first. The list may lack
+    tasks younger than the settle time, and those that a person has dismissed."""
     baseline = state.baseline(org_name, identity)
     since = _newest(baseline) if baseline is not None else _LONG_AGO
     listed = dict.fromkeys(baseline.ids if baseline is not None else ())
@@ -214,14 +216,14 @@ def _newest(baseline: Baseline) -> datetime:
 
 
 def _created_at(record: Record) -> datetime:
-    """The time as shown by the service, like in baselines; until it was read, the `Date` of a
-    response."""
+    """The time of creation that the service shows, which baselines contain, too; until it was read,
+    the `Date` of the response to the create request."""
     shown = instant(record.outputs.get("createdAt"))
     return shown or (record.created_at or _LONG_AGO) + _CLOCKS_DIFFER
 
 
 def _is_listed(record: Record, settled_before: datetime) -> bool:
-    """Whether a list must show a task that was created at the time of its response, or earlier."""
+    """Whether the task is so old that a list must show it."""
     shown = instant(record.outputs.get("createdAt"))
     return (shown or record.created_at or _LONG_AGO) <= settled_before
 

@@ -103,8 +103,8 @@ class Reason(StrEnum):
 
     @property
     def passes(self) -> bool:
-        """Whether it may end without a person: another task finishes, or another lookup finds the
-        outcome of an attempt."""
+        """Whether the reason may cease to apply without a person: once another task finishes, or
+        another lookup finds the outcome of an attempt."""
         match self:
             case (
                 Reason.PILOT
@@ -193,12 +193,14 @@ class Change(Stored, frozen=True):
 class PlannedTask(Value, frozen=True):
     """One task, and the effect of apply on it.
 
-    `remarks` are facts for the reader (see `explanation`), and `description` are facts about the
-    found task, which a table shows in columns. `attempt` is the attempt that created
-    the task (`REFERENCE`) or is open. `candidate`: a person who sees this task can say whether the
-    attempt created it. `patch` are the settings to set in place;
-    `only_recorded` are further settings that the record gets from the manifest. `waits_for` hold
-    it. `unfinished`: the task that apply replaces or forgets may still be running.
+    - `remarks`: facts for the reader (see `explanation`); `description`: facts about a found task,
+      which a table shows in columns.
+    - `attempt`: the attempt that created the task (`REFERENCE`), or an open attempt.
+    - `candidate`: a task that an open attempt may have created; a person can tell.
+    - `patch`: the settings to set in place; `only_recorded`: settings of the manifest that only the
+      record gets.
+    - `waits_for`: the tasks because of which it is held.
+    - `unfinished`: the task that apply replaces or forgets may still be running.
     """
 
     ref: TaskRef
@@ -228,7 +230,7 @@ class PlannedTask(Value, frozen=True):
 
     @property
     def found(self) -> RemoteTask | None:
-        """The task that says that it is for this key, unless an open attempt has created it."""
+        """The task whose reference names this key, unless an open attempt has created it."""
         is_found = self.reason is Reason.REFERENCE and self.attempt is None
         return self.remote if is_found else None
 

@@ -56,7 +56,7 @@ class Predecessors:
         self._desired, self._state = desired, state
 
     def expected_of(self, record: Record) -> Expectation | None:
-        """The expectation of the entry of a task of a past period."""
+        """For a task of a past period, the expectation of its entry."""
         made, org_name = record.generated, record.ref.org_name
         entry = self._recurring.get(TaskRef(org_name, made.entry)) if made is not None else None
         return entry.expect if entry is not None else None
@@ -245,8 +245,9 @@ def records_to_check(
     organizations: Collection[str] | None = None,
 ) -> list[Record]:
     """The records of unfinished tasks that a missing task, or a task to create `again`, may have to
-    wait for. `selected` limits the missing tasks to some keys, and `organizations` the records:
-    records elsewhere count as they are, for which missing tasks elsewhere are considered, too."""
+    wait for. `selected` limits the missing tasks to some keys. `organizations` are those whose
+    tasks are read: a record elsewhere counts as it is, so missing tasks elsewhere count, too, even
+    if they are not selected."""
     missing = {
         task.ref
         for task in desired

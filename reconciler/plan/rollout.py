@@ -19,10 +19,15 @@ from reconciler.state.model import Record, State
 
 
 class Member(NamedTuple):
-    """A task of an entry. `is_selected`: this run may create it. `is_held`: it is held for another
-    reason. `is_stuck`: it cannot be part of a pilot that passes, because it stays held, or because
-    no user who applies can see whether it succeeds. `is_again`: a new task is to replace its failed
-    task, as soon as `atOnce` permits; it counts as unfinished, and takes no slot yet."""
+    """A task of an entry.
+
+    - `is_selected`: this run may create it.
+    - `is_held`: it is held for another reason than its rollout.
+    - `is_stuck`: a pilot with it cannot pass, because it stays held, or because no user who applies
+      can see whether it succeeds.
+    - `is_again`: its failed task is to be replaced once `atOnce` has a slot for the new task. Until
+      then, it counts as unfinished, and takes no slot.
+    """
 
     ref: TaskRef
     progress: Progress

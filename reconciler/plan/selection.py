@@ -83,8 +83,8 @@ def select(
 
 
 def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
-    """A KEY or GLOB for `matches_key`: instead of an entry, the glob of its keys, unless a key has
-    that name."""
+    """The key or glob that a selector stands for, for `matches_key`. The name of an entry stands
+    for the glob of its keys, unless a key has the same name."""
     glob = f"{selector}@*"
     is_name = not set(selector) & set("*@=") and not matches_key(selector, known)
     return glob if is_name and matches_key(glob, known) else selector

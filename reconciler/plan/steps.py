@@ -299,8 +299,9 @@ def _questions(inputs: Inputs, explanation: Explanation) -> Iterator[Diagnostic]
 
 
 def _row(other: OtherState, declared: int) -> tuple[str, ...]:
-    """ID, number of tasks, date of the newest, users, declared keys, their number, and the number
-    of all declared keys."""
+    """What a question shows about another state: its ID, the number of its tasks, the date of the
+    newest, their users, some of their declared keys, the number of those, and the number of all
+    declared keys."""
     date = f"{other.newest:%Y-%m-%d}" if other.newest is not None else ""
     keys = ", ".join((other.declared or other.keys)[:_KEYS])
     known = (str(len(other.declared)), str(declared))

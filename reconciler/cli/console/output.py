@@ -262,7 +262,8 @@ class Output:
         return Lines(refs, clock, partial(self._write_result, with_org=len(orgs) > 1))
 
     def _write_result(self, result: TaskResult, *, with_org: bool) -> None:
-        """Writes the rows of a final result; the report shows those that were not final."""
+        """Writes the rows of a result once it is final. The report at the end has all other
+        results."""
         from reconciler.apply.report import Result
         from reconciler.render.apply import task_rows
 

@@ -18,12 +18,14 @@ from reconciler.model.task import TaskOrigin
 class Expansion:
     """The generated tasks by key, in order, with their origins, and the findings.
 
-    `values` are those of tasks whose prompt is in a file: they fill it, and `vocabulary` checks it.
-    `inputs` are the inputs with templates as written, for all `origins`; they are added once prompt
-    files have been read. `due` is the current period, None if it is not included; `latest` is the
-    last period that may be due in any time zone. `rows`: if no period is due, the keys of the rows
-    without a period, with their `orgName`. `written` is an entry that recurs, as written, with its
-    rows: the same in each period.
+    - `values`: for tasks whose prompt is in a file, the values that fill its templates, which
+      `vocabulary` checks.
+    - `inputs`: the inputs with templates as written, for all `origins`; they are added once prompt
+      files have been read.
+    - `due`: the current period, None if it is not included; `latest`: the last period that may be
+      due in any time zone.
+    - `rows`: if no period is due, the keys of the rows without a period, with their `orgName`.
+    - `written`: an entry that recurs, as written, with its rows: the same in each period.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -102,7 +102,8 @@ _NEXT_HEAD = """UPDATE taskctl.head SET data = %s, version = version + 1
 _KEEP = """INSERT INTO taskctl.blob (state, name, data) VALUES (%s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING name"""
 _DROP = "DELETE FROM taskctl.blob WHERE state = %s AND name = ANY(%s) RETURNING name"
-"""Statements that return a row per change."""
+"""These statements return a row for each row that they change, so that the engine can tell whether
+they had an effect."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r'database ".*" does not exist'), "container"),
