@@ -137,6 +137,12 @@ def fold(state: State, events: Collection[Event]) -> State:
     return ledger.state()
 
 
+def without_baselines(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events to fold if the state that they follow was lost: its records are missing, so the
+    tasks that a baseline covers have to be explained again."""
+    return tuple(event for event in events if not isinstance(event, BaselineMoved))
+
+
 def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     """The events to fold into `saved` if the journal was written for another version of the state.
     Its attempts stay open, unless `saved` has their outcome. If a task was recorded for an attempt,

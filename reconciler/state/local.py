@@ -19,7 +19,7 @@ from reconciler.state.beginning import begin
 from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
-from reconciler.state.ledger import attempts_alone, fold
+from reconciler.state.ledger import attempts_alone, fold, without_baselines
 from reconciler.state.location import Claim, Taken
 from reconciler.state.lock import LastApply, Lock
 from reconciler.state.model import Learned, State, room_in
@@ -189,6 +189,8 @@ class LocalState:
             check_backend(header.backend, backend, self.journal_display_name)
         if saved is None and header is not None:
             saved = State(header.lineage, 0, backend, header.provenance)
+            if header.state:
+                replay = replay._replace(events=without_baselines(replay.events))
         elif saved is None:
             saved = begin(backend, self._now())
         elif header is not None:

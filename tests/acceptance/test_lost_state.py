@@ -21,6 +21,7 @@ from tests.support.fault_server import Fault, Rule
 from tests.support.git_server import git
 from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE, Ended, as_tasks
+from tests.support.skipped_time import skip
 
 FAILS = Fault("status", status=500)
 OTHER = "pul-" + "f" * 40
@@ -751,6 +752,27 @@ def unreadable(here: InProcess) -> str:
     here.server.set_rules(Rule("events", Fault("status", status=500), task=made))
     here.sandbox.write(of("a", "b"))
     return str(made)
+
+
+def test_a_journal_without_its_state_file_does_not_prove_that_older_tasks_are_known(
+    here: InProcess,
+) -> None:
+    """A killed apply had moved its baseline over a task by hand; then the state file was lost."""
+    here.sandbox.write(of("a"))
+    assert here.run("apply").code == 0
+    here.server.world.create("me", "acme", {"message": {"content": "By hand."}})
+    journal = here.sandbox.folder / f"{STATE}.journal"
+    left: list[bytes] = []
+    here.server.choose = lambda call: (
+        left.append(journal.read_bytes()) if call.endpoint == "create" else None
+    )
+    here.sandbox.write(of("a", "b"))
+    assert here.run("apply").code == 0
+    lose(here)
+    journal.write_bytes(left[0])
+    skip(600)
+    assert here.run("apply").results() == {"a": "adopted", "b": "adopted"}
+    assert [len(ids) for ids in here.server.tasks_by_work().values()] == [1, 1, 1]
 
 
 def test_an_unreadable_task_blocks_its_organization(here: InProcess) -> None:
