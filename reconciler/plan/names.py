@@ -27,7 +27,10 @@ class Renames:
         self._known: dict[tuple[str, str], list[Record | Attempt]] = {}
         self._keys: dict[str, list[str]] = {}
         self._searches = SimilaritySearches()
+        self.entries = set[TaskRef]()
         for task in orphans:
+            if task.generated is not None:
+                self.entries.add(TaskRef(task.ref.org_name, task.generated.entry))
             self._keys.setdefault(task.ref.org_name, []).append(task.ref.key)
             texts = (text for inputs in _versions(task) for text in _texts(inputs))
             for name in {task.ref.key.casefold(), *texts}:
@@ -191,9 +194,14 @@ class Undeclared:
         return Renames([*tried, *self._orphans])
 
     def in_other_org(self, task: DesiredTask) -> Record | Attempt | None:
-        """The record or attempt for the task's key in another organization: creating it could start
-        a second agent."""
-        matches = self._by_key.get(task.key, ())
+        """The record or attempt for the task's key, or for its former key, in another organization:
+        creating it could start a second agent."""
+        matches = [
+            known
+            for key in dict.fromkeys((task.key, task.moved_from))
+            for known in self._by_key.get(key or "", ())
+            if known.ref.org_name != task.org_name
+        ]
         return min(matches, key=lambda other: (other.ref, isinstance(other, Attempt)), default=None)
 
 
@@ -217,10 +225,8 @@ class NameRules:
         former = self._undeclared.in_other_org(task)
         if former is None:
             return None
-        if isinstance(former, Attempt):
-            case = "otherOrg.attempt"
-        else:
-            case = "otherOrg.manifest" if task.org_from_manifest else "otherOrg.recorded"
+        what = "attempt" if isinstance(former, Attempt) else "record"
+        case = f"otherOrg.{what}.{'manifest' if task.org_from_manifest else 'option'}"
         explanation = remark(
             case,
             recorded=former.ref.org_name,
@@ -238,7 +244,7 @@ class NameRules:
         if old is None or state.attempts_of({task.ref, old}):
             return None
         near = self._renames.nearest(old)
-        if near is None or self._is_new_row(task):
+        if near is None or self._is_new_row(task, old):
             return None
         case = "movedFrom.near" if near else "movedFrom.unknown"
         for key in near:
@@ -247,8 +253,10 @@ class NameRules:
         explanation = remark(case, ref=str(task.ref), **facts)
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
 
-    def _is_new_row(self, task: DesiredTask) -> bool:
-        return task.entry in self._entries
+    def _is_new_row(self, task: DesiredTask, old: TaskRef) -> bool:
+        """Whether its entry has tasks, and the entry that `movedFrom` names has no orphaned key."""
+        former = TaskRef(old.org_name, old.key.partition("@")[0])
+        return task.entry in self._entries and former not in self._renames.entries
 
     @cached_property
     def _entries(self) -> Collection[TaskRef]:

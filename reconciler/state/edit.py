@@ -290,11 +290,12 @@ def _check_free(state: State, ref: TaskRef, task_id: str, message: FirstMessage 
 def refuse_attempted(
     state: State, ref: TaskRef, task_id: str, message: FirstMessage | None
 ) -> None:
-    """Raises StateError if an open attempt of another key has created the task."""
-    shown = str(message.reference) if message is not None and message.reference else ""
-    others = (a.ref for a in state.attempts.values() if a.ref != ref and a.reference == shown)
-    if (owner := next(others, None)) is not None:
-        raise _refused("attempted", ref.key, task=task_id, ref=str(ref), owner=str(owner))
+    """Raises StateError if an open attempt of another key has created the task. If the
+    organization was renamed, the attempt has the same key in another organization."""
+    attempt = state.attempt_with(message.reference) if message is not None else None
+    if attempt is not None and attempt.ref.key != ref.key:
+        owner = str(attempt.ref)
+        raise _refused("attempted", ref.key, task=task_id, ref=str(ref), owner=owner)
 
 
 def _record(state: State, ref: TaskRef) -> Record:

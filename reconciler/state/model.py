@@ -244,6 +244,11 @@ class State(Value, frozen=True):
         found = (attempt for attempt in self.attempts.values() if attempt.ref in refs)
         return tuple(sorted(found, key=lambda attempt: attempt.number))
 
+    def attempt_with(self, reference: Reference | None) -> Attempt | None:
+        """The open attempt that sent this reference."""
+        attempt = self.attempts.get(reference.number) if reference is not None else None
+        return attempt if attempt is not None and attempt.reference == str(reference) else None
+
     def recorded_ids(self) -> dict[str, TaskRef]:
         """The current or former key of each task, by task ID; including the tasks that open
         attempts are to replace, even if their record was lost."""
@@ -261,7 +266,8 @@ class State(Value, frozen=True):
 
     def is_removed(self, task_id: str) -> bool:
         """Whether the task had a key, and no longer has a key."""
-        return task_id in self.retired and not any(
+        had_key = any(task_id in (t.task_id, *t.former) for t in self.retired.values())
+        return had_key and not any(
             task_id in (record.task_id, *record.former) for record in self.records.values()
         )
 

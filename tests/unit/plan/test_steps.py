@@ -287,7 +287,8 @@ def test_an_open_attempt_under_another_organization_is_resolved_first(*, outside
     task = desired("a", org_from_manifest=not outside)
     made = plan([task], tried)
     assert decision(made.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
-    assert commands(made.tasks[0].remarks) == ["taskctl apply --org before"]
+    words = "--org before" if outside else "--target before/a"
+    assert commands(made.tasks[0].remarks) == [f"taskctl apply {words}"]
 
 
 def test_open_attempts_are_resolved() -> None:
