@@ -128,10 +128,14 @@ class Rules:
         remote = self._facts.find(task.ref, task.task_id)
         if remote is None:
             return _conflict(task, "taskID.not_found")
-        why = self._facts.unreadable.get(TaskId(task.ref.org_name, task.task_id))
+        known = TaskId(task.ref.org_name, task.task_id)
+        why, message = self._facts.unreadable.get(known), self._facts.messages.get(known)
         if why is not None and self._has_attempts(task.ref.org_name):
             explanation = remark("taskID.unreadable", task_id=task.task_id, why=why)
             return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, explanation)
+        sent = self._state.attempt_with(message.reference) if message is not None else None
+        if sent is not None:
+            return _conflict(task, "taskID.attempted", owner=str(sent.ref))
         return adopt(task, remote, self._state.backend)
 
     def _by_reference(self, task: DesiredTask) -> PlannedTask | None:

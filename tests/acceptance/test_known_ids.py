@@ -70,6 +70,30 @@ def test_a_copy_of_a_removed_task_is_a_duplicate(here: InProcess) -> None:
     assert late in said["summary"]
 
 
+def test_a_replaced_task_can_be_given_to_another_key(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    assert here.run("apply").code == 0
+    first = here.sandbox.recorded()["a"]
+    assert here.run("apply", "--replace", f"a={first}").results() == {"a": "replaced"}
+    here.sandbox.write({**as_tasks({"a": "do a"}), "b": {"taskID": first}})
+    assert f"taskctl state assign acme/b {first}" in here.run("apply").stdout
+    assert here.run_state("assign", "acme/b", first).code == 0
+    assert here.run("apply").code == 0
+    assert here.sandbox.recorded()["b"] == first
+    assert len(here.server.tasks_by_work()["do a"]) == 2
+
+
+def test_a_replaced_task_of_a_removed_key_has_no_key(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    assert here.run("apply").code == 0
+    first = here.sandbox.recorded()["a"]
+    assert here.run("apply", "--replace", f"a={first}").results() == {"a": "replaced"}
+    assert here.run_state("rm", "acme/a").code == 0
+    here.sandbox.write({"b": {"taskID": first}})
+    assert here.run("apply").results() == {"b": "adopted"}
+    assert here.sandbox.recorded() == {"b": first}
+
+
 def test_a_typo_in_moved_from_starts_no_second_agent(here: InProcess) -> None:
     here.sandbox.write(as_tasks({f"data-job-{n}": f"do {n}" for n in range(5)}))
     assert here.run("apply").code == 0
@@ -92,7 +116,13 @@ def test_a_row_that_is_new_names_no_former_key(here: InProcess) -> None:
     assert here.run("apply").code == 0
     declare("new", "a", "c", movedFrom="old@{{ row }}")
     assert here.run("apply").results() == {"new@a": "moved", "new@c": "unresolved"}
+    ended = here.run("apply")
+    assert ended.results() == {"new@c": "unresolved"}
+    assert "did you mean old@b?" in ended.stdout
+    assert here.run_state("rm", "old@b").code == 0
     assert here.run("apply").results() == {"new@c": "created"}
+    declare("new", "a", "d", movedFrom="old@{{ row }}")  # only a row of the new entry is orphaned
+    assert here.run("apply").results() == {"new@d": "created"}
 
 
 @pytest.mark.parametrize("how", ["taskID", "state assign"])

@@ -74,6 +74,32 @@ def test_a_task_that_another_key_names_may_be_that_of_an_attempt(
     assert here.server.tasks_by_work()["do k"] == [made]
 
 
+@pytest.mark.parametrize("how", ["blocked", "unproven"])
+def test_a_task_that_another_key_names_is_that_of_an_attempt(here: InProcess, how: str) -> None:
+    """While nothing can be recorded by a reference, nothing is recorded for the other key."""
+    here.sandbox.write(as_tasks({"z": "do z"}))
+    assert here.run("apply").code == 0
+    known = here.server.world.by_id[here.sandbox.recorded()["z"]]
+    made = lost_response(here)
+    tasks = as_tasks({"z": "do z", "k": "do k"})
+    here.sandbox.write({**tasks, "other": {"taskID": made}})
+    if how == "blocked":
+        text = {"message": {"content": "by hand"}}
+        strange = here.server.world.create("me", "acme", text)["taskId"]
+        here.server.set_rules(Rule("events", Fault("status", status=403), task=strange))
+    else:
+        here.server.world.tasks.remove(known)
+    ended = here.run("apply")
+    assert ended.results()["other"] == "unresolved"
+    assert f"taskID {made} was created by an open attempt of acme/k" in ended.stdout
+    here.server.set_rules()
+    if how == "unproven":
+        here.server.world.tasks.insert(0, known)
+    here.sandbox.write(tasks)
+    assert here.run("apply").results() == {"k": "adopted"}
+    assert here.server.tasks_by_work()["do k"] == [made]
+
+
 def test_the_task_of_an_attempt_is_recorded_for_no_other_key(here: InProcess) -> None:
     made = lost_response(here)
     here.sandbox.write(as_tasks({"k": "do k", "other": "do other"}))
