@@ -134,7 +134,7 @@ class Rules:
             explanation = remark("taskID.unreadable", task_id=task.task_id, why=why)
             return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, explanation)
         sent = self._state.attempt_with(message.reference) if message is not None else None
-        if sent is not None:
+        if sent is not None and sent.ref.key != task.key:  # else the organization was renamed
             return _conflict(task, "taskID.attempted", owner=str(sent.ref))
         return adopt(task, remote, self._state.backend)
 

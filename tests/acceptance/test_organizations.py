@@ -78,7 +78,8 @@ def test_an_attempt_of_another_organization_is_resolved_as_the_plan_says(here: I
     assert here.run("apply").results() == {"a": "created"}
 
 
-def test_an_organization_is_renamed_while_an_attempt_is_open(here: InProcess) -> None:
+@pytest.mark.parametrize("how", ["assign", "taskID"])
+def test_an_organization_is_renamed_while_an_attempt_is_open(here: InProcess, how: str) -> None:
     attempt_in_acme(here, committed=True)
     here.server.habits.orgs = ("beta",)
     (task,) = here.server.world.tasks
@@ -86,7 +87,18 @@ def test_an_organization_is_renamed_while_an_attempt_is_open(here: InProcess) ->
     here.sandbox.write(as_tasks({"a": "do a"}, orgName="beta"))
     skip(600)
     assert f"taskctl state assign beta/a {task.id}" in here.run("apply").stdout
-    assert here.run_state("assign", "beta/a", task.id).code == 0
-    ended = here.run("apply")
-    assert (ended.code, ended.results()) == (0, {})
+    if how == "assign":
+        assert here.run_state("assign", "beta/a", task.id).code == 0
+        ended = here.run("apply")
+        assert (ended.code, ended.results()) == (0, {})
+    else:
+        named = {"a": {"taskID": task.id}, "b": {"message": "do b"}}
+        here.sandbox.write(
+            {key: {**settings, "orgName": "beta"} for key, settings in named.items()}
+        )
+        results = [
+            (t["orgName"], t["key"], t["result"]) for t in here.run("apply").document["tasks"]
+        ]
+        assert ("beta", "a", "adopted") in results
+        assert here.run("apply").results()["b"] == "created"
     assert here.server.tasks_by_work()["do a"] == [task.id]
