@@ -96,8 +96,8 @@ def _run_wave(
     confirmed: Confirmed | None = None,
     before: Wave | None = None,
 ) -> tuple[Applied, Wave]:
-    """Runs a wave. Raises TaskctlError if nothing was sent; also if others have applied other
-    manifests, or edited the state, since the wave `before`."""
+    """Runs a wave. Raises TaskctlError if nothing was sent, for example because somebody has
+    applied different manifests, or edited the state, since the previous wave (`before`)."""
     command = " ".join(("apply", *request.paths))[:_MAX_COMMAND]
     digest = declared_digest(space.manifests, space.scope)
     declared = before.declared if before is not None else None

@@ -303,7 +303,8 @@ def filled(text: str, values: Placeholders) -> str:
 
 
 def _installed() -> tuple[str | None, str | None]:
-    """The repository on GitHub and the commit, of an installation from git."""
+    """The GitHub repository and the commit from which taskctl was installed, if it was installed
+    from git."""
     repository = None if REPOSITORY.startswith("your-org/") else REPOSITORY
     try:
         about = json.loads(distribution("taskctl").read_text("direct_url.json") or "{}")

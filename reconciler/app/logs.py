@@ -1,4 +1,4 @@
-"""`logs`: the conversations of tasks, with `--follow` as they continue."""
+"""`logs`: the conversations of tasks; with `--follow`, also what is added to them."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def answer(
     """Asks whether the state is new, or replaces a lost one, and records the answer. Returns
     whether there is one."""
     known = {each.id for others in questions.values() for each in others}
-    known |= {*session.state.provenance.ids[1:]}  # may be answered again for further organizations
+    # One of them may be the answer again, for further organizations.
+    known |= {*session.state.provenance.ids[1:]}
     line = (ctx.ui.read_line("ask.other_states") or "").strip()
     while line and line != "new" and line not in known:
         line = (ctx.ui.read_line("ask.other_states") or "").strip()

@@ -285,8 +285,8 @@ class TaskReader:
         pages: Iterable[EventPage],
         last: str | None = None,
     ) -> tuple[EventSummary, str | None]:
-        """The summary after the events of `pages`, and the token of the last page (`last` without
-        pages)."""
+        """The summary after the events of `pages`, and the token of the last page, or `last` if
+        there are no pages."""
         size = self._kept.keep(summary)
         for events, token in pages:
             summary, last = advance(summary, events), token

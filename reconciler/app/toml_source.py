@@ -44,7 +44,7 @@ _SYNTAX = (
 
 
 class Span(NamedTuple):
-    """A part of a line, from 1."""
+    """A part of a line; `line` and `column` count from 1."""
 
     line: int
     column: int

@@ -39,8 +39,9 @@ class RunCallbacks(NamedTuple):
 
 
 class Left(NamedTuple):
-    """The tasks that must be planned again: the keys whose attempts created no task, and found
-    tasks whose key moves. `closed` are the attempts that created no task."""
+    """The keys that must be planned again: those whose attempts created no task, and those whose
+    task was found, but whose record moves to another key (`movedFrom`). `closed` are the attempts
+    that created no task."""
 
     refs: frozenset[TaskRef]
     closed: tuple[Attempt, ...]

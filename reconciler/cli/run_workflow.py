@@ -117,8 +117,8 @@ class RunWorkflow:
         return caller is not None and caller.id != record.identity.id
 
     def _may_be_of_ci(self, creator: Identity) -> bool:
-        """Whether the workflow may answer as the creator. Of some creators, only the login is
-        known."""
+        """Whether the workflow's user is the creator, or may be: of some creators, only the login
+        is known, and `apply-as` may not be a login."""
         settings = self._audience.settings
         is_known = not creator.id.startswith("login:") or (settings.apply_as or "")[:6] == "login:"
         return settings.applies_as(creator) or not is_known

@@ -25,7 +25,8 @@ class Interrupts(AbstractContextManager["Stop"]):
     stay open in the journal.
 
     A separate thread reacts to the signals, because Python runs handlers only in the main thread,
-    and only when that executes Python code: possibly not before a response has arrived.
+    and only while that thread executes Python code. If it waits for a response, a handler would not
+    run until the response arrives.
     """
 
     def __init__(self, message: str, result: str = "") -> None:

@@ -1,7 +1,7 @@
 """The catalog of messages: the wording of each code, and the page that explains it.
 
 The wording is in the Markdown files of this package (`catalog.py` describes their format). A file
-is read when a message of it is needed.
+is read only once one of its messages is needed.
 """
 
 from __future__ import annotations

@@ -175,9 +175,9 @@ class DesiredTask(Stored, frozen=True):
     """One task of a manifest, with defaults applied.
 
     `org_name` is None until the default organization is known; `org_from_manifest` is False then.
-    `line` and `column` are the location of its key, from 1. `inputs` has no `message` only if
-    `task_id` is given. `origin` is set if an entry generated it. `expect` is what it must deliver,
-    and `after` the names of the tasks before it; neither is sent.
+    `line` and `column` are the location of its key, from 1. `inputs` may lack `message`, but only
+    if `task_id` is given. `origin` is set if an entry generated it. `expect` is what it must
+    deliver, and `after` the names of the tasks before it; neither is sent.
     """
 
     key: str

@@ -43,8 +43,8 @@ def inputs_of(message: FirstMessage | None) -> dict[str, object]:
 
 def comparable_text(text: str) -> str:
     """A prompt for comparison: in Unicode's NFD, with `\\n` as line ends, and without white space
-    at the end of lines and around the text. NFC would merge a combining character with the
-    character before it, which the service may have redacted."""
+    at the end of lines and around the text. Not NFC: it would merge a combining character with the
+    character before it. If the service has redacted that character, the texts would then differ."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():

@@ -101,7 +101,7 @@ class HoldRules:
         return Rollouts(self._desired, self._state, self._removed)
 
     def _following(self, tasks: Iterable[DesiredTask]) -> Iterator[tuple[TaskRef, PlannedTask]]:
-        """Holds tasks until all tasks that their `after` names are done."""
+        """Holds each task until all tasks listed in its `after` are done."""
         waiting = [task for task in tasks if task.after]
         predecessors = Predecessors(self._desired if waiting else (), self._state, self._recurring)
         why: dict[object, tuple[HoldReason, tuple[TaskRef, ...]]] = {}

@@ -86,8 +86,8 @@ class Need(Value, frozen=True):
     """What to read from one organization.
 
     - `ids`: the tasks to read.
-    - `explains`: the list, and the first messages of the tasks in it that the state does not know
-      (`explained`), are read, down to `depth`. It must show the `known` tasks, newest first.
+    - `explains`: whether the list is read down to `depth`, with the first message of each task
+      in it that is not in `explained`. The list must show the tasks in `known` (newest first).
     - `shows`: a task whose first message shows whether the service keeps references; or empty.
     - `settled_before`: the time before which a task must have been created for its first message to
       be complete and the task to be listed.

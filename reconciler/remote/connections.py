@@ -209,7 +209,8 @@ _POOLS: dict[str, type[ConnectionPool]] = {"http": _PlainPool, "https": _SecureP
 
 
 def build_response(request: PreparedRequest, raw: HTTPResponse) -> Response:
-    """The response in requests' form, with an unread body and without cookies."""
+    """The response as an object of the requests library, with an unread body and without
+    cookies."""
     response = Response()
     response.status_code, response.reason = raw.status, raw.reason or ""
     response.headers = raw.headers  # type: ignore[assignment]  # also case-insensitive

@@ -187,7 +187,7 @@ def assign(
     shown = message.reference if message is not None else None
     own = str(shown) if state.is_ours(shown) else ""
     is_users = remote.creator_login in (None, caller.login, *state.users())
-    # The author of a foreign reference must not become a user of the state.
+    # A record with a reference makes the task's creator a user of the state; who copied it is none.
     reference = own if is_users else ""
     spent.append(own)
     record = Record(

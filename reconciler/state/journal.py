@@ -311,7 +311,8 @@ class Journal(GroupCommit):
             raise _SyncFailedError(problem.errno, problem.strerror) from problem
 
     def _cut_back(self) -> bool:
-        """Truncates the remains of a failed write. Returns False if that fails, too."""
+        """Truncates the file, to remove what a failed write left. Returns False if that fails,
+        too."""
         if self._fd is None:
             return True
         try:

@@ -293,7 +293,7 @@ class LockedFile:
         with self._place.saving(), self._file_guard:
             self._place.replace(data)
             self._version = self._place.version()
-            # After the release, nothing is compared with the file.
+            # The lock is released after the last save, and then nothing is compared with the file.
             self._content = "" if last else content_of(data)
         return state
 

@@ -160,8 +160,8 @@ class Session:
             raise _of_edit(problem) from problem
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
-        """The events, with this run where they have no run yet. The first time, they begin with the
-        event that describes the run."""
+        """The events, with the name of this run in those that name no run yet. The first such
+        events are preceded by the event that describes the run."""
         if self._run is None:
             return events
         signed = [_with_run(event, self._run_name) for event in events]

@@ -99,7 +99,7 @@ class Output:
             self.document("".join(f"{row}\n" for row in rows))
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Adds diagnostics to the report files, and to a result that contains them."""
+        """Adds diagnostics to the report files, and to the result if its format has diagnostics."""
         known = self.kept or FailureReport(())
         self.kept = self._limited(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
         if self._document is not None:

@@ -20,7 +20,7 @@ from reconciler.render.view import ReportView
 LIMIT = 64_000
 """The maximum length of a report: GitHub accepts 65,536 characters, and posters add a marker."""
 
-PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # maximum characters in a report that is too long
+PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # of each part, if all exceed LIMIT
 NOTE = 400  # characters for the note about omitted parts
 COLUMNS = 100  # the width of settings and changes
 
