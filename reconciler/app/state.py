@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
@@ -30,7 +31,7 @@ from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.plan.ages import AttemptAges, time_left, waited_totals
 from reconciler.state import edit, move
-from reconciler.state.beginning import begin
+from reconciler.state.beginning import LONG_AGO, begin
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.local import LocalState
@@ -292,7 +293,12 @@ def _exists(location: StateLocation, backend: str) -> bool:
 
 
 def _begin(ctx: Context, *, is_new: bool = False) -> State:
-    return begin(ctx.backend.name, ctx.clock.now(), serial=1, is_new=is_new)
+    if not is_new:
+        return begin(ctx.backend.name, serial=1)
+    with suppress(TaskctlError):  # a state can begin offline, and without a token
+        _ = ctx.client.identity()
+    at = ctx.client.service_clock() if ctx.has_client else None
+    return begin(ctx.backend.name, at or LONG_AGO, serial=1, is_new=True)
 
 
 def continue_lost_state(

@@ -51,8 +51,6 @@ from reconciler.state.model import (
 )
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def explain(
@@ -68,7 +66,7 @@ def explain(
     `continues`: the state continues a lost state, so any unreadable task may belong to it."""
     ledger = Ledger(state)
     is_kept = state.provenance.is_kept or _shows_reference(state, facts)
-    ledger.provenance = replace(state.provenance, is_kept=is_kept, begun_at=_begun_at(state, facts))
+    ledger.provenance = replace(state.provenance, is_kept=is_kept)
     organizations = [
         _Organization(ledger, state, facts, declared, org_name, listing, continues=continues)
         for org_name, listing in sorted(facts.lists.items())
@@ -159,14 +157,6 @@ def _joined(ledger: Ledger, declared: Declared) -> list[tuple[Replaced, tuple[Ev
         ledger.add(events)
         joined.append((Replaced(ref, goes.task_id), events))
     return joined
-
-
-def _begun_at(state: State, facts: Facts) -> datetime:
-    """The time when the state began, by the service's clock if the clock of the machine was ahead;
-    if that clock is unknown, long ago, so that all tasks are read."""
-    begun_at = state.provenance.begun_at
-    at_service = facts.clocks.service or _LONG_AGO
-    return begun_at if begun_at <= at_service + _CLOCKS_DIFFER else at_service
 
 
 def _shows_reference(state: State, facts: Facts) -> bool:

@@ -104,7 +104,8 @@ class Provenance(Stored, frozen=True):
 
     - `ids`: its own ID, and those of the lost states that it continues.
     - `counter`: the highest number that it has used, or seen in a reference of its own.
-    - `begun_at`: not later than its first create request, by the service's clock.
+    - `begun_at`: when it began, by the service's clock; long ago if that was not known. Never by
+      the clock of a machine, which may be ahead: tasks from before are not read.
     - `is_new`: a person has confirmed that it does not replace a lost state.
     - `answered`: the IDs of states that a person has seen when it continued others.
     - `explained`: the organizations whose tasks were all explained once.

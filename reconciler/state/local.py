@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,10 +51,8 @@ class LocalState:
     state from its location. `display_name` is the path as the user wrote it, for messages.
     """
 
-    def __init__(self, path: Path, now: Callable[[], datetime] | None = None) -> None:
-        """`now` is the time at which a new state begins. Raises StateError if links form a
-        cycle."""
-        self._now = now or (lambda: datetime.now(UTC))
+    def __init__(self, path: Path) -> None:
+        """Raises StateError if links form a cycle."""
         self.display_name = f"./{path}" if ":" in "".join(path.parts[:1]) else str(path)
         self.journal_display_name = f"{path}.journal"
         try:
@@ -192,7 +189,7 @@ class LocalState:
             if header.state:
                 replay = replay._replace(events=without_baselines(replay.events))
         elif saved is None:
-            saved = begin(backend, self._now())
+            saved = begin(backend)
         elif header is not None:
             if header.id == saved.journal or not replay.events:  # its first write was incomplete
                 replay = replay.carrying(())

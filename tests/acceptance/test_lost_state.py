@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from itertools import cycle
 from pathlib import Path
@@ -17,11 +18,12 @@ from reconciler.cli.console.output import Output
 from reconciler.state.location import Claim
 from reconciler.state.model import State
 from reconciler.state.shared import SharedState
+from reconciler.system.clock import SystemClock
 from tests.support.fault_server import Fault, Rule
 from tests.support.git_server import git
 from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE, Ended, as_tasks
-from tests.support.skipped_time import skip
+from tests.support.skipped_time import skip, skipped_now
 
 FAILS = Fault("status", status=500)
 OTHER = "pul-" + "f" * 40
@@ -583,6 +585,22 @@ def test_an_older_state_is_brought_up_to_date(here: InProcess) -> None:
     assert here.sandbox.recorded() == made
     assert here.run("apply").document["tasks"] == []
     assert len(here.server.posts) == 3
+
+
+@pytest.mark.parametrize("days", [0, 5])
+def test_the_first_version_of_a_state_from_a_machine_whose_clock_is_ahead(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """It is restored before, or after, the time at which the state claims to begin."""
+    with monkeypatch.context() as machine:
+        machine.setattr(SystemClock, "now", lambda _: skipped_now() + timedelta(days=3))
+        assert here.run_state("init", "--new").code == 0
+    first = (here.sandbox.folder / STATE).read_text()
+    assert here.run("apply").code == 0
+    skip(timedelta(days=2 + days).total_seconds())
+    (here.sandbox.folder / STATE).write_text(first)
+    assert here.run("apply").code == 0
+    here.assert_settled()
 
 
 @pytest.mark.parametrize("words", [("--target", "b"), ("tasks/one.yaml",)])

@@ -9,7 +9,7 @@ import pytest
 from reconciler.app import survey
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
-from tests.support.sandbox import Ended, as_tasks
+from tests.support.sandbox import TOKEN, Ended, as_tasks
 
 
 def fill(here: InProcess, name: str, count: int, user: str = "me", age: float = 100.0) -> None:
@@ -61,14 +61,18 @@ def test_nothing_is_read_without_a_missing_task(here: InProcess) -> None:
     assert (here.sandbox.folder / "taskctl.state.json").read_bytes() == before
 
 
-def test_a_new_state_reads_nothing_from_before_it_began(here: InProcess) -> None:
+@pytest.mark.parametrize(("token", "old"), [(TOKEN, 0), ("", 30)])
+def test_a_new_state_reads_nothing_from_before_it_began(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch, token: str, old: int
+) -> None:
+    """Unless it began without knowing the time of the service."""
+    here.server.habits.clock_offset = -3 * 86_400.0
     fill(here, "old", 30, age=3 * 86_400)
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", token)
     assert here.run_state("init", "--new").code == 0
-    here.server.habits.clock_offset = 0.0
-    for task in here.server.world.tasks:
-        task.shown["createdAt"] = "2026-01-01T00:00:00.000Z"
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     assert apply(here, "a").results() == {"a": "created"}
-    assert requests(here, "events") == 1
+    assert requests(here, "events") == old + 1
 
 
 def test_many_tasks_are_read_with_a_note(here: InProcess) -> None:

@@ -176,11 +176,11 @@ class World:
 
     def _new_place(self) -> LocalState | SharedState:
         if self.served is None:
-            return LocalState(self.state_path, self.clock.now)
+            return LocalState(self.state_path)
         engine = self.served.runner(f"s{secrets.token_hex(4)}").engine()
         engine.pace = PACE  # type: ignore[misc]
         place = SharedState(engine, self.clock, wait=self.clock.sleep)
-        assert place.create(begin(BACKEND, self.clock.now()))
+        assert place.create(begin(BACKEND))
         return place
 
     def _die(self, held: LockedState) -> None:

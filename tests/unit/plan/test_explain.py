@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -792,21 +792,7 @@ def test_organizations_are_explained_apart() -> None:
     assert [str(each.record.ref) for each in found.found] == ["acme/new", "other/other"]
 
 
-# Clocks, and users without a login
-
-
-@pytest.mark.parametrize(
-    ("service", "begun_at"),
-    [(NOW, NOW), (ago(days=-9), ago(days=-2)), (None, datetime(1970, 1, 1, tzinfo=UTC))],
-)
-def test_a_state_began_before_its_first_create_by_the_clock_of_the_service(
-    service: datetime | None, begun_at: datetime
-) -> None:
-    """It began on a machine whose clock was two days ahead: no later run may skip its tasks."""
-    fast = replace(PROVENANCE, begun_at=ago(days=-2))
-    found = read(state(provenance=fast), service_now=service)
-    assert found.state.provenance.begun_at == begun_at
-    assert fold(state(provenance=fast), found.notes).provenance.begun_at == begun_at
+# Users without a login
 
 
 NAMELESS = Identity("user-1")

@@ -70,6 +70,7 @@ def test_each_state_begins_with_an_id_of_its_own() -> None:
     assert all(map(is_state_id, ids))
     assert len({*ids, *(state.lineage for state in begun)}) == 6
     assert [state.provenance.begun_at for state in begun] == [NOON] * 3
+    assert begin(BACKEND).provenance.begun_at < NOON - timedelta(days=10_000)  # reads everything
 
 
 @pytest.mark.parametrize(
