@@ -74,6 +74,14 @@ def periods_of(generated: Iterable[Generated | None]) -> dict[str, tuple[str, ..
     return {entry: tuple(sorted(names)) for entry, names in sorted(found.items())}
 
 
+def is_of_earlier_period(known: Record | Attempt, than: str | None) -> bool:
+    """Whether both are periods, and that of the task is the earlier one."""
+    made = known.generated
+    if made is None or made.period is None or than is None:
+        return False
+    return is_earlier(made.period, than)
+
+
 class Series:
     """Recorded and attempted tasks, grouped by the constant part of their keys across periods:
     entry and values."""
@@ -91,8 +99,7 @@ class Series:
         if made is None or made.period is None:
             return
         for other in self._known.get(_series(task.ref, made), ()):
-            period = other.generated.period if other.generated is not None else None
-            if period not in (None, made.period) and is_earlier(period, made.period):
+            if is_of_earlier_period(other, made.period):
                 yield other
 
 

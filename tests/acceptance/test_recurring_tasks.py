@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,8 @@ class Months:
     entry: dict[str, Any] = field(default_factory=dict)
 
     def write(self, name: str = "review", **entry: Any) -> None:
-        self.entry = {"every": "month", "message": "finishing the review", **entry}
+        settings = {"every": "month", "message": "finishing the review", **entry}
+        self.entry = {name: value for name, value in settings.items() if value is not None}
         (self.folder / "tasks").mkdir(exist_ok=True)
         document = {"version": 1, "orgName": "acme", "tasks": {name: self.entry}}
         (self.folder / "tasks" / "all.yaml").write_text(json.dumps(document))
@@ -242,6 +244,59 @@ def test_a_plan_for_a_later_date_is_shown_and_not_saved(months: Months) -> None:
     months.write(timezone="America/New_York")
     assert months.plan("--at", "2026-07-01T03:59:59Z") == {"review@2026-06": "create/new"}
     assert months.plan("--at", "2026-07-01T04:00:00Z") == {"review@2026-07": "create/new"}
+
+
+# Renamed entries
+
+
+def in_months(months: Months, *numbers: int) -> Iterator[int]:
+    for number in numbers:
+        months.now = datetime(2026, number, 2, tzinfo=UTC)
+        yield number
+
+
+def test_the_command_for_a_renamed_entry_keeps_the_period_of_each_task(months: Months) -> None:
+    """All periods have the same prompt."""
+    months.write("job")
+    for _ in in_months(months, 1, 2, 3):
+        months.apply()
+    made = {t["key"]: t["outputs"]["id"] for t in months.document("status")["tasks"]}
+    months.write("task")
+    (task,) = (t for t in months.document("plan")["tasks"] if t["action"] == "unresolved")
+    ((command,),) = (hint["commands"] for hint in task["hints"])
+    words = shlex.split(command.partition(" --backend ")[0])
+    assert months.run(*words[1:], "-y")[0] == 0
+    assert months.plan() == {"task@2026-03": "unchanged/same"}
+    moved = {t["key"]: t["outputs"]["id"] for t in months.document("status")["tasks"]}
+    assert moved == {key.replace("job", "task"): task_id for key, task_id in made.items()}
+
+
+@pytest.mark.parametrize("moved_from", ["job@{{ period.name }}", None])
+def test_the_tasks_of_earlier_periods_are_not_renamed(
+    months: Months, moved_from: str | None
+) -> None:
+    """The entry is renamed before it creates the task of April."""
+    months.write("job")
+    for _ in in_months(months, 1, 2, 3):
+        months.apply()
+    months.write("task", movedFrom=moved_from)
+    for number in in_months(months, 4, 5):
+        assert months.apply() == {f"task@2026-0{number}": "created"}
+
+
+@pytest.mark.parametrize("others", [(), ("unrelated",)])
+def test_moved_from_of_a_recurring_entry_may_stay(months: Months, others: tuple[str, ...]) -> None:
+    """Also if other keys are orphaned."""
+    for name in others:
+        months.write(name, every=None, message="something else")
+        months.apply()
+    months.write("job")
+    for _ in in_months(months, 1, 2, 3):
+        months.apply()
+    months.write("task", movedFrom="job@{{ period.name }}")
+    assert months.apply() == {"task@2026-03": "moved"}
+    for number in in_months(months, 4, 5):
+        assert months.apply() == {f"task@2026-0{number}": "created"}
 
 
 # Two clocks
