@@ -56,7 +56,7 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
     """Applies manifests or a saved plan. Raises TaskctlError if nothing was sent."""
-    waits = request.options.wait  # a plan saved without --wait has no later waves, but may wait
+    waits = request.options.wait  # `apply PLAN --wait` also waits if the plan lacks --wait
     request = _with_saved_plan(ctx, request)
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
@@ -83,7 +83,7 @@ def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
     for name in sorted(request.given - {"wait"}):
         if not agrees(name, request.options, reviewed.options):
             raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=flag_of(name))
-    # Whoever changed the file cannot make an attempt be given up too early.
+    # A changed file must not shorten the settle time: attempts would be closed too early.
     settle_time = max(reviewed.options.settle_time, request.options.settle_time)
     reviewed = replace(reviewed, options=replace(reviewed.options, settle_time=settle_time))
     return replace(request, options=reviewed.options, reviewed=reviewed)

@@ -1,4 +1,4 @@
-"""Who reads what a command prints, which decides the commands that they may run."""
+"""Who reads the output of a command, which decides the commands that it suggests."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from reconciler.tasks.status import TaskStatus
 
 
 def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...] | None:
-    """The tasks of the manifests that are read without a PATH; None if these have errors. The
-    policy does not matter. If a manifest sets no organization, its tasks are matched by key: only
-    apply needs to know the organization."""
+    """The tasks of the manifests that are read without a PATH; None if these have errors. They
+    are not checked against the policy. If a manifest sets no organization, its tasks are matched by
+    key: only apply needs to know the organization."""
     manifests = load(ctx.settings.paths, root=ctx.settings.root, now=ctx.clock.now)
     errors = {d.code for d in manifests.diagnostics if d.severity is Severity.ERROR}
     if errors - {Code.NO_MANIFESTS}:

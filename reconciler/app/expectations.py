@@ -126,8 +126,8 @@ class Evaluation:
         return self._verdicts[key]
 
     def _checker(self, schema: Mapping[str, object]) -> _Checker:
-        """The checker of a schema, which tasks with an equal schema share. Tasks of an entry follow
-        each other."""
+        """The checker of a schema; equal schemas share one. The last one is kept, because the tasks
+        of an entry follow each other and have the same schema object."""
         if self._last is None or self._last[0] is not schema:
             checker = self._checkers.setdefault(digest(schema), _Checker(schema))
             self._last = schema, checker

@@ -166,7 +166,7 @@ def continuation(
 
 
 def _answering(event: Event, answered: tuple[str, ...]) -> Event:
-    """The event, changed so that it answers for these states only."""
+    """The event, with only these states as answered."""
     if isinstance(event, Learned):
         return replace(event, provenance=replace(event.provenance, answered=answered))
     return event
