@@ -234,7 +234,8 @@ def _read_all(space: Workspace, state: State, reader: Reader) -> Facts:
 
 
 def _joined(known: Provenance, state_id: str, facts: Facts) -> Provenance:
-    """The provenance of a state that continues another one, and answers for all that were seen."""
+    """The provenance of a state that now also continues `state_id`. The person has seen the IDs of
+    all states in the list, so no later plan asks about them."""
     shown = (message.reference for message in facts.messages.values() if message is not None)
     seen = {reference.state for reference in shown if reference is not None}
     ids = tuple(dict.fromkeys((*known.ids, state_id)))

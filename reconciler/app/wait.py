@@ -67,7 +67,7 @@ def wait(
     """Waits for the selected tasks. Returns the report, and the exit code of a signal if it
     arrived. Raises TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
-    declared = declared_refs(ctx, tasks.state) or ()  # first, as for results
+    declared = declared_refs(ctx, tasks.state) or ()  # before the wait, which may take hours
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible("stopped_waiting", last) as stop:
         found, end = TaskWait(tasks, refs, options).run(stop)

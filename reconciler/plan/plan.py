@@ -335,8 +335,8 @@ class Plan(Value, frozen=True):
 
     @property
     def ending(self) -> str:
-        """The beginning of the reference in the first prompt that apply would send; empty for
-        none."""
+        """An example of the line that apply appends to prompts (the number is not known yet); empty
+        if it would create no task."""
         first = next((task for task in self.tasks if task.creates), None)
         return f"{PREFIX} {first.ref.key}/..." if first is not None else ""
 

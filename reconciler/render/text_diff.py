@@ -67,8 +67,7 @@ def diff_rows(before: str | None, after: str | None, style: Style) -> list[str]:
 
 
 def _rows(line: DiffLine, style: Style, alike: Collection[str]) -> Iterator[str]:
-    """The rows of a line; `alike` are lines that differ only in blanks at their end, without
-    these."""
+    """The rows of a line. `alike`: the texts of lines that differ only in trailing blanks."""
     palette = style.palette
     if line.sign == "@":
         yield palette.dim("...")

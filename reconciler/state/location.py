@@ -96,7 +96,7 @@ class LockedState(Protocol):
         """The declaration that is kept with the lock."""
 
     def note_edit(self) -> None:
-        """Call it before the state is edited, so that no later wave continues an earlier wave."""
+        """Prevents a running `apply --wait` from starting another wave. Call it before an edit."""
 
     def log(self, durable: Durable) -> GroupCommit:
         """Opens the log to append events to. Call it once."""

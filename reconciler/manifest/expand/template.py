@@ -143,7 +143,7 @@ class Vocabulary(Value, frozen=True):
         for name in template.names:
             axis, _, below = name.partition(".")
             if axis in self.axes and not self.axes[axis]:
-                continue  # no row shows which fields there are
+                continue  # the axis has no rows, so its fields are unknown
             if self.known.get(name) is None:
                 yield self._undefined(name, path)
                 continue

@@ -120,8 +120,8 @@ def confirmation(plan: Plan, *, verbose: bool, is_shown: bool) -> tuple[str, dic
 
 
 def _to_confirm(plan: Plan, *, is_shown: bool) -> str:
-    """The text to confirm: the summary, unless the plan `is_shown` with it, and the numbers of
-    tasks that are unattended or are created later."""
+    """What a person confirms: how many tasks are unattended, and how many are created later. The
+    summary comes first, unless the plan was just shown, which ends with it."""
     unattended = sum(task.applies and task.unattended for task in plan.tasks)
     are = "is" if unattended == 1 else "are"
     line = f"{unattended} of these tasks {are} unattended. " if unattended else ""
