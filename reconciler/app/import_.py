@@ -222,6 +222,7 @@ class _Import:
 
         def read(candidate: Candidate) -> Opening:
             task = candidate.task
+            kept.check()  # before another read
             try:
                 opening = read_opening(client.events(task.org_name, task.id, page_size=50))
             except RemoteError as problem:

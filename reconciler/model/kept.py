@@ -31,8 +31,13 @@ class Kept:
         with self._lock:
             self._size += size - before
             self._values += not before
-            more = limits.KEPT_BYTES_PER_TASK * min(self._values, limits.TASKS)
-            if self._size > limits.KEPT_BYTES + more:
-                limit = (limits.KEPT_BYTES + more) >> 20
-                raise RemoteError.of(Code.UNREADABLE_LIST, self._case, limit=limit)
+        self.check()
         return size
+
+    def check(self) -> None:
+        """Raises RemoteError if the kept data exceeds the limit."""
+        with self._lock:
+            more = limits.KEPT_BYTES_PER_TASK * min(self._values, limits.TASKS)
+            limit, size = limits.KEPT_BYTES + more, self._size
+        if size > limit:
+            raise RemoteError.of(Code.UNREADABLE_LIST, self._case, limit=limit >> 20)

@@ -374,7 +374,7 @@ def test_an_import_of_too_much_stops_early(tmp_path: Path, measure: Measure) -> 
     with _serving(lambda path: events if "/events" in path else tasks) as (url, asked):
         words = ("--all", "--org", "acme", "--write", "tasks/i.yaml", "--backend", url)
         measure("import", *words).assert_refused("TC714")
-    assert sum("/events" in path for path in asked) < 200
+    assert sum("/events" in path for path in asked) < 100
     assert not (tmp_path / "tasks" / "i.yaml").exists()
 
 
